@@ -1,0 +1,281 @@
+"""Networks as data: an architecture is a list of layer records that both backends build.
+
+    architecture = ARCHITECTURES["cnn-64-32-32"]
+    for row in summarise(architecture, input_shape=(28, 28, 1), classes=10):
+        print(row.name, row.output_shape, row.parameters)
+
+Every record knows its output shape and the shapes of its weights in Duet's canonical layout,
+which is channels-last: convolution kernels `(height, width, in, out)`, dense kernels `(in, out)`
+with flattened inputs in the order height, width, channel. A network gives logits; the softmax
+belongs to the loss and to the prediction, unless a network names one explicitly.
+
+A new network is one entry in `ARCHITECTURES`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Shape = tuple[int, ...]
+Padding = Literal["same", "valid"]
+
+
+class _Layer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of one output, without the batch, for inputs of `shape`."""
+        return shape
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        """Return the canonical shape of each weight for inputs of `shape`."""
+        return {}
+
+
+class Convolution(_Layer):
+    """A 2-D convolution with a bias."""
+
+    kind: Literal["convolution"] = "convolution"
+    filters: int = Field(ge=1, le=1024)
+    kernel: int = Field(default=3, ge=1, le=11)
+    stride: int = Field(default=1, ge=1, le=8)
+    padding: Padding = "same"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        height, width = _spatial(shape, self.kernel, self.stride, self.padding, "convolution")
+        return height, width, self.filters
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        return {"kernel": (self.kernel, self.kernel, shape[-1], self.filters), "bias": (self.filters,)}
+
+
+class BatchNorm(_Layer):
+    """Batch normalisation over all axes but the last.
+
+    `momentum` is the share of the old moving average that is kept, as Keras counts it;
+    PyTorch's momentum is one minus it.
+    """
+
+    kind: Literal["batch_norm"] = "batch_norm"
+    epsilon: float = Field(default=1e-5, gt=0, le=0.1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+
+    STATISTICS: ClassVar = ("moving_mean", "moving_variance")
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        return {name: (shape[-1],) for name in ("gamma", "beta", *self.STATISTICS)}
+
+
+class MaxPool(_Layer):
+    """Max pooling over square windows."""
+
+    kind: Literal["max_pool"] = "max_pool"
+    size: int = Field(default=2, ge=1, le=8)
+    stride: int = Field(default=2, ge=1, le=8)
+    padding: Padding = "valid"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        height, width = _spatial(shape, self.size, self.stride, self.padding, "pooling")
+        return height, width, shape[-1]
+
+
+class Dropout(_Layer):
+    """Sets a share of the inputs to zero while training."""
+
+    kind: Literal["dropout"] = "dropout"
+    rate: float = Field(default=0.5, ge=0, lt=1)
+
+
+class Flatten(_Layer):
+    """Turns `(height, width, channel)` into one row, in that order."""
+
+    kind: Literal["flatten"] = "flatten"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+
+class Dense(_Layer):
+    """A fully connected layer; `units="classes"` takes the number of classes of the data."""
+
+    kind: Literal["dense"] = "dense"
+    units: Annotated[int, Field(ge=1, le=8192)] | Literal["classes"]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ValueError(f"A dense layer needs one row of numbers, received {shape}: put a flatten before it.")
+        return (self.units,)
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        return {"kernel": (shape[0], self.units), "bias": (self.units,)}
+
+
+class Activation(_Layer):
+    """An activation; `softmax` only where a network wants it before the loss."""
+
+    kind: Literal["activation"] = "activation"
+    function: Literal["relu", "softmax"] = "relu"
+
+
+Layer = Annotated[
+    Convolution | BatchNorm | MaxPool | Dropout | Flatten | Dense | Activation,
+    Field(discriminator="kind"),
+]
+
+
+class Architecture(BaseModel):
+    """A named network: its layers and a sentence on what it is good for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str
+    layers: tuple[Layer, ...]
+
+    def for_classes(self, classes: int) -> "Architecture":
+        """Return this network with `units="classes"` replaced by the number of `classes`."""
+        layers = tuple(
+            layer.model_copy(update={"units": classes})
+            if isinstance(layer, Dense) and layer.units == "classes"
+            else layer
+            for layer in self.layers
+        )
+        return self.model_copy(update={"layers": layers})
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One row of a layer table. `output_shape` is without the batch; `parameters` are trainable."""
+
+    name: str
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    parameters: int
+
+
+def named(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
+    """Yield each layer with its canonical name: its kind and its number among its kind."""
+    seen: Counter[str] = Counter()
+    for layer in layers:
+        seen[layer.kind] += 1
+        yield f"{layer.kind}_{seen[layer.kind]}", layer
+
+
+def summarise(architecture: Architecture, input_shape: Shape, classes: int) -> list[LayerRow]:
+    """Follow an image of `input_shape` through a network.
+
+    Returns:
+        One row a layer, in order.
+
+    Raises:
+        ValueError: if a layer cannot take what comes to it; the message names the layer.
+    """
+    rows, shape = [], tuple(input_shape)
+    for name, layer in named(architecture.for_classes(classes).layers):
+        try:
+            output_shape = layer.output_shape(shape)
+        except ValueError as error:
+            raise ValueError(f"{architecture.name}, layer {name}: {error}") from None
+        parameters = sum(
+            math.prod(weight)
+            for key, weight in layer.weights(shape).items()
+            if not (isinstance(layer, BatchNorm) and key in BatchNorm.STATISTICS)
+        )
+        rows.append(LayerRow(name, layer, shape, output_shape, parameters))
+        shape = output_shape
+    return rows
+
+
+def count_parameters(architecture: Architecture, input_shape: Shape, classes: int) -> int:
+    """Return the number of trainable parameters."""
+    return sum(row.parameters for row in summarise(architecture, input_shape, classes))
+
+
+def pool_before_relu(layers: Iterable[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
+    """Swap each relu with the max pooling right after it.
+
+    Both orders give the same numbers forward and backward, since relu is monotonic;
+    pooled first, the relu touches a quarter of the values.
+    """
+    ordered = list(layers)
+    for i in range(len(ordered) - 1):
+        (_, first), (_, second) = ordered[i], ordered[i + 1]
+        if isinstance(first, Activation) and first.function == "relu" and isinstance(second, MaxPool):
+            ordered[i], ordered[i + 1] = ordered[i + 1], ordered[i]
+    return ordered
+
+
+def _spatial(shape: Shape, window: int, stride: int, padding: Padding, what: str) -> tuple[int, int]:
+    if len(shape) != 3:
+        raise ValueError(f"A {what} needs an image (height, width, channels), received {shape}.")
+    if padding == "same":
+        return math.ceil(shape[0] / stride), math.ceil(shape[1] / stride)
+    if min(shape[:2]) < window:
+        raise ValueError(
+            f"A {what} of {window}×{window} without padding does not fit into {shape[0]}×{shape[1]}: "
+            "use padding 'same', a smaller window, or remove a pooling before it."
+        )
+    return (shape[0] - window) // stride + 1, (shape[1] - window) // stride + 1
+
+
+def _block(filters: int, *, pool: bool = True) -> list[Layer]:
+    pooling = [MaxPool(padding="same")] if pool else []
+    return [Convolution(filters=filters), Activation(), *pooling]
+
+
+def _normalised(filters: int, kernel: int = 3, stride: int = 1) -> list[Layer]:
+    return [Convolution(filters=filters, kernel=kernel, stride=stride), BatchNorm(), Activation()]
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture(
+            name="cnn-64-32-32",
+            description="Three convolutions with pooling and two dense layers: accurate, seconds an epoch.",
+            layers=(
+                *_block(64),
+                *_block(32),
+                *_block(32),
+                Flatten(),
+                Dense(units=100),
+                Activation(),
+                Dense(units="classes"),
+            ),
+        ),
+        Architecture(
+            name="ann-100",
+            description="One hidden layer of 100 units: the smallest sensible network, under a second an epoch.",
+            layers=(Flatten(), Dense(units=100), Activation(), Dense(units="classes")),
+        ),
+        Architecture(
+            name="cnn-quick",
+            description="Three small convolutions with batch norm, the first with stride 2: learns fastest.",
+            layers=(
+                *_normalised(16, kernel=5, stride=2),
+                *_normalised(32),
+                MaxPool(),
+                *_normalised(64),
+                MaxPool(),
+                Flatten(),
+                Dense(units="classes"),
+            ),
+        ),
+    )
+}
+
+
+def get_architecture(name: str) -> Architecture:
+    """Return the network called `name`.
+
+    Raises:
+        ValueError: if there is none; the message lists those there are.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f"Network (--architecture): expected one of {', '.join(ARCHITECTURES)}, received {name!r}.")
+    return ARCHITECTURES[name]

@@ -1,0 +1,28 @@
+"""MNIST, bundled with Duet: 70,000 handwritten digits of 28×28 pixels, white on black."""
+
+from pathlib import Path
+
+import numpy as np
+
+from core.datasets.idx import read_idx
+from core.datasets.specification import Specification
+
+SPECIFICATION = Specification(
+    name="mnist",
+    title="MNIST",
+    class_names=tuple("0123456789"),
+    preparation="ink",
+    source="LeCun, Cortes and Burges: The MNIST database of handwritten digits",
+    licence="CC BY-SA 3.0, © Yann LeCun and Corinna Cortes",
+)
+
+_BUNDLED = Path(__file__).parent / "bundled" / "mnist"
+
+
+def read() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return train images and labels, test images and labels: uint8 `(N, 28, 28, 1)`, int64 `(N,)`."""
+    arrays = []
+    for part in ("train", "t10k"):
+        arrays.append(read_idx(_BUNDLED / f"{part}-images-idx3-ubyte.gz", 3)[..., np.newaxis])
+        arrays.append(read_idx(_BUNDLED / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64))
+    return tuple(arrays)
