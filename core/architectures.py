@@ -67,7 +67,7 @@ class BatchNorm(_Layer):
     STATISTICS: ClassVar = ("moving_mean", "moving_variance")
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        return {name: (shape[-1],) for name in ("gamma", "beta", *self.STATISTICS)}
+        return dict.fromkeys(("gamma", "beta", *self.STATISTICS), (shape[-1],))
 
 
 class MaxPool(_Layer):

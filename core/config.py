@@ -17,6 +17,7 @@ from core.architectures import ARCHITECTURES, get_architecture
 Framework = Literal["pytorch", "tensorflow"]
 Optimizer = Literal["sgd", "adam", "rmsprop"]
 Normalization = Literal["unit", "symmetric"]
+Initialisation = Literal["shared", "framework"]
 ValidationPart = Literal["stratified", "last"]
 
 FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "tensorflow": "Keras"}
@@ -106,6 +107,13 @@ class RunConfig(BaseModel):
         default="unit",
         title="Normalisation",
         description="Unit scales pixels to 0…1, symmetric to -1…1.",
+        json_schema_extra={"advanced": True},
+    )
+    initialisation: Initialisation = Field(
+        default="shared",
+        title="Initial weights",
+        description="Shared: Glorot uniform, drawn once, so both frameworks start from the same weights. "
+        "Framework: each draws its own by its own defaults.",
         json_schema_extra={"advanced": True},
     )
     seed: int = Field(

@@ -11,7 +11,6 @@ Each loader gives the same `Dataset`. A new source is one module with a `SPECIFI
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -164,4 +163,4 @@ def _unpack(name: str, directory: Path) -> None:
             np.save(staging / f"{key}.npy", array)
         manifest = asdict(_SOURCES[name].SPECIFICATION) | {"fingerprint": digest.hexdigest()}
         (staging / "manifest.json").write_text(json.dumps(manifest, indent=2))
-        os.replace(staging, directory)
+        staging.replace(directory)

@@ -1,0 +1,197 @@
+"""PyTorch's engine: the verbs of `core.backends` on torch tensors.
+
+Images stay channels-last from the data set to the last convolution, so flattening is free and in
+the canonical order. Nothing is read back from the device inside a chunk.
+"""
+
+import os
+
+# OpenMP's threads wait for each other by spinning. On a machine with anything else to do that turns
+# 2,200 images/s into 200; giving up the processor after a short spin costs nothing on a quiet one.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # must be set before the import
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.architectures import Architecture, Convolution, Layer, MaxPool, Shape, named, pool_before_relu, summarise
+from core.backends import available_cores, same_padding
+from core.config import RunConfig
+
+_PREDICT_BATCH = 1000
+
+# Canonical name → PyTorch's name and the order of axes that turns the canonical array into PyTorch's.
+_WEIGHTS = {
+    "convolution": {"kernel": ("weight", (3, 2, 0, 1)), "bias": ("bias", (0,))},
+    "dense": {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
+    "batch_norm": {
+        "gamma": ("weight", (0,)),
+        "beta": ("bias", (0,)),
+        "moving_mean": ("running_mean", (0,)),
+        "moving_variance": ("running_var", (0,)),
+    },
+}
+
+
+def devices() -> list[dict[str, str]]:
+    """Return the name and a description of each device that PyTorch can use here."""
+    found = [{"name": "cpu", "title": f"CPU, {available_cores()} cores"}]
+    if torch.cuda.is_available():
+        found += [
+            {"name": f"gpu:{i}", "title": torch.cuda.get_device_name(i)} for i in range(torch.cuda.device_count())
+        ]
+    if torch.backends.mps.is_available():
+        found.append({"name": "mps", "title": "Apple GPU"})
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run records."""
+    return {"torch": torch.__version__}
+
+
+class Engine:
+    """A network, its optimizer and its data on one device."""
+
+    def __init__(self, config: RunConfig, architecture: Architecture, input_shape: Shape, classes: int):
+        torch.set_num_threads(config.threads or available_cores())
+        torch.manual_seed(config.seed)
+        self._device = _device(config.device)
+        self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
+        self._layers = {
+            row.name: _build(row.layer, row.input_shape) for row in summarise(architecture, input_shape, classes)
+        }
+        order = pool_before_relu(named(architecture.for_classes(classes).layers))
+        self._model = nn.Sequential(*(self._layers[name] for name, _ in order))
+        self._model.to(self._device, memory_format=torch.channels_last)
+        self._kinds = {name: layer.kind for name, layer in order if layer.kind in _WEIGHTS}
+        self._optimizer = _optimizer(config, self._model.parameters())
+
+    def load_data(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Put the images and labels to train on onto the device."""
+        self._images = torch.tensor(images, device=self._device)
+        self._labels = torch.tensor(labels, device=self._device)
+
+    def train(self, indices: np.ndarray) -> tuple[float, int]:
+        """Take one step a row of `indices`; return the sum of the losses and the number read correctly."""
+        self._model.train()
+        loss_sum = torch.zeros((), device=self._device)
+        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        for batch in torch.from_numpy(np.ascontiguousarray(indices)).to(self._device):
+            labels = self._labels[batch]
+            logits = self._model(self._normalise(self._images[batch]))
+            loss = nn.functional.cross_entropy(logits, labels)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            with torch.no_grad():
+                loss_sum += loss.detach() * len(batch)
+                correct += (logits.argmax(dim=1) == labels).sum()
+        return loss_sum.item(), correct.item()
+
+    @torch.inference_mode()
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits of uint8 images."""
+        self._model.eval()
+        batches = (
+            torch.tensor(images[i : i + _PREDICT_BATCH], device=self._device)
+            for i in range(0, len(images), _PREDICT_BATCH)
+        )
+        return torch.cat([self._model(self._normalise(batch)) for batch in batches]).cpu().numpy()
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return a copy of all weights in the canonical layout."""
+        return {
+            key: np.ascontiguousarray(tensor.detach().cpu().numpy().transpose(np.argsort(axes)))
+            for key, tensor, axes in self._tensors()
+        }
+
+    @torch.no_grad()
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """Take all weights from canonical arrays."""
+        for key, tensor, axes in self._tensors():
+            tensor.copy_(torch.tensor(weights[key].transpose(axes)))
+
+    def _normalise(self, images: torch.Tensor) -> torch.Tensor:
+        return images.permute(0, 3, 1, 2).to(torch.float32).mul_(self._scale).add_(self._offset)
+
+    def _tensors(self):
+        for name, kind in self._kinds.items():
+            for key, (attribute, axes) in _WEIGHTS[kind].items():
+                yield f"{name}/{key}", getattr(self._layers[name], attribute), axes
+
+
+class _Flatten(nn.Module):
+    """Flattens in the canonical order: height, width, channel."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.permute(0, 2, 3, 1).flatten(1)
+
+
+class _Padded(nn.Module):
+    """Pads by different amounts before and after, as TensorFlow's 'same' does, then applies a layer."""
+
+    def __init__(self, layer: nn.Module, margins: tuple[int, int, int, int], value: float):
+        super().__init__()
+        self.layer, self.margins, self.value = layer, margins, value
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layer(nn.functional.pad(images, self.margins, value=self.value))
+
+
+def _build(layer: Layer, shape: Shape) -> nn.Module:
+    match layer.kind:
+        case "convolution":
+            return _convolution(layer, shape)
+        case "batch_norm":
+            norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+            return norm(shape[-1], layer.epsilon, 1 - layer.momentum)
+        case "max_pool":
+            return _max_pool(layer, shape)
+        case "dropout":
+            return nn.Dropout(layer.rate)
+        case "flatten":
+            return _Flatten()
+        case "dense":
+            return nn.Linear(shape[0], layer.units)
+        case "activation":
+            return {"relu": nn.ReLU(), "softmax": nn.Softmax(dim=1)}[layer.function]
+
+
+def _convolution(layer: Convolution, shape: Shape) -> nn.Module:
+    rows, columns = _margins(layer.padding, shape, layer.kernel, layer.stride)
+    if rows[0] == rows[1] and columns[0] == columns[1]:
+        return nn.Conv2d(shape[-1], layer.filters, layer.kernel, layer.stride, (rows[0], columns[0]))
+    return _Padded(nn.Conv2d(shape[-1], layer.filters, layer.kernel, layer.stride), (*columns, *rows), 0.0)
+
+
+def _max_pool(layer: MaxPool, shape: Shape) -> nn.Module:
+    rows, columns = _margins(layer.padding, shape, layer.size, layer.stride)
+    if rows[0] == rows[1] and columns[0] == columns[1]:
+        return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]))
+    if layer.size <= layer.stride:  # windows don't overlap: a cut-off last window is all that 'same' adds
+        return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]), ceil_mode=True)
+    return _Padded(nn.MaxPool2d(layer.size, layer.stride), (*columns, *rows), -torch.inf)
+
+
+def _margins(padding: str, shape: Shape, window: int, stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    return same_padding(shape[0], window, stride), same_padding(shape[1], window, stride)
+
+
+def _optimizer(config: RunConfig, parameters) -> torch.optim.Optimizer:
+    match config.optimizer:
+        case "sgd":
+            return torch.optim.SGD(parameters, config.learning_rate, momentum=config.momentum, foreach=True)
+        case "adam":
+            return torch.optim.Adam(parameters, config.learning_rate, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, config.learning_rate, foreach=True)
+
+
+def _device(name: str) -> torch.device:
+    if name not in {device["name"] for device in devices()}:
+        there = ", ".join(device["name"] for device in devices())
+        raise ValueError(f"Device (--device): PyTorch has {there} on this machine, received {name!r}.")
+    return torch.device(name.replace("gpu", "cuda"))

@@ -1,0 +1,161 @@
+"""Keras's engine on TensorFlow: the verbs of `core.backends` on a Keras model.
+
+The steps of a chunk are one loop inside one `tf.function`, with the data set as a tensor on the
+device; a call from Python a chunk is all that is paid. XLA stays off: on a CPU it is slower.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must be set before the import: start-up notes are not news
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from core.architectures import Architecture, Layer, Shape, named, pool_before_relu, summarise
+from core.backends import available_cores
+from core.config import RunConfig
+
+_PREDICT_BATCH = 1000
+
+# Canonical name → Keras's name; the canonical arrays have Keras's order of axes.
+_WEIGHTS = {
+    "convolution": {"kernel": "kernel", "bias": "bias"},
+    "dense": {"kernel": "kernel", "bias": "bias"},
+    "batch_norm": {
+        "gamma": "gamma",
+        "beta": "beta",
+        "moving_mean": "moving_mean",
+        "moving_variance": "moving_variance",
+    },
+}
+
+
+def devices() -> list[dict[str, str]]:
+    """Return the name and a description of each device that TensorFlow can use here."""
+    found = [{"name": "cpu", "title": f"CPU, {available_cores()} cores"}]
+    for i, device in enumerate(tf.config.list_physical_devices("GPU")):
+        title = tf.config.experimental.get_device_details(device).get("device_name", "GPU")
+        found.append({"name": f"gpu:{i}", "title": title})
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run records."""
+    return {"tensorflow": tf.__version__, "keras": keras.__version__}
+
+
+class Engine:
+    """A network, its optimizer and its data on one device."""
+
+    def __init__(self, config: RunConfig, architecture: Architecture, input_shape: Shape, classes: int):
+        _set_threads(config.threads or available_cores())
+        keras.utils.set_random_seed(config.seed)
+        self._device = _device(config.device)
+        self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
+        with tf.device(self._device):
+            self._layers = {
+                row.name: _build(row.layer, row.name) for row in summarise(architecture, input_shape, classes)
+            }
+            order = pool_before_relu(named(architecture.for_classes(classes).layers))
+            self._model = keras.Sequential([keras.Input(input_shape), *(self._layers[name] for name, _ in order)])
+            self._kinds = {name: layer.kind for name, layer in order if layer.kind in _WEIGHTS}
+            self._optimizer = _optimizer(config)
+            self._optimizer.build(self._model.trainable_variables)
+        self._train = tf.function(self._steps, input_signature=[tf.TensorSpec([None, None], tf.int64)])
+        self._predict = tf.function(
+            lambda images: self._model(self._normalise(images), training=False),
+            input_signature=[tf.TensorSpec([None, *input_shape], tf.uint8)],
+        )
+
+    def load_data(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Put the images and labels to train on onto the device."""
+        with tf.device(self._device):
+            self._images = tf.constant(images)
+            self._labels = tf.constant(labels)
+
+    def train(self, indices: np.ndarray) -> tuple[float, int]:
+        """Take one step a row of `indices`; return the sum of the losses and the number read correctly."""
+        with tf.device(self._device):
+            loss_sum, correct = self._train(indices)
+        return float(loss_sum), int(correct)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits of uint8 images."""
+        with tf.device(self._device):
+            batches = (images[i : i + _PREDICT_BATCH] for i in range(0, len(images), _PREDICT_BATCH))
+            return np.concatenate([self._predict(batch).numpy() for batch in batches])
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return a copy of all weights in the canonical layout."""
+        return {key: variable.numpy() for key, variable in self._variables()}
+
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """Take all weights from canonical arrays."""
+        for key, variable in self._variables():
+            variable.assign(weights[key])
+
+    def _steps(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        loss_sum, correct = tf.constant(0.0), tf.constant(0, tf.int64)
+        for batch in indices:
+            labels = tf.gather(self._labels, batch)
+            with tf.GradientTape() as tape:
+                logits = self._model(self._normalise(tf.gather(self._images, batch)), training=True)
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            gradients = tape.gradient(loss, self._model.trainable_variables)
+            self._optimizer.apply(gradients, self._model.trainable_variables)
+            loss_sum += loss * tf.cast(tf.size(batch), tf.float32)
+            correct += tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
+        return loss_sum, correct
+
+    def _normalise(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(images, tf.float32) * self._scale + self._offset
+
+    def _variables(self):
+        for name, kind in self._kinds.items():
+            for key, attribute in _WEIGHTS[kind].items():
+                yield f"{name}/{key}", getattr(self._layers[name], attribute)
+
+
+def _build(layer: Layer, name: str) -> keras.Layer:
+    match layer.kind:
+        case "convolution":
+            return keras.layers.Conv2D(layer.filters, layer.kernel, layer.stride, layer.padding, name=name)
+        case "batch_norm":
+            return keras.layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
+        case "max_pool":
+            return keras.layers.MaxPooling2D(layer.size, layer.stride, layer.padding, name=name)
+        case "dropout":
+            return keras.layers.Dropout(layer.rate, name=name)
+        case "flatten":
+            return keras.layers.Flatten(name=name)
+        case "dense":
+            return keras.layers.Dense(layer.units, name=name)
+        case "activation":
+            return keras.layers.Activation(layer.function, name=name)
+
+
+def _optimizer(config: RunConfig) -> keras.Optimizer:
+    match config.optimizer:
+        case "sgd":
+            return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum)
+        case "adam":
+            return keras.optimizers.Adam(config.learning_rate)
+        case "rmsprop":
+            return keras.optimizers.RMSprop(config.learning_rate)
+
+
+def _device(name: str) -> str:
+    if name not in {device["name"] for device in devices()}:
+        there = ", ".join(device["name"] for device in devices())
+        raise ValueError(f"Device (--device): TensorFlow has {there} on this machine, received {name!r}.")
+    return name.upper()
+
+
+def _set_threads(count: int) -> None:
+    """Choose the threads; TensorFlow takes the number once a process, so later engines keep the first one's."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        pass

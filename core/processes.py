@@ -1,0 +1,26 @@
+"""Starting Duet's own processes so that they outlive the one that starts them."""
+
+import os
+import subprocess
+import sys
+from typing import IO
+
+from core.home import PROJECT, home
+
+
+def spawn(
+    module: str, *arguments: str, log: IO | int, stdin: int = subprocess.DEVNULL, stdout: IO | int | None = None
+) -> subprocess.Popen:
+    """Run `python -m module` in a session of its own, where no Ctrl-C or closed terminal reaches it.
+
+    Its errors go to `log`, and its output too unless `stdout` says otherwise.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT,
+        env={**os.environ, "DUET_HOME": str(home())},
+        stdin=stdin,
+        stdout=log if stdout is None else stdout,
+        stderr=log,
+        start_new_session=True,
+    )

@@ -1,0 +1,193 @@
+"""The queue: one process that turns queued runs into training processes, and notices how they end.
+
+    run_ids = submit(store, [config], submission=token)
+    ensure_running()
+
+`python -m core.scheduler` is that process. It is started on demand, alone by a file lock, outlives
+the dashboard, adopts running trainings when it starts anew, and goes when there is nothing to do.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import psutil
+from filelock import FileLock, Timeout
+
+from core.config import RunConfig
+from core.home import home, run_directory, store_url
+from core.processes import spawn
+from core.runs import ACTIVE, Run, Store, SupersededError, new_id, open_store
+
+_log = logging.getLogger("duet.scheduler")
+
+_TICK_S = 0.2
+_IDLE_S = 20.0
+_START_DEADLINE_S = 60.0
+_STOP_GRACE_S = 10.0
+_SLOTS = 1
+
+
+def submit(store: Store, configs: Sequence[RunConfig], *, submission: str) -> list[str]:
+    """Queue one run, or several that run side by side as a pair, and see to it that they start.
+
+    A `submission` that was seen before gives the runs it made then, so a double click makes one.
+
+    Returns:
+        The runs' ids, in the order of `configs`.
+    """
+    pair = new_id() if len(configs) > 1 else None
+    run_ids = [store.create(config, submission=f"{submission}/{config.framework}", pair=pair) for config in configs]
+    ensure_running()
+    return run_ids
+
+
+def ensure_running() -> None:
+    """Start the scheduler's process unless there is one."""
+    lock = _lock()
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return
+    lock.release()
+    with (home() / "scheduler.log").open("ab") as log:
+        spawn("core.scheduler", log=log)
+
+
+def alive(run: Run) -> bool:
+    """Say whether the process that a run recorded still lives; a later process of the same number is not it."""
+    if run.pid is None or run.process_started_at is None:
+        return False
+    try:
+        process = psutil.Process(run.pid)
+        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - run.process_started_at) < 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Scheduler:
+    """Starts queued runs as slots come free and records the ends that runs could not record themselves."""
+
+    def __init__(self, store: Store):
+        self._store = store
+        self._children: dict[str, subprocess.Popen] = {}
+        self._stopping: dict[str, float] = {}
+
+    def tick(self) -> bool:
+        """Look once at every run that has not ended; return whether there is any."""
+        listed = self._store.find(states=ACTIVE, limit=1000)
+        active = [run for run in listed if not self._has_ended(run)]
+        self._reap({run.id for run in listed})
+        queued = self._store.find(states=("queued",), limit=1000, oldest_first=True)
+        for run in queued:
+            if self._has_room(run, active) and self._start(run):
+                active.append(run)
+        return bool(active or queued)
+
+    def _reap(self, listed: set[str]) -> None:
+        """Forget the processes of runs that recorded their own end, once they are gone."""
+        for run_id in self._children.keys() - listed:
+            if self._children[run_id].poll() is not None:
+                del self._children[run_id]
+                self._stopping.pop(run_id, None)
+
+    def _has_room(self, run: Run, active: Sequence[Run]) -> bool:
+        groups = {other.pair or other.id for other in active if other.config.device == run.config.device}
+        return run.pair in groups or len(groups) < _SLOTS
+
+    def _start(self, run: Run) -> bool:
+        if self._store.claim(run.id) is None:
+            return False
+        directory = run_directory(run.id)
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "log.txt").open("ab") as log:
+            self._children[run.id] = spawn("core.worker", run.id, store_url(), log=log)
+        _log.info("Started %s", run.id)
+        return True
+
+    def _has_ended(self, run: Run) -> bool:
+        child = self._children.get(run.id)
+        if child is not None:
+            code = child.poll()
+            gone = code is not None
+        else:
+            code, gone = None, run.pid is not None and not alive(run)
+        if gone:
+            self._children.pop(run.id, None)
+            self._record_death(run, code)
+            return True
+        if run.pid is None and time.time() - run.started_at > _START_DEADLINE_S:
+            self._fail(run, f"The training process gave no sign of life within {_START_DEADLINE_S:.0f} s.")
+            return True
+        if run.stop_requested and self._is_overdue(run):
+            self._kill(run)
+        return False
+
+    def _is_overdue(self, run: Run) -> bool:
+        return time.monotonic() - self._stopping.setdefault(run.id, time.monotonic()) > _STOP_GRACE_S
+
+    def _kill(self, run: Run) -> None:
+        """End a process that did not stop when asked, with all it started."""
+        if alive(run):
+            _log.info("Killing %s, which does not stop", run.id)
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+
+    def _record_death(self, run: Run, code: int | None) -> None:
+        if run.stop_requested:
+            with suppress(SupersededError):
+                self._store.finish(run.id, run.attempt, "stopped", {})
+            return
+        if code is not None and code < 0:
+            self._fail(run, f"The training process was killed (signal {-code}, {signal.Signals(-code).name}).")
+        elif code:
+            self._fail(run, f"The training process ended early with exit code {code}.")
+        else:
+            self._fail(run, "The training process is gone: it was killed, or the machine was restarted.")
+
+    def _fail(self, run: Run, failure: str) -> None:
+        _log.info("%s failed: %s", run.id, failure)
+        with suppress(SupersededError):  # it has recorded its own end since it was looked up
+            self._store.fail(
+                run.id,
+                run.attempt,
+                failure=failure,
+                advice="If nobody ended it, memory may have run out: close other programs or use a smaller batch "
+                "size, then train again. The log below has its last words.",
+            )
+
+
+def _lock() -> FileLock:
+    return FileLock(home() / "scheduler.lock")
+
+
+def main() -> None:
+    """Schedule until nothing has been left to do for a while."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    store = open_store()
+    scheduler = Scheduler(store)
+    waiting = True
+    while waiting:
+        try:
+            with _lock().acquire(timeout=0):
+                _work(scheduler)
+        except Timeout:
+            return
+        # A run that was queued while the lock was still held has relied on this process.
+        waiting = bool(store.find(states=("queued",), limit=1))
+
+
+def _work(scheduler: Scheduler) -> None:
+    idle_since = time.monotonic()
+    while time.monotonic() - idle_since < _IDLE_S:
+        if scheduler.tick():
+            idle_since = time.monotonic()
+        time.sleep(_TICK_S)
+
+
+if __name__ == "__main__":
+    main()

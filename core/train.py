@@ -1,0 +1,129 @@
+"""Train from the command line: the same run, in the same store, as from the dashboard.
+
+    python -m core.train --architecture cnn-64-32-32 --framework pytorch --epochs 3
+    python -m core.train --recipe ann-100 --json
+
+The training happens in this process; progress goes to stderr, the summary to stdout, with `--json`
+as one object on the last line. Ctrl-C stops after the current chunk and records it.
+"""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from typing import Any
+
+from core import datasets
+from core.command_line import Parser, duration, refuse
+from core.config import FRAMEWORK_TITLES, RunConfig, configure, expected, option
+from core.home import run_directory
+from core.recipes import get_recipe
+from core.runs import Run, Store, new_id, open_store, summary
+from core.training import Point, count_steps
+from core.worker import execute
+
+_INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check the options, train, and say how it went."""
+    options = vars(_parser().parse_args(arguments))
+    as_json, recipe = options.pop("json"), options.pop("recipe")
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        config = configure(**{**(get_recipe(recipe).settings if recipe else {}), **given})
+        count_steps(config, datasets.load(config.dataset))
+    except ValueError as error:
+        refuse(str(error))
+
+    store = open_store()
+    run = _train(store, config)
+    _show_summary(run, as_json)
+    return {"done": 0, "stopped": _INTERRUPTED}.get(run.state, 1)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m core.train", description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--recipe", metavar="NAME", help="start from the settings of a recipe")
+    for name, field in RunConfig.model_fields.items():
+        text = f"{field.description} {expected(name).capitalize()}. Default: {field.default}."
+        parser.add_argument(option(name), metavar="VALUE", help=text.replace("%", "%%"))
+    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    return parser
+
+
+def _train(store: Store, config: RunConfig) -> Run:
+    run_id = store.create(config, submission=new_id(), claimed=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _log_to(run_id)
+    print(f"Run {run_id}: {config.architecture} in {FRAMEWORK_TITLES[config.framework]}", file=sys.stderr)
+
+    progress = _Progress(config)
+    execute(store, run_id, store.get(run_id).attempt, stop=stop, on_point=progress.show)
+    progress.close()
+    return store.get(run_id)
+
+
+def _log_to(run_id: str) -> None:
+    directory = run_directory(run_id)
+    directory.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(directory / "log.txt")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("duet")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+class _Progress:
+    """One line on stderr with the time left; on a terminal it is rewritten, in a file it is one line an epoch."""
+
+    def __init__(self, config: RunConfig):
+        self._epochs = config.epochs
+        self._speed = 0.0
+        self._rewritten = False
+
+    def show(self, point: Point, total_steps: int) -> None:
+        self._speed = point.images_per_second or self._speed
+        if point.split == "train" and not sys.stderr.isatty():
+            return
+        left = point.seconds / point.step * (total_steps - point.step)
+        line = (
+            f"epoch {point.epoch:.2f} of {self._epochs} · {point.split} loss {point.loss:.4f}, "
+            f"accuracy {point.accuracy:.4f} · {self._speed:,.0f} images/s · {duration(left)} left"
+        )
+        self._rewritten = sys.stderr.isatty()
+        print(f"\r\x1b[K{line}" if self._rewritten else line, end="" if self._rewritten else "\n", file=sys.stderr)
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        if self._rewritten:
+            print(file=sys.stderr)
+
+
+def _show_summary(run: Run, as_json: bool) -> None:
+    results: dict[str, Any] = run.results or {}
+    if run.state == "failed":
+        print(f"Run {run.id} failed. {run.failure} {run.advice}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(summary(run)))
+    elif run.state == "done":
+        print(f"Run {run.id} is done: {run.config.architecture} in {FRAMEWORK_TITLES[run.config.framework]}")
+        print(f"  parameters          {results['parameters']:,}")
+        print(f"  test accuracy       {results['test_accuracy']:.4f}   (loss {results['test_loss']:.4f})")
+        print(
+            f"  validation accuracy {results['val_accuracy']:.4f}   "
+            f"(loss {results['val_loss']:.4f}, epoch {results['best_epoch']} kept)"
+        )
+        print(
+            f"  training took       {duration(results['train_seconds'])} ({results['images_per_second']:,.0f} images/s)"
+        )
+    elif run.state == "stopped":
+        print(f"Run {run.id} was stopped after {run.step:,} of {run.total_steps or 0:,} steps.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The training process of one run: `python -m core.worker RUN_ID STORE_URL`.
+
+It needs nothing else, so anything that can start a process can run it. `execute` is what it does,
+and what `core.train` does in its own process. Measurements, signs of life and the end are written
+to the store; weights and results to the run's folder.
+"""
+
+import argparse
+import errno
+import logging
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+import numpy as np
+import psutil
+
+from core import checkpoints
+from core.architectures import count_parameters, get_architecture
+from core.backends import get_backend
+from core.config import RunConfig
+from core.datasets import Dataset, load
+from core.evaluation import confusion, loss_and_accuracy, softmax
+from core.home import run_directory
+from core.initialisation import draw
+from core.runs import Store, SupersededError, open_store
+from core.training import DivergedError, Outcome, Point, count_steps, train
+
+_log = logging.getLogger("duet")
+
+_BEAT_S = 0.5
+_FLUSH_S = 0.2
+
+
+def execute(
+    store: Store,
+    run_id: str,
+    attempt: int,
+    *,
+    stop: threading.Event,
+    on_point: Callable[[Point, int], None] = lambda _point, _total: None,
+) -> None:
+    """Train a claimed run to its end, whatever that is, and record it.
+
+    Args:
+        stop: set it to stop the run after its next chunk; it is set, too, when the store asks for that.
+        on_point: called with each measurement and the number of steps of the whole run.
+    """
+    process = psutil.Process()
+    config = store.get(run_id).config
+    try:
+        store.enter(run_id, attempt, pid=process.pid, process_started_at=process.create_time())
+        with _Heartbeat(store, run_id, attempt, stop):
+            _train(store, run_id, attempt, config, stop, on_point)
+    except SupersededError as error:
+        _log.info("%s", error)
+    except Exception as error:
+        failure, advice = explain(error, config)
+        _log.exception("Failed: %s", failure)
+        store.fail(run_id, attempt, failure=failure, advice=advice, traceback=traceback.format_exc())
+
+
+def explain(error: Exception, config: RunConfig) -> tuple[str, str]:
+    """Say in plain words what ended a training, and what to do about it."""
+    text = str(error)
+    if isinstance(error, DivergedError):
+        return f"Diverged: {text}", f"Lower the learning rate (it was {config.learning_rate:g}) and train again."
+    if isinstance(error, MemoryError) or any(
+        sign in text.lower() for sign in ("out of memory", "can't allocate memory", "oom when", "resource_exhausted")
+    ):
+        return "Out of memory.", f"Use a smaller batch size (it was {config.batch_size}) or a smaller network."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full.", "Free some space, then train again."
+    if isinstance(error, ValueError):
+        return text, "Change that setting and train again."
+    return f"{type(error).__name__}: {text}", "The traceback says where. Training again may help; the log has more."
+
+
+def _train(
+    store: Store,
+    run_id: str,
+    attempt: int,
+    config: RunConfig,
+    stop: threading.Event,
+    on_point: Callable[[Point, int], None],
+) -> None:
+    _log.info("Preparing %s for %s on %s", config.architecture, config.framework, config.device)
+    dataset = load(config.dataset)
+    total_steps = count_steps(config, dataset)
+    backend = get_backend(config.framework)
+    architecture = get_architecture(config.architecture)
+    directory = run_directory(run_id)
+    directory.mkdir(parents=True, exist_ok=True)
+    description = checkpoints.Description(
+        config=config,
+        architecture=architecture,
+        input_shape=dataset.image_shape,
+        class_names=dataset.class_names,
+        preparation=dataset.specification.preparation,
+        fingerprint=dataset.fingerprint,
+    )
+    checkpoints.write_file(directory / "config.json", config.model_dump_json(indent=2).encode())
+    engine = backend.Engine(config, architecture, dataset.image_shape, len(dataset.class_names))
+    if config.initialisation == "shared":
+        engine.load_weights(draw(architecture, dataset.image_shape, len(dataset.class_names), config.seed))
+    store.begin(run_id, attempt, total_steps=total_steps)
+    recorder = _Recorder(store, run_id, attempt)
+
+    def report(point: Point) -> None:
+        recorder.add(point)
+        on_point(point, total_steps)
+        if point.split == "validation":
+            _log.info("Epoch %g: validation loss %.4f, accuracy %.4f", point.epoch, point.loss, point.accuracy)
+
+    outcome = train(
+        config,
+        dataset,
+        engine,
+        report=report,
+        save=lambda epoch, weights: checkpoints.save(directory, epoch, weights, description),
+        should_stop=stop.is_set,
+    )
+    recorder.flush()
+    results = {
+        "parameters": count_parameters(architecture, dataset.image_shape, len(dataset.class_names)),
+        "epochs": config.epochs,
+        "train_seconds": outcome.train_seconds,
+        "images_per_second": outcome.images_per_second,
+        "best_epoch": outcome.best_epoch,
+        "val_loss": outcome.val_loss,
+        "val_accuracy": outcome.val_accuracy,
+        "fingerprint": dataset.fingerprint,
+        "versions": backend.versions(),
+    }
+    if not outcome.stopped:
+        engine.load_weights(checkpoints.load(directory).weights)
+        results |= _test(engine, dataset, directory)
+    checkpoints.write_json(directory / "results.json", results)
+    store.finish(run_id, attempt, "stopped" if outcome.stopped else "done", results)
+    _log.info(_ending(outcome))
+
+
+def _test(engine, dataset: Dataset, directory) -> dict:
+    """Measure the kept weights on the test split; keep every probability for the pages."""
+    logits = engine.predict(dataset.test.images)
+    labels = np.asarray(dataset.test.labels)
+    loss, accuracy = loss_and_accuracy(logits, labels)
+    checkpoints.write_arrays(
+        directory / "test.safetensors", {"probabilities": softmax(logits).astype(np.float32), "labels": labels}
+    )
+    matrix = confusion(labels, logits.argmax(axis=1), len(dataset.class_names))
+    return {"test_loss": loss, "test_accuracy": accuracy, "confusion": matrix.tolist()}
+
+
+def _ending(outcome: Outcome) -> str:
+    return f"{'Stopped' if outcome.stopped else 'Done'} after {outcome.train_seconds:.1f} s of training"
+
+
+class _Recorder:
+    """Writes measurements to the store, gathered so that short epochs don't wait for the disk."""
+
+    def __init__(self, store: Store, run_id: str, attempt: int):
+        self._store, self._run_id, self._attempt = store, run_id, attempt
+        self._waiting: list[Point] = []
+        self._written = 0
+        self._flushed_at = 0.0
+
+    def add(self, point: Point) -> None:
+        self._waiting.append(point)
+        if time.monotonic() - self._flushed_at >= _FLUSH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            self._store.add_metrics(self._run_id, self._attempt, self._written + 1, self._waiting)
+        self._written += len(self._waiting)
+        self._waiting = []
+        self._flushed_at = time.monotonic()
+
+
+class _Heartbeat:
+    """A thread that gives signs of life while its block runs, and passes on a request to stop."""
+
+    def __init__(self, store: Store, run_id: str, attempt: int, stop: threading.Event):
+        self._store, self._run_id, self._attempt, self._stop = store, run_id, attempt, stop
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(_BEAT_S):
+            try:
+                if self._store.beat(self._run_id, self._attempt):
+                    self._stop.set()
+            except SupersededError:
+                self._stop.set()
+                return
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train the run that the scheduler has claimed."""
+    parser = argparse.ArgumentParser(prog="python -m core.worker", description=__doc__.splitlines()[0])
+    parser.add_argument("run_id")
+    parser.add_argument("store_url")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    store = open_store(options.store_url)
+    execute(store, options.run_id, store.get(options.run_id).attempt, stop=threading.Event())
+    logging.shutdown()
+    os._exit(0)  # everything is written; unwinding a framework takes up to a second that nobody needs
+
+
+if __name__ == "__main__":
+    main()
