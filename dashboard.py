@@ -1,0 +1,60 @@
+"""What `streamlit run dashboard.py` serves: the start-up work, then the pages that `ui/main.py` lists.
+
+The main script is not this file but `ui/main.py`, so that the folder `pages/` does not lie beside it:
+there Streamlit's older page discovery would run a page without the frame around it.
+"""
+
+import gc
+import importlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+
+_SLOW_IMPORTS = (
+    "altair",
+    "pandas",
+    "PIL.Image",
+    "plotly.graph_objects",
+    "pyarrow",
+    "pydantic",
+)
+"""What the pages need; the first visitor would wait for these."""
+
+
+@asynccontextmanager
+async def start_up(_: st.App) -> AsyncIterator[None]:
+    """Prepare the server before it accepts its first visitor."""
+    for name in _SLOW_IMPORTS:
+        importlib.import_module(name)
+    send_small_packets_at_once()
+    # What is loaded now stays loaded: later collections need not look at it again.
+    gc.collect()
+    gc.freeze()
+    yield
+
+
+def send_small_packets_at_once() -> int:
+    """Set `TCP_NODELAY` on this process's listening sockets and return how many there are.
+
+    Streamlit makes its socket in a way that asyncio does not recognise as TCP, and each rerun then
+    waits about 40 ms for a delayed acknowledgement. Accepted connections inherit the option.
+    """
+    # Streamlit hands its socket to the server without a way to reach it, so it is looked for.
+    # The exact type is asked for, since isinstance would wake objects that load themselves lazily.
+    sockets = [thing for thing in gc.get_objects() if type(thing) is socket.socket and thing.fileno() >= 0]
+    listening = [
+        sock
+        for sock in sockets
+        if sock.family in (socket.AF_INET, socket.AF_INET6)
+        and sock.type == socket.SOCK_STREAM
+        and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    ]
+    for sock in listening:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return len(listening)
+
+
+app = st.App(Path(__file__).resolve().parent / "ui" / "main.py", lifespan=start_up)
