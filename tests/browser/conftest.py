@@ -1,0 +1,156 @@
+"""The server and the browser of a journey.
+
+A module's tests share one `server`, each has a `page` of its own, and `complaints` is what the browser
+found wrong. Without Chromium the journeys are skipped, unless `DUET_REQUIRE_BROWSER=1` makes that a failure.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.app import Server, screenshot
+from tests.conftest import furnish
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+_CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",  # it cannot be made by root, which tests in containers often are
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+_STREAMLIT_PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
+"""A page opened from a link asks below its own address first where its server is, and meets a 404 on the way."""
+
+_PATIENCE_MS = 15_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the journeys, and skip them where they cannot run."""
+    reason = _why_not()
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+            if reason and os.environ.get("DUET_REQUIRE_BROWSER") != "1":
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _chromium() -> str | None:
+    """Return the browser's program: what `DUET_BROWSER` names, else the first that is installed."""
+    names = (os.environ.get("DUET_BROWSER"), "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def _why_not() -> str | None:
+    """Say why no journey can run here, if so."""
+    if importlib.util.find_spec("playwright") is None:
+        return "Playwright is not installed: pip install -r requirements-dev.txt"
+    if _chromium() is None:
+        return "no Chromium on this machine: install it, or name its program in DUET_BROWSER"
+    return None
+
+
+# For the journeys only: while Playwright is there, no other test could run an event loop of its own.
+@pytest.fixture(scope="package")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium."""
+    if reason := _why_not():
+        pytest.fail(f"DUET_REQUIRE_BROWSER=1, but {reason}", pytrace=False)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_chromium(), args=_CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def new_server(
+    browser: "Browser",  # noqa: ARG001 (without one there is no need to serve)
+    tmp_path_factory: pytest.TempPathFactory,
+    unpacked_datasets: Path,
+) -> Iterator[Callable[..., Server]]:
+    """Start a server with an empty store; keyword arguments are variables of its environment."""
+    servers = []
+
+    def start(**environment: str) -> Server:
+        servers.append(Server(furnish(tmp_path_factory.mktemp("served"), unpacked_datasets), **environment))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+        shutil.rmtree(server.home / "datasets")
+
+
+@pytest.fixture(scope="module")
+def server(new_server: Callable[..., Server]) -> Server:
+    """The server that the tests of a module share."""
+    return new_server()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """The errors that the browser has met on the test's pages, in its console or uncaught."""
+    return []
+
+
+@pytest.fixture
+def new_page(
+    request: pytest.FixtureRequest, browser: "Browser", complaints: list[str]
+) -> Iterator[Callable[..., "Page"]]:
+    """Open a visitor's own window on a server; keyword arguments are Playwright's, such as `has_touch`."""
+    contexts = []
+
+    def start(server: Server, **options: Any) -> "Page":
+        context = browser.new_context(base_url=server.url, **{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        context.set_default_timeout(_PATIENCE_MS)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.extend(_errors(message)))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield start
+    for context in contexts:
+        if request.node.stash.get(_failed, False):
+            for page in context.pages:
+                screenshot(page, f"failed-{request.node.name}")
+        context.close()
+
+
+@pytest.fixture
+def page(server: Server, new_page: Callable[..., "Page"]) -> "Page":
+    """A window on the module's server."""
+    return new_page(server)
+
+
+def _errors(message: "ConsoleMessage") -> list[str]:
+    url = message.location["url"]
+    if message.type != "error" or _STREAMLIT_PROBE.search(url):
+        return []
+    return [f"{message.text} ({url})"]
+
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remember a failure, so that a picture is kept of what was there to see."""
+    report = yield
+    item.stash[_failed] = item.stash.get(_failed, False) or report.failed
+    return report

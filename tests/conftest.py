@@ -1,0 +1,64 @@
+"""What every test has: a home of its own, with MNIST unpacked in it, and nothing left running at its end."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import datasets
+from tests import processes
+
+# TensorFlow reads it when it is imported, here and in the processes that tests start.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def furnish(home: Path, unpacked: Path) -> Path:
+    """Make `home`, with the unpacked data sets in it as hard links, which cost neither time nor space."""
+    shutil.copytree(unpacked, home / "datasets", copy_function=_link, dirs_exist_ok=True)
+    return home
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
+
+
+@pytest.fixture(scope="session")
+def unpacked_datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of data sets that every test's home begins with, unpacked once."""
+    home = tmp_path_factory.mktemp("unpacked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUET_HOME", str(home))
+        datasets.load("mnist")
+    yield home / "datasets"
+    shutil.rmtree(home)
+
+
+@pytest.fixture(autouse=True)
+def duet_home(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    unpacked_datasets: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Path]:
+    """A home that only this test has, so that no test sees another one's runs, or yours.
+
+    A test that leaves one of Duet's processes running fails, unless it asks for `ends_processes`.
+    """
+    home = furnish(tmp_path_factory.mktemp("home"), unpacked_datasets)
+    monkeypatch.setenv("DUET_HOME", str(home))
+    monkeypatch.delenv("DUET_STORE", raising=False)
+    yield home
+    left = processes.end(home)
+    shutil.rmtree(home / "datasets", ignore_errors=True)
+    if left and "ends_processes" not in request.fixturenames:
+        pytest.fail(f"The test left running: {'; '.join(left)}", pytrace=False)
+
+
+@pytest.fixture
+def ends_processes() -> None:
+    """Asked for by a test that starts a scheduler or a predictor, which outlive it: they are ended for it."""

@@ -1,0 +1,94 @@
+"""Which images are learnt from and which are held back: exact sizes, in proportion, the same each time."""
+
+import re
+
+import numpy as np
+import pytest
+
+from core import datasets
+from core.datasets import split_train
+
+SETTINGS = {"share": 0.1, "seed": 42, "part": "stratified", "limit": None}
+
+
+@pytest.fixture(scope="module")
+def dataset(unpacked_datasets):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUET_HOME", str(unpacked_datasets.parent))
+        return datasets.load("mnist")
+
+
+def split(dataset, **settings):
+    return split_train(dataset, **{**SETTINGS, **settings})
+
+
+@pytest.mark.parametrize("part", ["stratified", "last"])
+@pytest.mark.parametrize("share", [0.001, 0.1, 1 / 6, 0.2, 0.5])
+@pytest.mark.parametrize("limit", [None, 20, 999, 59_999, 60_000])
+class TestEverySplit:
+    def test_has_exact_sizes(self, dataset, part, share, limit):
+        train, validation = split(dataset, part=part, share=share, limit=limit)
+        total = limit or 60_000
+
+        assert len(validation) == max(1, round(total * share))
+        assert len(train) + len(validation) == total
+
+    def test_uses_no_image_twice(self, dataset, part, share, limit):
+        train, validation = split(dataset, part=part, share=share, limit=limit)
+        both = np.concatenate([train, validation])
+
+        assert both.dtype == np.int64
+        assert len(np.unique(both)) == len(both)
+        assert both.min() >= 0
+        assert both.max() < 60_000
+
+    def test_is_the_same_each_time(self, dataset, part, share, limit):
+        first = split(dataset, part=part, share=share, limit=limit)
+        second = split(dataset, part=part, share=share, limit=limit)
+
+        np.testing.assert_array_equal(first.train, second.train)
+        np.testing.assert_array_equal(first.validation, second.validation)
+
+
+@pytest.mark.parametrize("limit", [None, 600, 5_000])
+def test_stratified_split_keeps_each_class_in_proportion(dataset, limit):
+    labels = np.asarray(dataset.train.labels)
+    train, validation = split(dataset, limit=limit)
+
+    shares = np.bincount(labels) / len(labels)
+    for part in (train, validation):
+        counts = np.bincount(labels[part], minlength=10)
+        np.testing.assert_allclose(counts, shares * len(part), atol=2)
+
+
+def test_every_class_is_validated_on_when_there_is_room(dataset):
+    _, validation = split(dataset, limit=100, share=0.2)
+
+    assert set(dataset.train.labels[validation]) == set(range(10))
+
+
+def test_another_seed_draws_other_images(dataset):
+    first, second = split(dataset, seed=1), split(dataset, seed=2)
+
+    assert not np.array_equal(first.validation, second.validation)
+    # Of two independent tenths, a tenth is expected in common.
+    assert 400 < len(np.intersect1d(first.validation, second.validation)) < 800
+
+
+def test_another_seed_limits_to_other_images(dataset):
+    first, second = (np.concatenate(split(dataset, seed=seed, limit=1_000)) for seed in (1, 2))
+
+    assert len(np.intersect1d(first, second)) < 100
+
+
+def test_last_part_is_the_end(dataset):
+    train, validation = split(dataset, part="last", share=0.2, seed=7)
+
+    np.testing.assert_array_equal(train, np.arange(48_000))
+    np.testing.assert_array_equal(validation, np.arange(48_000, 60_000))
+
+
+def test_limit_above_the_number_of_images_is_refused(dataset):
+    sentence = "Training limit (--train-limit): expected at most the 60,000 images of MNIST, received 60,001."
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        split(dataset, limit=60_001)

@@ -1,0 +1,172 @@
+"""Networks as data: their shapes, their parameters, and what they refuse."""
+
+import math
+import re
+from itertools import pairwise
+
+import pytest
+from pydantic import ValidationError
+
+from core.architectures import (
+    ARCHITECTURES,
+    Activation,
+    Architecture,
+    BatchNorm,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    count_parameters,
+    get_architecture,
+    named,
+    pool_before_relu,
+    summarise,
+)
+
+MNIST = {"input_shape": (28, 28, 1), "classes": 10}
+
+
+def network(*layers) -> Architecture:
+    return Architecture(name="tried", description="", layers=layers)
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("ann-100", 79_510), ("cnn-64-32-32", 80_662)])
+def test_published_networks_have_their_published_size(name, parameters):
+    assert count_parameters(ARCHITECTURES[name], **MNIST) == parameters
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+class TestEveryNetwork:
+    def test_is_found_by_its_name_and_described(self, name):
+        assert get_architecture(name).name == name
+        assert get_architecture(name).description.endswith(".")
+
+    @pytest.mark.parametrize("input_shape", [(28, 28, 1), (32, 32, 3), (27, 31, 1)])
+    @pytest.mark.parametrize("classes", [2, 10, 24])
+    def test_gives_one_logit_a_class(self, name, input_shape, classes):
+        assert summarise(ARCHITECTURES[name], input_shape, classes)[-1].output_shape == (classes,)
+
+    def test_has_rows_that_follow_on_each_other(self, name):
+        rows = summarise(ARCHITECTURES[name], **MNIST)
+
+        assert rows[0].input_shape == (28, 28, 1)
+        for before, after in pairwise(rows):
+            assert after.input_shape == before.output_shape
+
+    def test_survives_json(self, name):
+        architecture = ARCHITECTURES[name]
+        assert Architecture.model_validate_json(architecture.model_dump_json()) == architecture
+
+    def test_does_not_change_when_relus_are_moved_behind_their_pooling(self, name):
+        layers = list(named(ARCHITECTURES[name].layers))
+        moved = pool_before_relu(layers)
+
+        assert sorted(moved, key=lambda pair: pair[0]) == sorted(layers, key=lambda pair: pair[0])
+        for (_, first), (_, second) in pairwise(moved):
+            assert not (isinstance(first, Activation) and isinstance(second, MaxPool))
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_shape", "output_shape", "parameters"),
+    [
+        (Convolution(filters=8), (28, 28, 3), (28, 28, 8), 3 * 3 * 3 * 8 + 8),
+        (Convolution(filters=8, stride=2), (27, 28, 1), (14, 14, 8), 3 * 3 * 8 + 8),
+        (Convolution(filters=4, kernel=5, padding="valid"), (28, 28, 1), (24, 24, 4), 5 * 5 * 4 + 4),
+        (Convolution(filters=4, kernel=3, stride=2, padding="valid"), (8, 7, 2), (3, 3, 4), 3 * 3 * 2 * 4 + 4),
+        (BatchNorm(), (7, 7, 16), (7, 7, 16), 32),
+        (MaxPool(), (7, 7, 16), (3, 3, 16), 0),
+        (MaxPool(padding="same"), (7, 7, 16), (4, 4, 16), 0),
+        (Dropout(rate=0.2), (100,), (100,), 0),
+        (Flatten(), (4, 5, 6), (120,), 0),
+        (Dense(units=10), (120,), (10,), 1_210),
+        (Activation(), (9, 9, 2), (9, 9, 2), 0),
+    ],
+    ids=repr,
+)
+def test_layer_knows_its_output_and_its_parameters(layer, input_shape, output_shape, parameters):
+    (row,) = summarise(network(layer), input_shape, classes=10)
+
+    assert row.output_shape == output_shape
+    assert row.parameters == parameters
+
+
+def test_batch_norm_has_moving_statistics_that_are_not_trained():
+    weights = BatchNorm().weights((7, 7, 16))
+
+    assert set(weights) == {"gamma", "beta", "moving_mean", "moving_variance"}
+    assert sum(math.prod(shape) for shape in weights.values()) == 64
+    assert count_parameters(network(BatchNorm()), (7, 7, 16), classes=10) == 32
+
+
+def test_classes_stand_for_the_number_of_classes():
+    architecture = network(Flatten(), Dense(units=5), Dense(units="classes")).for_classes(24)
+
+    assert [layer.units for layer in architecture.layers[1:]] == [5, 24]
+
+
+def test_layers_are_numbered_among_their_kind():
+    layers = (Dense(units=1), Activation(), Dense(units=2), Activation())
+
+    assert [name for name, _ in named(layers)] == ["dense_1", "activation_1", "dense_2", "activation_2"]
+
+
+def test_only_a_relu_right_before_a_pooling_moves():
+    layers = [("a", Activation()), ("d", Dropout()), ("p", MaxPool()), ("s", Activation(function="softmax"))]
+    layers += [("q", MaxPool()), ("r", Activation()), ("t", MaxPool())]
+
+    assert "".join(name for name, _ in pool_before_relu(layers)) == "adpsqtr"
+
+
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        (
+            (Dense(units=10),),
+            "tried, layer dense_1: A dense layer needs one row of numbers, received (28, 28, 1): "
+            "put a flatten before it.",
+        ),
+        (
+            (Flatten(), Convolution(filters=8)),
+            "tried, layer convolution_1: A convolution needs an image (height, width, channels), received (784,).",
+        ),
+        (
+            (Flatten(), MaxPool()),
+            "tried, layer max_pool_1: A pooling needs an image (height, width, channels), received (784,).",
+        ),
+        (
+            (*[MaxPool()] * 5,),
+            "tried, layer max_pool_5: A pooling of 2×2 without padding does not fit into 1×1: "
+            "use padding 'same', a smaller window, or remove a pooling before it.",
+        ),
+    ],
+    ids=["dense on an image", "convolution on a row", "pooling on a row", "pooled away"],
+)
+def test_network_that_cannot_be_built_is_refused(layers, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        summarise(network(*layers), **MNIST)
+
+
+def test_unknown_network_is_refused_with_those_there_are():
+    with pytest.raises(
+        ValueError, match=r"^Network \(--architecture\): expected one of .*, received 'vgg'\.$"
+    ) as error:
+        get_architecture("vgg")
+    assert all(name in str(error.value) for name in ARCHITECTURES)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kind": "convolution", "filters": 0},
+        {"kind": "convolution", "filters": 8, "padding": "full"},
+        {"kind": "dense", "units": "all"},
+        {"kind": "dropout", "rate": 1},
+        {"kind": "attention"},
+        {"kind": "flatten", "order": "channels first"},
+    ],
+    ids=repr,
+)
+def test_wrong_layer_is_refused(values):
+    with pytest.raises(ValidationError):
+        Architecture.model_validate({"name": "tried", "description": "", "layers": [values]})

@@ -1,0 +1,139 @@
+"""The arrows of the design: who may import whom, read from the source, so lazy imports count too.
+
+`dashboard → pages → ui → core`; inside core, what describes knows nothing of what runs.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.home import PROJECT
+
+FRAMEWORKS = ("torch", "torchvision", "tensorflow", "keras")
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """Files that match `files`, but not `spared`, import nothing of `forbidden`."""
+
+    name: str
+    files: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    spared: tuple[str, ...] = ()
+
+
+ARROWS = [
+    Arrow("core knows no page", ("core/**/*.py",), ("streamlit", "ui", "pages", "dashboard")),
+    Arrow("ui knows no page", ("ui/**/*.py",), ("pages", "dashboard")),
+    Arrow("pages know no entry point", ("pages/**/*.py",), ("dashboard",)),
+    Arrow(
+        "only the two backends import a framework",
+        ("*.py", "core/**/*.py", "pages/**/*.py", "ui/**/*.py"),
+        FRAMEWORKS,
+        spared=("core/backends/pytorch.py", "core/backends/tensorflow.py"),
+    ),
+    Arrow("PyTorch's backend knows no TensorFlow", ("core/backends/pytorch.py",), ("tensorflow", "keras")),
+    Arrow("TensorFlow's backend knows no PyTorch", ("core/backends/tensorflow.py",), ("torch", "torchvision")),
+    Arrow(
+        "descriptions know no backend and no store",
+        ("core/config.py", "core/architectures.py", "core/augmentation.py", "core/datasets/**/*.py"),
+        ("core.backends", "core.runs"),
+    ),
+    Arrow(
+        "training knows a backend only by its verbs",
+        ("core/training.py",),
+        ("core.backends.pytorch", "core.backends.tensorflow"),
+    ),
+    Arrow("the scheduler starts the worker by name", ("core/scheduler.py",), ("core.worker",)),
+]
+
+
+def imports(path: Path, root: Path) -> Iterator[str]:
+    """Yield the dotted name of everything that a file imports, at its top or in a function."""
+    package = path.relative_to(root).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                base = package[: len(package) - level + 1] if level else ()
+                name = ".".join((*base, *([module] if module else [])))
+                yield name
+                yield from (f"{name}.{alias.name}" for alias in names)
+            case ast.Call(
+                func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name
+
+
+def violations(arrow: Arrow, root: Path) -> list[str]:
+    """Return what the files below `root` import against an arrow, as "file imports module"."""
+    found = set()
+    for pattern in arrow.files:
+        for path in root.glob(pattern):
+            file = path.relative_to(root).as_posix()
+            if file not in arrow.spared:
+                found |= {
+                    f"{file} imports {name}"
+                    for name in imports(path, root)
+                    if any(name == module or name.startswith(f"{module}.") for module in arrow.forbidden)
+                }
+    return sorted(found)
+
+
+@pytest.mark.parametrize("arrow", ARROWS, ids=lambda arrow: arrow.name)
+def test_arrow_holds(arrow):
+    assert violations(arrow, PROJECT) == []
+
+
+@pytest.mark.parametrize("arrow", ARROWS, ids=lambda arrow: arrow.name)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import {module}",
+        "import os, {module} as other",
+        "from {module} import name",
+        "def lazily():\n    from {module}.part import name",
+        "import importlib\nimportlib.import_module('{module}')",
+        "if TYPE_CHECKING:\n    import {module}",
+    ],
+)
+def test_planted_violation_is_found(arrow, statement, tmp_path):
+    for pattern in arrow.files:
+        file = pattern.replace("**/", "deep/").replace("*", "planted")
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("\n".join(statement.format(module=module) for module in arrow.forbidden))
+
+        found = violations(arrow, tmp_path)
+
+        for module in arrow.forbidden:
+            assert any(line.startswith(f"{file} imports {module}") for line in found)
+
+
+@pytest.mark.parametrize(
+    ("file", "statement", "name"),
+    [
+        ("core/scheduler.py", "from . import worker", "core.worker"),
+        ("core/scheduler.py", "from .worker import main", "core.worker"),
+        ("core/scheduler.py", "from core import worker", "core.worker"),
+        ("core/datasets/mnist.py", "from ..backends import pytorch", "core.backends.pytorch"),
+        ("core/datasets/__init__.py", "from .. import runs", "core.runs"),
+    ],
+)
+def test_relative_imports_are_resolved(file, statement, name, tmp_path):
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(statement)
+
+    assert name in imports(path, tmp_path)
+
+
+def test_a_name_that_only_begins_alike_is_no_violation(tmp_path):
+    (tmp_path / "ui").mkdir()
+    (tmp_path / "ui" / "frame.py").write_text("import pagesize\nfrom dashboards import x")
+
+    assert violations(ARROWS[1], tmp_path) == []

@@ -1,0 +1,114 @@
+"""The description of a run: what it takes, and the sentence for each thing that it does not."""
+
+import math
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from core.architectures import ARCHITECTURES
+from core.config import (
+    FRAMEWORK_TITLES,
+    LEARNING_RATES,
+    OPTIMIZER_TITLES,
+    RunConfig,
+    choices_of,
+    configure,
+    expected,
+    option,
+)
+
+BOUNDS = {
+    "epochs": ([1, 1000], [0, -1, 1001, 2.5, "many", None, math.inf]),
+    "batch_size": ([1, 8192], [0, 8193, "64 images", [64]]),
+    "learning_rate": ([1e-9, 10], [0, -0.1, 10.01, math.nan, math.inf, "fast"]),
+    "momentum": ([0, 0.999], [1, -0.1, math.nan]),
+    "validation_share": ([0.001, 0.5], [0, 0.51, -1, math.nan]),
+    "seed": ([0, 2**31 - 1], [-1, 2**31, 0.5]),
+    "train_limit": ([20, 60_000, None], [19, 0, "all"]),
+    "threads": ([0, 256], [-1, 257]),
+    "device": (["cpu", "mps", "gpu:0", "gpu:11"], ["cuda", "gpu", "gpu:", "gpu:100", "cpu ", "", "CPU", 0]),
+    "framework": (["pytorch", "tensorflow"], ["keras", "PyTorch", "", None]),
+    "optimizer": (["sgd", "adam", "rmsprop"], ["lion", "SGD"]),
+    "normalization": (["unit", "symmetric"], ["none"]),
+    "initialisation": (["shared", "framework"], ["random"]),
+    "validation_part": (["stratified", "last"], ["first"]),
+    "architecture": (list(ARCHITECTURES), ["vgg", "", "CNN-64-32-32"]),
+    "dataset": (["mnist"], [5, None]),
+}
+"""For each field: values it takes, and values it refuses."""
+
+TAKEN = [(name, value) for name, (values, _) in BOUNDS.items() for value in values]
+REFUSED = [(name, value) for name, (_, values) in BOUNDS.items() for value in values]
+
+
+def test_every_field_is_tried():
+    assert set(BOUNDS) == set(RunConfig.model_fields)
+
+
+@pytest.mark.parametrize(("name", "value"), TAKEN)
+def test_value_is_taken_and_survives_json(name, value):
+    config = configure(**{name: value})
+
+    assert getattr(config, name) == value
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(("name", "value"), REFUSED)
+def test_wrong_value_has_its_sentence(name, value):
+    title = RunConfig.model_fields[name].title
+    sentence = f"{title} ({option(name)}): expected {expected(name)}, received {value!r}."
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        configure(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("epochs", "a whole number from 1 to 1,000"),
+        ("learning_rate", "a number above 0, at most 10"),
+        ("momentum", "a number from 0 to below 1"),
+        ("validation_share", "a number above 0, at most 0.5"),
+        ("seed", "a whole number from 0 to 2,147,483,647"),
+        ("train_limit", "a whole number, at least 20"),
+        ("device", "cpu, mps or gpu:0, gpu:1, …"),
+        ("optimizer", "one of sgd, adam, rmsprop"),
+        ("dataset", "a name"),
+    ],
+)
+def test_expectation_is_said_in_words(name, words):
+    assert expected(name) == words
+
+
+def test_unknown_setting_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"^Unknown setting 'epoch': expected one of dataset, architecture, "):
+        configure(epoch=3)
+
+
+def test_first_wrong_value_of_several_is_named():
+    with pytest.raises(ValueError, match=r"^Epochs \(--epochs\): "):
+        configure(epochs=0, batch_size=0)
+
+
+def test_configuration_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        configure().epochs = 5
+
+
+@pytest.mark.parametrize("name", RunConfig.model_fields)
+def test_every_field_is_explained(name):
+    field = RunConfig.model_fields[name]
+
+    assert field.title
+    assert field.description.endswith(".")
+    assert option(name) == "--" + name.replace("_", "-")
+
+
+def test_every_choice_has_a_title():
+    assert set(FRAMEWORK_TITLES) == set(choices_of("framework"))
+    assert set(OPTIMIZER_TITLES) == set(LEARNING_RATES) == set(choices_of("optimizer"))
+
+
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+def test_recommended_learning_rate_is_allowed(optimizer):
+    assert configure(optimizer=optimizer, learning_rate=LEARNING_RATES[optimizer]).optimizer == optimizer
