@@ -5,6 +5,7 @@ matrix = confusion(labels, probabilities.argmax(1), classes)
 rows = per_class(matrix)
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +98,40 @@ def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, limit: int = 4
     certainty = probabilities[wrong, predicted[wrong]]
     order = wrong[np.argsort(-certainty, kind="stable")][:limit]
     return [Mistake(int(i), int(labels[i]), int(predicted[i]), float(probabilities[i, predicted[i]])) for i in order]
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Two networks on the same images: how many only the one reads correctly, and only the other.
+
+    `by_chance` says whether a coin tossed for each of those images would part as unevenly in more
+    than 5 % of the cases: McNemar's test, normal approximation.
+    """
+
+    only_first: int
+    only_second: int
+
+    @property
+    def by_chance(self) -> bool:
+        apart, total = abs(self.only_first - self.only_second), self.only_first + self.only_second
+        return apart <= 1.96 * math.sqrt(total)
+
+
+def disagreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Disagreement:
+    """Compare two networks' predicted classes on the same images."""
+    right, also_right = first == labels, second == labels
+    return Disagreement(int((right & ~also_right).sum()), int((~right & also_right).sum()))
+
+
+def interval(accuracy: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy measured on `count` images.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    z = 1.96
+    centre = (accuracy + z * z / (2 * count)) / (1 + z * z / count)
+    spread = z / (1 + z * z / count) * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
+    return centre - spread, centre + spread
 
 
 def _share(part: int, whole: int) -> float:

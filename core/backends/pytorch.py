@@ -128,15 +128,13 @@ class _Flatten(nn.Module):
         return images.permute(0, 2, 3, 1).flatten(1)
 
 
-class _Padded(nn.Module):
-    """Pads by different amounts before and after, as TensorFlow's 'same' does, then applies a layer."""
+class _PaddedConvolution(nn.Conv2d):
+    """A convolution padded by different amounts before and after, as TensorFlow's 'same' does."""
 
-    def __init__(self, layer: nn.Module, margins: tuple[int, int, int, int], value: float):
-        super().__init__()
-        self.layer, self.margins, self.value = layer, margins, value
+    margins: tuple[int, int, int, int]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layer(nn.functional.pad(images, self.margins, value=self.value))
+        return super().forward(nn.functional.pad(images, self.margins))
 
 
 def _build(layer: Layer, shape: Shape) -> nn.Module:
@@ -162,7 +160,9 @@ def _convolution(layer: Convolution, shape: Shape) -> nn.Module:
     rows, columns = _margins(layer.padding, shape, layer.kernel, layer.stride)
     if rows[0] == rows[1] and columns[0] == columns[1]:
         return nn.Conv2d(shape[-1], layer.filters, layer.kernel, layer.stride, (rows[0], columns[0]))
-    return _Padded(nn.Conv2d(shape[-1], layer.filters, layer.kernel, layer.stride), (*columns, *rows), 0.0)
+    convolution = _PaddedConvolution(shape[-1], layer.filters, layer.kernel, layer.stride)
+    convolution.margins = (*columns, *rows)
+    return convolution
 
 
 def _max_pool(layer: MaxPool, shape: Shape) -> nn.Module:
@@ -171,7 +171,7 @@ def _max_pool(layer: MaxPool, shape: Shape) -> nn.Module:
         return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]))
     if layer.size <= layer.stride:  # windows don't overlap: a cut-off last window is all that 'same' adds
         return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]), ceil_mode=True)
-    return _Padded(nn.MaxPool2d(layer.size, layer.stride), (*columns, *rows), -torch.inf)
+    return nn.Sequential(nn.ConstantPad2d((*columns, *rows), -torch.inf), nn.MaxPool2d(layer.size, layer.stride))
 
 
 def _margins(padding: str, shape: Shape, window: int, stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
