@@ -38,7 +38,7 @@ lint: $(DEV_STAMP) ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff format --check .
 
 clean: ## Remove the environment and the caches, never your runs
-	@if [ -e $(MADE) ]; then rm -rf $(VENV); fi
+	@if [ -e $(MADE) ]; then $(empty_environment) && rm -rf $(VENV); fi
 	@find core pages tests ui benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	@rm -rf __pycache__ .pytest_cache .ruff_cache .hypothesis
 
@@ -58,6 +58,9 @@ $(DEV_STAMP):
 	@echo "Installing what runs and tests Duet into $(VENV): once, some minutes."
 	@$(VENV_PYTHON) -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@rm -f $(VENV)/.installed-* && touch $(RUN_STAMP) $(DEV_STAMP)
+
+# The mark stays till last, so that a removal that is cut off can be taken up again.
+empty_environment = find $(VENV) -mindepth 1 -maxdepth 1 ! -path $(MADE) -exec rm -rf {} +
 
 # Reuse an environment that works; else choose a Python by running it (a version manager's python3.12
 # may stand on the path and refuse) and make one.
@@ -83,6 +86,6 @@ if [ -z "$$python" ]; then \
     "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; \
 fi; \
 echo "Making the environment $(VENV) with $$("$$python" --version)."; \
-rm -rf $(VENV); mkdir -p $(VENV); touch $(MADE); \
+mkdir -p $(VENV) && touch $(MADE) && $(empty_environment); \
 "$$python" -m venv $(VENV)
 endef
