@@ -149,13 +149,17 @@ class Architecture(BaseModel):
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row of a layer table. `output_shape` is without the batch; `parameters` are trainable."""
+    """One row of a layer table. Shapes are without the batch; `parameters` are trainable.
+
+    `multiplications` are those of one image on its way forward.
+    """
 
     name: str
     layer: Layer
     input_shape: Shape
     output_shape: Shape
     parameters: int
+    multiplications: int
 
 
 def named(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
@@ -181,12 +185,10 @@ def summarise(architecture: Architecture, input_shape: Shape, classes: int) -> l
             output_shape = layer.output_shape(shape)
         except ValueError as error:
             raise ValueError(f"{architecture.name}, layer {name}: {error}") from None
-        parameters = sum(
-            math.prod(weight)
-            for key, weight in layer.weights(shape).items()
-            if not (isinstance(layer, BatchNorm) and key in BatchNorm.STATISTICS)
-        )
-        rows.append(LayerRow(name, layer, shape, output_shape, parameters))
+        weights = layer.weights(shape)
+        parameters = sum(math.prod(weight) for key, weight in weights.items() if key not in BatchNorm.STATISTICS)
+        multiplications = math.prod(weights.get("kernel", (0,))) * math.prod(output_shape[:-1])
+        rows.append(LayerRow(name, layer, shape, output_shape, parameters, multiplications))
         shape = output_shape
     return rows
 

@@ -66,7 +66,7 @@ def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChar
         epochs: how many there will be, so that the axis does not move while a run goes on.
     """
     base = alt.Chart(frame).encode(
-        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[0, epochs], nice=False), axis=_EPOCH_AXIS),
+        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[0, epochs * 1.02], nice=False), axis=_EPOCH_AXIS),
         y=alt.Y(
             f"{metric}:Q",
             title=metric,

@@ -190,6 +190,24 @@ class Store:
         with self._reading() as connection:
             return [_run(row) for row in connection.execute(query).mappings()]
 
+    def speeds(self, config: RunConfig, limit: int = 200) -> dict[int, float]:
+        """Return the images per second of finished runs like `config`, newest first, by batch size."""
+        same = [
+            _runs.c.config[name].as_string() == str(getattr(config, name))
+            for name in ("dataset", "architecture", "framework", "device", "threads")
+        ]
+        query = (
+            sa.select(_runs.c.config["batch_size"].as_integer(), _runs.c.results["images_per_second"].as_float())
+            .where(_runs.c.state == "done", *same)
+            .order_by(_runs.c.created_at.desc())
+            .limit(limit)
+        )
+        found: dict[int, float] = {}
+        with self._reading() as connection:
+            for batch_size, speed in connection.execute(query):
+                found.setdefault(batch_size, speed)
+        return found
+
     def claim(self, run_id: str) -> int | None:
         """Take a queued run for starting; return its attempt, or None if it is no longer queued."""
         with self._engine.begin() as connection:

@@ -1,0 +1,42 @@
+"""How long a run will take, before it is launched: from runs like it, or else from its arithmetic.
+
+estimate = estimate_time(store, config)
+f"about {duration(estimate.seconds)}"
+"""
+
+import math
+from typing import NamedTuple
+
+from core import datasets
+from core.architectures import get_architecture, summarise
+from core.config import Framework, RunConfig
+from core.runs import Store
+
+# A laptop's two cores, rounded: what a network that was never trained here is guessed from.
+_MULTIPLICATIONS_PER_SECOND = 25e9
+_SECONDS_PER_STEP = 0.0004
+_STARTING_SECONDS: dict[Framework, float] = {"pytorch": 3, "tensorflow": 5}
+
+
+class Estimate(NamedTuple):
+    """Seconds from launch to result; `measured` where a run like it was timed on this machine."""
+
+    seconds: float
+    measured: bool
+
+
+def estimate_time(store: Store, config: RunConfig) -> Estimate:
+    """Estimate a run's time from the speed of earlier ones of the same network, framework and device."""
+    dataset = datasets.load(config.dataset)
+    images = min(len(dataset.train.images), config.train_limit or math.inf) * (1 - config.validation_share)
+    speeds = store.speeds(config)
+    if speeds:
+        nearest = min(speeds, key=lambda batch_size: abs(math.log(batch_size / config.batch_size)))
+        seconds = images / speeds[nearest]
+    else:
+        rows = summarise(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+        forward_and_backward = 3 * sum(row.multiplications for row in rows)
+        seconds = (
+            images * forward_and_backward / _MULTIPLICATIONS_PER_SECOND + images / config.batch_size * _SECONDS_PER_STEP
+        )
+    return Estimate(config.epochs * seconds + _STARTING_SECONDS[config.framework], measured=bool(speeds))

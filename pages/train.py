@@ -1,0 +1,121 @@
+"""Train: choose a network, a framework and the knobs, see what will be trained, launch it."""
+
+import streamlit as st
+
+from core.architectures import get_architecture
+from core.command_line import duration
+from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure
+from core.datasets import load, split_train
+from core.devices import known_devices
+from core.estimates import estimate_time
+from core.recipes import RECIPES, get_recipe
+from core.runs import open_store
+from ui.knobs import fill, knob, settings
+from ui.launching import both, configs_for, launch
+from ui.layer_table import show_layers
+
+OWN = "Own settings"
+BOTH = "Both"
+
+
+def choose_recipe() -> None:
+    """Offer recipes to start from; picking one fills the form."""
+
+    def start_from() -> None:
+        if st.session_state["recipe"] != OWN:
+            fill(get_recipe(st.session_state["recipe"]).settings)
+
+    recipe = st.selectbox(
+        "Start from",
+        [OWN, *RECIPES],
+        key="recipe",
+        on_change=start_from,
+        help="A recipe fills in all settings: published experiments, and one of Duet's own.",
+    )
+    if recipe != OWN:
+        st.caption(f"{get_recipe(recipe).description} Source: {get_recipe(recipe).source}.")
+
+
+def choose_frameworks() -> tuple[Framework, ...]:
+    """Let the user pick one framework, or both as a pair."""
+    choices = {BOTH: both(), **{title: (name,) for name, title in FRAMEWORK_TITLES.items()}}
+    chosen = st.segmented_control(
+        "Framework",
+        list(choices),
+        default=BOTH,
+        required=True,
+        key="frameworks",
+        bind="query-params",
+        help="Both trains a pair: same data, same batches, same initial weights, side by side.",
+    )
+    return choices[chosen]
+
+
+def choose_device(frameworks: tuple[Framework, ...]) -> None:
+    """Offer the devices that every chosen framework has."""
+    found = [known_devices(framework) for framework in frameworks]
+    shared = [device for device in found[0].devices if all(device.name in dict(other.devices) for other in found)]
+    knob("device", {device.name: device.title for device in shared})
+    if not all(devices.probed for devices in found):
+        st.caption("Still looking for GPUs; they will be offered here.")
+
+
+def choose_settings() -> None:
+    """Show the common knobs, the rest under Advanced."""
+    knob("dataset")
+    knob("architecture")
+    first, second = st.columns(2)
+    with first:
+        knob("epochs")
+        knob("optimizer")
+    with second:
+        knob("batch_size")
+        knob("learning_rate")
+    with st.expander("Advanced", icon=":material/tune:"):
+        columns = st.columns(2)
+        advanced = [name for name, field in RunConfig.model_fields.items() if field.json_schema_extra]
+        for position, name in enumerate(advanced):
+            with columns[position % 2]:
+                knob(name)
+
+
+def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
+    """Say what a launch will do and how long it will take, with the button that does it."""
+    dataset = load(config.dataset)
+    split = split_train(
+        dataset,
+        share=config.validation_share,
+        seed=config.seed,
+        part=config.validation_part,
+        limit=config.train_limit,
+    )
+    configs = configs_for(config, frameworks)
+    estimates = [estimate_time(open_store(), each) for each in configs]
+    basis = "from earlier runs here" if all(each.measured for each in estimates) else "a guess: no run like it yet"
+    st.markdown(
+        f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
+        f"{'each learn' if len(frameworks) > 1 else 'learns'} from {len(split.train):,} images, "
+        f"checked on {len(split.validation):,} and tested on {len(dataset.test.images):,}: "
+        f"**about {duration(max(each.seconds for each in estimates))}** ({basis})."
+    )
+    if st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch"):
+        run_ids = launch(configs)
+        st.switch_page("../pages/results.py", query_params={"run": run_ids[0]})
+    st.subheader("Layers")
+    architecture = get_architecture(config.architecture)
+    st.caption(architecture.description)
+    show_layers(architecture, dataset.image_shape, len(dataset.class_names))
+
+
+st.title("Train")
+form, plan = st.columns([2, 3], gap="large")
+with form:
+    choose_recipe()
+    frameworks = choose_frameworks()
+    choose_device(frameworks)
+    choose_settings()
+with plan:
+    try:
+        show_plan(configure(**{**settings(), "framework": frameworks[0]}), frameworks)
+    except ValueError as error:
+        st.error(str(error), icon=":material/error:")

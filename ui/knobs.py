@@ -1,0 +1,69 @@
+"""One widget for each setting of a run, made from its field in `core.config`.
+
+    epochs = knob("epochs")
+
+What is chosen stays in `st.session_state["settings"]` while the page is left and come back to.
+Values are not bounded here: `core.config.configure` refuses them, with the same sentence as the
+command line.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import streamlit as st
+
+from core.architectures import ARCHITECTURES
+from core.config import OPTIMIZER_TITLES, RunConfig, choices_of
+from core.datasets import names, specify
+
+_STEPS = {"learning_rate": 0.001, "momentum": 0.05, "validation_share": 0.05}
+
+
+def settings() -> dict[str, Any]:
+    """Return the settings that the page shows, to be changed by `knob` and `fill`."""
+    return st.session_state.setdefault("settings", RunConfig().model_dump())
+
+
+def fill(values: Mapping[str, Any]) -> None:
+    """Set every knob: to `values`, or to its default where they say nothing."""
+    st.session_state["settings"] = {**RunConfig().model_dump(), **values}
+    for name in RunConfig.model_fields:
+        st.session_state.pop(_key(name), None)
+
+
+def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
+    """Show the widget of the setting `name` and return its value.
+
+    Args:
+        options: choices and their titles, where they are not fixed by the field.
+    """
+    field = RunConfig.model_fields[name]
+    options = options or _options(name)
+    chosen = settings()
+    if options and chosen[name] not in options:
+        chosen[name] = next(iter(options))
+    st.session_state.setdefault(_key(name), chosen[name])
+    common = {"label": field.title, "help": field.description, "key": _key(name)}
+    if options:
+        value = st.selectbox(options=list(options), format_func=options.get, **common)
+    elif float in {field.annotation, *get_args(field.annotation)}:
+        value = st.number_input(step=_STEPS[name], format="%g", **common)
+    else:
+        value = st.number_input(step=1, placeholder="all", **common)
+    chosen[name] = value
+    return value
+
+
+def _options(name: str) -> Mapping[str, str]:
+    match name:
+        case "dataset":
+            return {known: specify(known).title for known in names()}
+        case "architecture":
+            return {known: known for known in ARCHITECTURES}
+        case "optimizer":
+            return OPTIMIZER_TITLES
+    return {choice: choice.capitalize() for choice in choices_of(name)}
+
+
+def _key(name: str) -> str:
+    return f"knob-{name}"

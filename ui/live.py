@@ -1,0 +1,70 @@
+"""Runs as they go: progress, a way to stop them, and curves that grow in place.
+
+    watch(runs, key="results")
+
+While one of the runs goes on, this part of the page refreshes itself, reading only what is new;
+when the last has ended the whole page runs once more.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.charts import curve_frame, curves
+from core.runs import ENDED, Run, open_store
+from core.scheduler import ensure_running
+from core.training import Point
+from ui.words import status
+
+_REFRESH_S = 0.5
+
+
+def watch(runs: Sequence[Run], key: str) -> None:
+    """Show progress and curves of `runs`, live while one goes on."""
+    live = not all(run.state in ENDED for run in runs)
+    st.fragment(_watch, run_every=_REFRESH_S if live else None)([run.id for run in runs], key, live)
+
+
+def _watch(run_ids: Sequence[str], key: str, live: bool) -> None:
+    store = open_store()
+    runs = [store.get(run_id) for run_id in run_ids]
+    if live and all(run.state in ENDED for run in runs):
+        st.rerun()
+    if live:
+        ensure_running()
+    for run in runs:
+        _show_progress(run, key)
+    points = _points(runs)
+    frame = curve_frame(points, {run.id: run.config.framework for run in runs})
+    epochs = max(run.config.epochs for run in runs)
+    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+        column.altair_chart(curves(frame, metric, epochs=epochs), key=f"{key}-{metric}")
+    st.caption("Drag a curve to move it, turn the wheel to zoom, double-click to see all of it again.")
+
+
+def _show_progress(run: Run, key: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if run.state in ENDED:
+            st.markdown(status(run))
+            return
+        st.progress(run.progress, text=status(run))
+        if st.button(
+            "Stop",
+            key=f"{key}-stop-{run.id}",
+            icon=":material/stop:",
+            disabled=run.stop_requested,
+            help="Ends the training after its current steps. The best weights so far are kept.",
+        ):
+            open_store().request_stop(run.id)
+            st.rerun(scope="fragment")
+
+
+def _points(runs: Sequence[Run]) -> dict[str, list[Point]]:
+    """Return the measurements of runs, reading only those that this session has not seen."""
+    store = open_store()
+    before: dict[str, list[Point]] = st.session_state.get("points", {})
+    points = {run.id: before.get(run.id, []) for run in runs}
+    for run_id, measured in points.items():
+        measured.extend(point for _, point in store.metrics(run_id, after=len(measured)))
+    st.session_state["points"] = points
+    return points

@@ -1,0 +1,50 @@
+"""The same words for the same things on every page: states, titles, times."""
+
+import time
+
+from core.command_line import duration
+from core.config import FRAMEWORK_TITLES
+from core.runs import ACTIVE, Run
+
+_SILENT_S = 10
+
+STATE_BADGES = {
+    "queued": (":material/hourglass_empty:", "gray"),
+    "starting": (":material/rocket_launch:", "blue"),
+    "running": (":material/play_arrow:", "blue"),
+    "done": (":material/check:", "green"),
+    "failed": (":material/error:", "red"),
+    "stopped": (":material/stop:", "orange"),
+}
+"""An icon and a colour for each state; the word always stands beside them."""
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a number with its noun: "1 epoch", "3 epochs"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def status(run: Run) -> str:
+    """Say in one line where a run is."""
+    framework = FRAMEWORK_TITLES[run.config.framework]
+    silent = time.time() - run.heartbeat_at if run.state in ACTIVE and run.heartbeat_at else 0
+    if silent > _SILENT_S:
+        return f"{framework} · not responding for {duration(silent)}"
+    match run.state:
+        case "queued":
+            return f"{framework} · waiting for a free device"
+        case "starting":
+            return f"{framework} · starting"
+        case "running":
+            parts = [framework, "stopping" if run.stop_requested else "training"]
+            if run.images_per_second:
+                parts += [f"epoch {run.progress * run.config.epochs:.1f} of {run.config.epochs}"]
+                parts += [f"{run.images_per_second:,.0f} images/s"]
+            if run.seconds_left is not None:
+                parts += [f"{duration(run.seconds_left)} left"]
+            return " · ".join(parts)
+        case "done":
+            return f"{framework} · done · test accuracy {run.results['test_accuracy']:.2%}"
+        case "stopped":
+            return f"{framework} · stopped after {run.progress:.0%}"
+    return f"{framework} · failed after {run.progress:.0%}"
