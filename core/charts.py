@@ -25,6 +25,7 @@ FRAMEWORK_COLOURS: dict[Framework, str] = {"pytorch": "#d55e00", "tensorflow": "
 _SPLIT_TITLES = {"train": "training", "validation": "validation"}
 _SEQUENTIAL = "Blues"
 _MOST_POINTS = 400
+_MOST_DOTS = 40
 
 Metric = Literal["loss", "accuracy"]
 
@@ -63,10 +64,10 @@ def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChar
 
     Args:
         frame: of `curve_frame`.
-        epochs: how many there will be, so that the axis does not move while a run goes on.
+        epochs: how many there will be; the dots of very many would hide the curve.
     """
     base = alt.Chart(frame).encode(
-        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[0, epochs * 1.02], nice=False), axis=_EPOCH_AXIS),
+        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False, padding=6), axis=_EPOCH_AXIS),
         y=alt.Y(
             f"{metric}:Q",
             title=metric,
@@ -97,14 +98,14 @@ def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChar
         legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=2, symbolStrokeColor="#888888"),
     )
     lines = base.mark_line(clip=True, strokeWidth=2).encode(strokeDash=dashes)
-    dots = base.mark_point(clip=True, filled=True, size=45, opacity=1).transform_filter(
+    dots = base.mark_point(clip=True, filled=True, size=45 if epochs <= _MOST_DOTS else 0, opacity=1).transform_filter(
         alt.datum.part == _SPLIT_TITLES["validation"]
     )
     zoom = alt.selection_interval(name="zoom", bind="scales")
     return alt.layer(lines.add_params(zoom), dots).properties(height=300)
 
 
-_EPOCH_AXIS = alt.Axis(tickMinStep=1, format="~g", grid=False)
+_EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)
 
 
 def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], *, as_rates: bool) -> go.Figure:
@@ -146,11 +147,11 @@ def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], fram
     frame = pd.DataFrame({"class": list(class_names), "probability": probabilities})
     base = alt.Chart(frame).encode(
         y=alt.Y("class:N", title=None, sort=None),
-        x=alt.X("probability:Q", title=None, scale=alt.Scale(domain=[0, 1.12]), axis=None),
+        x=alt.X("probability:Q", title=None, scale=alt.Scale(domain=[0, 1.2]), axis=None),
         tooltip=[alt.Tooltip("class:N"), alt.Tooltip("probability:Q", format=".4%")],
     )
     bars = base.mark_bar(color=FRAMEWORK_COLOURS[framework], cornerRadiusEnd=3)
-    figures = base.mark_text(align="left", dx=5).encode(text=alt.Text("probability:Q", format=".1%"))
+    figures = base.mark_text(align="left", dx=5, color="gray").encode(text=alt.Text("probability:Q", format=".1%"))
     return alt.layer(bars, figures).properties(height=alt.Step(22))
 
 

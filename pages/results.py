@@ -19,12 +19,12 @@ from core.evaluation import (
     worst_mistakes,
 )
 from core.home import run_directory
-from core.runs import Run, open_store
+from core.runs import ENDED, Run, open_store
 from ui.evaluation import show_class_scores, show_confused_pairs, show_mistakes
 from ui.knobs import fill
 from ui.live import watch
 from ui.runs_table import show_runs
-from ui.words import STATE_BADGES, counted
+from ui.words import ENDING_BADGES, counted
 
 LOG_CHARACTERS = 20_000
 
@@ -40,8 +40,8 @@ def show_header(run: Run, group: list[Run]) -> None:
     """Show what the run is, its state, and what can be done with it."""
     st.title(f"{run.config.architecture} on {load(run.config.dataset).specification.title}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        for each in group:
-            icon, colour = STATE_BADGES[each.state]
+        for each in (each for each in group if each.state in ENDED):  # before that, its progress tells
+            icon, colour = ENDING_BADGES[each.state]
             st.badge(f"{FRAMEWORK_TITLES[each.config.framework]}: {each.state}", icon=icon, color=colour)
         st.caption(
             f"{counted(run.config.epochs, 'epoch')} · batch size {run.config.batch_size} · {run.config.optimizer} at "

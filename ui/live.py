@@ -3,7 +3,7 @@
     watch(runs, key="results")
 
 While one of the runs goes on, this part of the page refreshes itself, reading only what is new;
-when the last has ended the whole page runs once more.
+when one has ended the whole page runs once more.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ _REFRESH_S = 0.5
 
 def watch(runs: Sequence[Run], key: str) -> None:
     """Show progress and curves of `runs`, live while one goes on."""
-    live = not all(run.state in ENDED for run in runs)
-    st.fragment(_watch, run_every=_REFRESH_S if live else None)([run.id for run in runs], key, live)
+    going_on = [run.id for run in runs if run.state not in ENDED]
+    st.fragment(_watch, run_every=_REFRESH_S if going_on else None)([run.id for run in runs], key, going_on)
 
 
-def _watch(run_ids: Sequence[str], key: str, live: bool) -> None:
+def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str]) -> None:
     store = open_store()
     runs = [store.get(run_id) for run_id in run_ids]
-    if live and all(run.state in ENDED for run in runs):
+    if any(run.state in ENDED for run in runs if run.id in going_on):
         st.rerun()
-    if live:
+    if going_on:
         ensure_running()
     for run in runs:
         _show_progress(run, key)
@@ -38,7 +38,10 @@ def _watch(run_ids: Sequence[str], key: str, live: bool) -> None:
     frame = curve_frame(points, {run.id: run.config.framework for run in runs})
     epochs = max(run.config.epochs for run in runs)
     for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
-        column.altair_chart(curves(frame, metric, epochs=epochs), key=f"{key}-{metric}")
+        # Streamlit forgets a zoom when the data change, unless the zoom is a selection it listens to.
+        column.altair_chart(
+            curves(frame, metric, epochs=epochs), key=f"{key}-{metric}", on_select="rerun", selection_mode="zoom"
+        )
     st.caption("Drag a curve to move it, turn the wheel to zoom, double-click to see all of it again.")
 
 

@@ -8,15 +8,12 @@ from core.runs import ACTIVE, Run
 
 _SILENT_S = 10
 
-STATE_BADGES = {
-    "queued": (":material/hourglass_empty:", "gray"),
-    "starting": (":material/rocket_launch:", "blue"),
-    "running": (":material/play_arrow:", "blue"),
+ENDING_BADGES = {
     "done": (":material/check:", "green"),
     "failed": (":material/error:", "red"),
     "stopped": (":material/stop:", "orange"),
 }
-"""An icon and a colour for each state; the word always stands beside them."""
+"""An icon and a colour for each way to end; the word always stands beside them."""
 
 
 def counted(count: int, thing: str) -> str:
