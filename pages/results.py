@@ -48,7 +48,7 @@ def show_header(run: Run, group: list[Run]) -> None:
             f"{run.config.learning_rate:g} · seed {run.config.seed} · run `{run.id}`"
         )
     with st.container(horizontal=True):
-        if st.button("Use these settings again", icon=":material/replay:"):
+        if st.button("Use these settings again", key="again", icon=":material/replay:"):
             fill(run.config.model_dump())
             st.switch_page("../pages/train.py")
         if run.state == "done":

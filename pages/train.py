@@ -23,7 +23,9 @@ def choose_recipe() -> None:
 
     def start_from() -> None:
         if st.session_state["recipe"] != OWN:
-            fill(get_recipe(st.session_state["recipe"]).settings)
+            chosen = get_recipe(st.session_state["recipe"]).settings
+            fill(chosen)
+            st.session_state["frameworks"] = FRAMEWORK_TITLES.get(chosen.get("framework"), BOTH)
 
     recipe = st.selectbox(
         "Start from",

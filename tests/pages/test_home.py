@@ -1,0 +1,63 @@
+"""The home page, without a browser: one button, what is running, the last runs."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.runs import Store, open_store
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store whose queue nobody works off."""
+    monkeypatch.setattr("core.scheduler.ensure_running", lambda: None)
+    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
+    return open_store()
+
+
+def home_page() -> AppTest:
+    return AppTest.from_file(str(MAIN), default_timeout=20).run()
+
+
+def test_an_empty_store_says_what_to_do(store: Store) -> None:  # noqa: ARG001 (it is empty)
+    page = home_page()
+
+    assert not page.exception
+    assert [button.label for button in page.button] == ["Train both now"]
+    assert "Train both now" in page.info[0].value
+
+
+def test_one_click_queues_a_pair_on_the_same_terms(store: Store) -> None:
+    page = home_page()
+    page.button[0].click().run()
+    page.button[0].click().run()  # the second half of a double click
+
+    runs = store.find()
+    assert not page.exception
+    assert sorted(run.config.framework for run in runs) == ["pytorch", "tensorflow"]
+    assert runs[0].pair == runs[1].pair is not None
+    first, second = (run.config.model_dump(exclude={"framework"}) for run in runs)
+    assert first == second
+    assert [button.label for button in page.button].count("Stop") == 2
+
+
+def test_the_stop_button_stops_a_waiting_run(store: Store) -> None:
+    page = home_page()
+    page.button[0].click().run()
+    stops = [button for button in page.button if button.label == "Stop"]
+    stops[0].click().run()
+
+    assert sorted(run.state for run in store.find()) == ["queued", "stopped"]
+
+
+def test_the_last_runs_are_listed(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
+    monkeypatch.setenv("DUET_HOME", str(trained_home))
+    page = home_page()
+
+    table = page.dataframe[0].value
+    assert set(table["Framework"]) == {"PyTorch", "Keras"}
+    assert set(table["State"]) == {"done"}
+    assert table["Test accuracy"].between(0.5, 1).all()

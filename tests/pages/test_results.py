@@ -1,0 +1,87 @@
+"""The results page, without a browser: the list of runs, a finished one, a failed one, a wrong address."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import RunConfig
+from core.runs import Run, new_id, open_store
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+
+
+def results_page(**query: str) -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/results.py")
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+@pytest.fixture
+def finished(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> Run:
+    """A really trained run."""
+    monkeypatch.setenv("DUET_HOME", str(trained_home))
+    return open_store().find(states=("done",))[0]
+
+
+def test_without_a_run_in_the_address_all_are_listed(finished: Run) -> None:  # noqa: ARG001 (there is one)
+    page = results_page()
+
+    assert not page.exception
+    assert len(page.dataframe[0].value) == 2
+
+
+def test_a_finished_run_is_shown_with_its_figures(finished: Run) -> None:
+    page = results_page(run=finished.id)
+
+    metrics = {metric.label.split(",")[0]: metric.value for metric in page.metric}
+    assert not page.exception
+    assert metrics["Test accuracy"] == f"{finished.results['test_accuracy']:.2%}"
+    assert metrics["Test loss"] == f"{finished.results['test_loss']:.4f}"
+    assert len(page.get("vega_lite_chart")) >= 2
+    assert len(page.get("plotly_chart")) == 1
+    tables = {tuple(table.value.columns): table.value for table in page.dataframe}
+    scores = tables["Class", "Images", "Precision", "Recall", "F1"]
+    assert scores["Images"].sum() == 10_000
+    matrix = np.array(finished.results["confusion"])
+    np.testing.assert_allclose(scores["Recall"], matrix.diagonal() / matrix.sum(axis=1))
+    assert tables["True class", "Read as", "Images", "Share of class"]["Images"].is_monotonic_decreasing
+
+
+def test_the_matrix_shows_rates_too(finished: Run) -> None:
+    page = results_page(run=finished.id)
+    page.segmented_control(key="cells").set_value("Rates").run()
+
+    assert not page.exception
+    assert "%" in page.get("plotly_chart")[0].proto.spec
+
+
+def test_a_failed_run_says_what_happened_and_what_to_do() -> None:
+    store = open_store()
+    run_id = store.create(RunConfig(), submission=new_id(), claimed=True)
+    store.fail(run_id, 1, failure="Diverged: <b>nan</b>", advice="Lower the learning rate.", traceback="Traceback …")
+
+    page = results_page(run=run_id)
+
+    assert not page.exception
+    assert "Diverged" in page.error[0].value
+    assert "Lower the learning rate" in page.error[0].value
+    assert page.code[0].value == "Traceback …"
+
+
+@pytest.mark.parametrize("address", ["000000000000", "../../etc", "<script>"])
+def test_a_wrong_address_leads_back(address: str) -> None:
+    page = results_page(run=address)
+
+    assert not page.exception
+    assert "not here" in page.error[0].value
+
+
+def test_settings_can_be_used_again(finished: Run) -> None:
+    page = results_page(run=finished.id)
+    page.button(key="again").click().run()
+
+    assert not page.exception
+    assert page.session_state["settings"]["train_limit"] == finished.config.train_limit

@@ -1,0 +1,89 @@
+"""The train page, without a browser: knobs, recipes, refusals, the layer table, and what a launch queues."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.architectures import ARCHITECTURES, count_parameters
+from core.config import FRAMEWORK_TITLES, RunConfig, configure
+from core.recipes import RECIPES
+from core.runs import Store, open_store
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store whose queue nobody works off."""
+    monkeypatch.setattr("core.scheduler.ensure_running", lambda: None)
+    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
+    return open_store()
+
+
+@pytest.fixture
+def page(store: Store) -> AppTest:  # noqa: ARG001 (its scheduler must not start)
+    return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/train.py").run()
+
+
+def test_every_setting_has_a_knob_with_help(page: AppTest) -> None:
+    knobs = {widget.key: widget for widget in (*page.selectbox, *page.number_input)}
+
+    assert not page.exception
+    for name in RunConfig.model_fields:
+        if name != "framework":
+            assert knobs[f"knob-{name}"].help
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_layers_are_counted_before_anything_is_trained(page: AppTest, name: str) -> None:
+    page.selectbox(key="knob-architecture").set_value(name).run()
+
+    parameters = count_parameters(ARCHITECTURES[name], (28, 28, 1), 10)
+    assert page.dataframe[0].value["Parameters"].sum() == parameters
+    assert any(f"{parameters:,} parameters" in text.value for text in page.markdown)
+
+
+@pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("learning_rate", -1.0), ("train_limit", 100_000)])
+def test_a_value_out_of_range_is_refused_in_the_command_lines_words(page: AppTest, name: str, value: float) -> None:
+    page.number_input(key=f"knob-{name}").set_value(value).run()
+
+    assert len(page.error) == 1
+    assert f"--{name.replace('_', '-')}" in page.error[0].value
+    assert not page.button, "it can be launched all the same"
+    if name != "train_limit":
+        with pytest.raises(ValueError, match="expected") as refusal:
+            configure(**{name: value})
+        assert page.error[0].value == str(refusal.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_fills_the_form(page: AppTest, name: str) -> None:
+    page.selectbox(key="recipe").set_value(name).run()
+
+    knobs = {widget.key: widget.value for widget in (*page.selectbox, *page.number_input)}
+    for setting, value in RECIPES[name].settings.items():
+        if setting != "framework":
+            assert knobs[f"knob-{setting}"] == value
+    framework = RECIPES[name].settings.get("framework")
+    assert page.segmented_control(key="frameworks").value == FRAMEWORK_TITLES.get(framework, "Both")
+
+
+@pytest.mark.parametrize(("choice", "frameworks"), [("Both", 2), ("PyTorch", 1), ("Keras", 1)])
+def test_a_launch_queues_what_was_chosen(page: AppTest, store: Store, choice: str, frameworks: int) -> None:
+    page.segmented_control(key="frameworks").set_value(choice).run()
+    page.number_input(key="knob-epochs").set_value(7).run()
+    page.number_input(key="knob-train_limit").set_value(500).run()
+    page.button(key="launch").click().run()
+
+    runs = store.find()
+    assert len(runs) == frameworks
+    assert {(run.config.epochs, run.config.train_limit, run.state) for run in runs} == {(7, 500, "queued")}
+
+
+def test_the_choice_is_there_again_after_another_page(page: AppTest) -> None:
+    page.number_input(key="knob-epochs").set_value(9).run()
+    page.switch_page("../pages/home.py").run()
+    page.switch_page("../pages/train.py").run()
+
+    assert page.number_input(key="knob-epochs").value == 9
