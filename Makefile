@@ -20,7 +20,7 @@ checksum = $(shell cat $(1) | cksum | tr ' ' '-')
 RUN_STAMP := $(VENV)/.installed-run-$(call checksum,requirements.txt)
 DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements.txt requirements-dev.txt)
 
-.PHONY: help run test lint clean FORCE
+.PHONY: help run test lint pictures clean FORCE
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -36,6 +36,9 @@ test: $(DEV_STAMP) ## Run all the tests; the browser journeys need Chromium on t
 lint: $(DEV_STAMP) ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
+
+pictures: $(DEV_STAMP) ## Take the README's pictures anew; needs Chromium
+	@$(VENV_PYTHON) -m tests.browser.pictures
 
 clean: ## Remove the environment and the caches, never your runs
 	@if [ -e $(MADE) ]; then $(empty_environment) && rm -rf $(VENV); fi

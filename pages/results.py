@@ -133,18 +133,16 @@ def show(run: Run) -> None:
         if each.state == "failed":
             show_failure(each)
     watch(group, key="results")
+    if finished := [each for each in group if each.state == "done"]:
+        st.subheader("On test images")
+        show_figures(finished)
+        titles = {FRAMEWORK_TITLES[each.config.framework]: each for each in finished}
+        chosen = next(iter(titles))
+        if len(finished) > 1:
+            chosen = st.segmented_control("Details of", list(titles), default=chosen, required=True, key="details")
+        show_errors(titles[chosen])
     for each in group:
         show_log(each)
-    finished = [each for each in group if each.state == "done"]
-    if not finished:
-        return
-    st.subheader("On test images")
-    show_figures(finished)
-    titles = {FRAMEWORK_TITLES[each.config.framework]: each for each in finished}
-    chosen = next(iter(titles))
-    if len(finished) > 1:
-        chosen = st.segmented_control("Details of", list(titles), default=chosen, required=True, key="details")
-    show_errors(titles[chosen])
 
 
 asked = st.query_params.get("run")

@@ -13,11 +13,13 @@
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +34,23 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _START_DEADLINE_S = 60.0
+
+BROWSER_ARGUMENTS = (
+    "--no-sandbox",  # it cannot be made by root, which tests in containers often are
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_browser() -> str | None:
+    """Return the browser's program: what `DUET_BROWSER` names, else the first that is installed."""
+    names = (os.environ.get("DUET_BROWSER"), "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 class Server:
@@ -115,6 +134,19 @@ def settled(page: "Page") -> None:
     page.locator("[data-testid=stApp][data-test-connection-state=CONNECTED]").wait_for()
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+
+
+def draw(page: "Page", *strokes: Sequence[tuple[float, float]]) -> None:
+    """Draw on the canvas with the mouse; points are shares of its sides."""
+    sheet = page.get_by_role("img", name="Drawing area")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    for stroke in strokes:
+        for i, (x, y) in enumerate(stroke):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=1 if i == 0 else 8)
+            if i == 0:
+                page.mouse.down()
+        page.mouse.up()
 
 
 def screenshot(page: "Page", name: str) -> None:

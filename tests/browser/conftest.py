@@ -14,22 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.app import Server, screenshot
+from tests.browser.app import BROWSER_ARGUMENTS, Server, find_browser, screenshot
 from tests.conftest import furnish
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
-
-_CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",  # it cannot be made by root, which tests in containers often are
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 _STREAMLIT_PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
 """A page opened from a link asks below its own address first where its server is, and meets a 404 on the way."""
@@ -47,17 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _chromium() -> str | None:
-    """Return the browser's program: what `DUET_BROWSER` names, else the first that is installed."""
-    names = (os.environ.get("DUET_BROWSER"), "chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if name and (path := shutil.which(name))), None)
-
-
 def _why_not() -> str | None:
     """Say why no journey can run here, if so."""
     if importlib.util.find_spec("playwright") is None:
         return "Playwright is not installed: pip install -r requirements-dev.txt"
-    if _chromium() is None:
+    if find_browser() is None:
         return "no Chromium on this machine: install it, or name its program in DUET_BROWSER"
     return None
 
@@ -71,7 +54,7 @@ def browser() -> Iterator["Browser"]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_chromium(), args=_CHROMIUM_ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_ARGUMENTS)
         yield chromium
         chromium.close()
 

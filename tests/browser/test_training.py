@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 
 import psutil
 import pytest
@@ -12,12 +11,12 @@ from core.config import configure
 from core.runs import Store
 from core.scheduler import submit
 from tests.browser.app import Server, open_page, screenshot, settled
+from tests.browser.waiting import PATIENCE_MS, wait_until
 
 LOSS_LINE = "[data-testid=stVegaLiteChart] path[aria-roledescription='line mark']"
 CHART = "document.querySelector('[data-testid=stVegaLiteChart]')"
 AXIS_LABELS = f"[...{CHART}.querySelectorAll('.role-axis-label text')].map(label => label.textContent)"
 PROGRESS = f"{CHART}.querySelector('.role-mark path').getAttribute('d')"
-PATIENCE_MS = 60_000
 
 
 @pytest.fixture
@@ -156,10 +155,3 @@ def stop_all(page: Page, store: Store, run_ids: list[str]) -> None:
         expect(going_on).to_have_count(left)
     wait_until(lambda: all(store.get(run_id).state == "stopped" for run_id in run_ids))
     expect(page.get_by_text(": stopped").first).to_be_visible(timeout=PATIENCE_MS)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
