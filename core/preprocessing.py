@@ -1,6 +1,6 @@
 """An image from outside to pixels as a network's training data look, with every step to show.
 
-    prepared = prepare(pixels, specify("mnist"), shape=(28, 28, 1))
+    prepared = prepare(pixels, "ink", shape=(28, 28, 1))
     prepared.pixels                       # uint8 (28, 28, 1)
     for step in prepared.steps:           # what was done, as small images
         print(step.title, step.explanation, step.image.shape)
@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from core.datasets.specification import Specification
+from core.datasets.specification import Preparation
 
 _STEP_SIDE = 280
 """The longest side of a step's image, in pixels."""
@@ -65,15 +65,21 @@ class Prepared(NamedTuple):
     steps: tuple[Step, ...]
 
 
-def prepare(image: np.ndarray, specification: Specification, shape: tuple[int, int, int]) -> Prepared:
+def prepare(image: np.ndarray, preparation: Preparation, shape: tuple[int, int, int]) -> Prepared:
     """Bring RGB pixels, uint8 `(H, W, 3)`, into the form of a data set with images of `shape`.
+
+    The first step is the image as it came.
 
     Raises:
         ValueError: if nothing is drawn on an image that should hold ink.
     """
-    if specification.preparation == "ink":
+    if preparation == "ink":
         return _prepare_ink(image, shape)
     return _prepare_photo(image, shape)
+
+
+def _received(image: np.ndarray) -> Step:
+    return Step("Received", "The image as it came.", _small(image))
 
 
 def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
@@ -89,7 +95,7 @@ def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
     return Prepared(
         np.array(resized).reshape(shape),
         (
-            Step("Received", "The image as it came.", _small(image)),
+            _received(image),
             Step("Cropped", "The middle, in the proportions of the training images.", _small(np.asarray(cropped))),
             Step("Resized", f"{width}×{height} pixels: what the network sees.", np.asarray(resized)),
         ),
@@ -99,7 +105,7 @@ def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
 def _prepare_ink(image: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
     height, width, channels = shape
     grey = np.asarray(Image.fromarray(image).convert("L"))
-    steps = [Step("Grey", "Only brightness counts, colours do not.", _small(grey))]
+    steps = [_received(image), Step("Grey", "Only brightness counts, colours do not.", _small(grey))]
     if _is_in_form(grey, (height, width)):
         steps.append(Step("Kept", "It already looks as the training images do.", grey))
         return Prepared(_with_channels(grey, channels), tuple(steps))

@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core import datasets
+from core.config import FRAMEWORK_TITLES
+from core.home import PROJECT
 from tests import processes
 
 # TensorFlow reads it when it is imported, here and in the processes that tests start.
@@ -62,3 +66,28 @@ def duet_home(
 @pytest.fixture
 def ends_processes() -> None:
     """Asked for by a test that starts a scheduler or a predictor, which outlive it: they are ended for it."""
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -> Iterator[Path]:
+    """A home with one finished run of each framework, for tests that only read runs; they share it."""
+    home = furnish(tmp_path_factory.mktemp("trained"), unpacked_datasets)
+    trainings = [
+        subprocess.Popen(
+            [sys.executable, "-m", "core.train", "--framework", framework, *_QUICK_TRAINING],
+            cwd=PROJECT,
+            env={**os.environ, "DUET_HOME": str(home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for framework in FRAMEWORK_TITLES
+    ]
+    for training in trainings:
+        _, errors = training.communicate(timeout=120)
+        assert training.returncode == 0, errors.decode()
+    yield home
+    processes.end(home)
+    shutil.rmtree(home / "datasets")
+
+
+_QUICK_TRAINING = ("--architecture", "ann-100", "--train-limit", "500", "--epochs", "5", "--learning-rate", "0.05")

@@ -1,0 +1,182 @@
+"""Predict: a finished run's network reads what you draw, upload or photograph, and shows how it got there.
+
+What is chosen is in the address: `?run=3f9c0a1b2c3d&from=Upload`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.config import FRAMEWORK_TITLES
+from core.datasets import load
+from core.gallery import enlarge, png
+from core.prediction import Reading, prediction_service
+from core.runs import Run, Store, open_store
+from ui.canvas import draw
+from ui.reading_table import show_table
+from ui.readings import escape, read, show_answers, show_seen, show_steps
+
+MOST_FILES = 200
+FORMATS = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
+
+
+def finished_runs(store: Store) -> list[Run]:
+    """Return the newest finished runs, and the one in the address however old it is."""
+    runs = store.find(states=("done",))
+    asked = st.query_params.get("run")
+    if asked and asked not in {run.id for run in runs}:
+        try:
+            run = store.get(asked)
+        except ValueError as error:
+            st.warning(escape(str(error)))
+        else:
+            if run.state == "done":
+                return [*runs, run]
+            st.warning(f"Run {run.id} is {run.state}: it can be used once it is done.")
+    return runs
+
+
+def choose_run(finished: list[Run]) -> Run:
+    """Let a finished run be chosen; the address says which."""
+    runs = {run.id: run for run in finished}
+    asked = st.query_params.get("run")
+    key = f"run-{asked}"  # another address is another widget, so the browser's way back leads back
+    chosen = st.selectbox(
+        "Network",
+        list(runs),
+        index=list(runs).index(asked) if asked in runs else 0,
+        format_func=lambda run_id: (
+            f"{runs[run_id].title} · test accuracy {runs[run_id].results['test_accuracy']:.2%} · {run_id}"
+        ),
+        key=key,
+        width=640,
+        on_change=lambda: st.query_params.update(run=st.session_state[key]),
+    )
+    return runs[chosen]
+
+
+def second_opinion(run: Run, finished: Sequence[Run]) -> Run | None:
+    """Return the run in the other framework that is most like `run`: its pair, else the same network, else any."""
+    others = [
+        other
+        for other in finished
+        if other.config.framework != run.config.framework and other.config.dataset == run.config.dataset
+    ]
+    return max(others, key=lambda other: (_is_pair(run, other), _is_same_network(run, other)), default=None)
+
+
+def _is_pair(run: Run, other: Run) -> bool:
+    return run.pair is not None and run.pair == other.pair
+
+
+def _is_same_network(run: Run, other: Run) -> bool:
+    return run.config.architecture == other.config.architecture
+
+
+@st.fragment
+def from_drawing(runs: Sequence[Run]) -> None:
+    """Read a drawing each time the pen is lifted."""
+    columns = _columns()
+    with columns[0]:
+        drawing = draw("drawing")
+    if drawing is None:
+        columns[1].caption("Use mouse, pen or finger. Your drawing is read each time you lift the pen.")
+    else:
+        _show_reading(runs, drawing, "Your drawing", columns)
+
+
+@st.fragment
+def from_files(runs: Sequence[Run]) -> None:
+    """Read uploaded files: one in detail, many as a table with one of them in detail."""
+    files = st.file_uploader(
+        f"Images, up to {MOST_FILES}: one drawing or photograph each, dark on light or light on dark",
+        type=FORMATS,
+        accept_multiple_files=True,
+        key="files",
+    )
+    if len(files) > MOST_FILES:
+        st.warning(f"Only the first {MOST_FILES} of {len(files):,} images are read; upload fewer at a time.")
+    if len(files) == 1:
+        _show_image(runs, files[0].getvalue(), files[0].name)
+    elif files:
+        picked = show_table(runs, files[:MOST_FILES])
+        if picked is not None:
+            st.subheader(escape(picked.name), anchor=False)
+            _show_image(runs, picked.getvalue(), picked.name)
+
+
+@st.fragment
+def from_camera(runs: Sequence[Run]) -> None:
+    """Read a photograph."""
+    with st.container(width=480):
+        photograph = st.camera_input("Dark ink on light paper, filling much of the picture", key="photograph")
+    st.caption("Browsers lend the camera only to this machine itself and over HTTPS.")
+    if photograph is not None:
+        _show_image(runs, photograph.getvalue(), "Your photograph")
+
+
+@st.fragment
+def from_test_split(runs: Sequence[Run]) -> None:
+    """Read an image that no network has been trained on, and say what it is."""
+    dataset = load(runs[0].config.dataset)
+    images, labels = dataset.test
+    with st.container(horizontal=True, vertical_alignment="center"):
+        another = st.button("Another one", icon=":material/shuffle:")
+        if another or st.session_state.get("test-row", len(labels)) >= len(labels):
+            st.session_state["test-row"] = int(np.random.default_rng().integers(len(labels)))
+        row = st.session_state["test-row"]
+        st.markdown(f"Test image {row:,} is of class **{escape(dataset.class_names[labels[row]])}**.")
+    _show_image(runs, png(images[row]), f"Test image {row:,}")
+
+
+def _show_image(runs: Sequence[Run], data: bytes, name: str) -> None:
+    columns = _columns()
+    if reading := _show_reading(runs, data, name, columns):
+        columns[0].image(
+            enlarge(reading.steps[0].image, 280), output_format="PNG", alt="The image as it came", width=280
+        )
+
+
+def _show_reading(runs: Sequence[Run], data: bytes, name: str, columns: Sequence[DeltaGenerator]) -> Reading | None:
+    """Read an image and show all about it beside the first column, which is for the image itself."""
+    with columns[1]:
+        answers = [(run, read(run, data, name)) for run in runs]
+        show_answers(answers, key="answers")
+    reading = next((answer for _, answer in answers if isinstance(answer, Reading)), None)
+    if reading:
+        with columns[2]:
+            show_seen(reading)
+        show_steps(reading)
+    return reading
+
+
+def _columns() -> Sequence[DeltaGenerator]:
+    # On a phone they lie below one another, and the answer matters more than what the network saw.
+    return st.columns([5, 9, 5], gap="large")
+
+
+SOURCES = {"Draw": from_drawing, "Upload": from_files, "Photograph": from_camera, "Test image": from_test_split}
+
+st.title("Predict")
+finished = finished_runs(open_store())
+if not finished:
+    st.info("Nothing has been trained yet. A network that reads digits takes about a minute to train.")
+    st.page_link("../pages/train.py", label="Train a network", icon=":material/play_circle:")
+    st.stop()
+run = choose_run(finished)
+other = second_opinion(run, finished)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    source = st.segmented_control(
+        "Image from", list(SOURCES), default="Draw", required=True, key="from", bind="query-params"
+    )
+    both = other is not None and st.toggle(
+        f"Second opinion from {FRAMEWORK_TITLES[other.config.framework]}",
+        value=_is_pair(run, other),
+        help=f"The same image, read by {other.title} as well.",
+    )
+runs = [run, other] if both else [run]
+for reader in runs:
+    prediction_service(reader.config.framework).warm(reader.id)
+SOURCES[source](runs)
