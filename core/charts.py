@@ -102,7 +102,8 @@ def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChar
         alt.datum.part == _SPLIT_TITLES["validation"]
     )
     zoom = alt.selection_interval(name="zoom", bind="scales")
-    return alt.layer(lines.add_params(zoom), dots).properties(height=300)
+    named = lines.add_params(zoom).properties(name="lines")  # unnamed, they would be named after their data
+    return alt.layer(named, dots).properties(height=300)
 
 
 _EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
@@ -53,13 +53,15 @@ class _Manifest(BaseModel):
 
 def save(directory: Path, epoch: int, weights: dict[str, np.ndarray], description: Description) -> None:
     """Write a checkpoint in place of the one before, which stays whole until this one is."""
-    content = save_tensors(weights)
-    name = f"weights-{epoch:04}.safetensors"
+    content = _pack(weights)
+    digest = hashlib.sha256(content).hexdigest()
+    # With the digest, an epoch that is trained again never overwrites what the manifest still names.
+    name = f"weights-{epoch:04}-{digest[:12]}.safetensors"
     write_file(directory / name, content)
     manifest = _Manifest(
         epoch=epoch,
         weights_file=name,
-        weights_sha256=hashlib.sha256(content).hexdigest(),
+        weights_sha256=digest,
         description=description,
     )
     write_file(directory / "checkpoint.json", manifest.model_dump_json(indent=2).encode())
@@ -80,7 +82,7 @@ def load(directory: Path) -> Checkpoint:
     try:
         manifest = _Manifest.model_validate_json(path.read_bytes())
         content = (directory / Path(manifest.weights_file).name).read_bytes()
-    except (ValidationError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise ValueError(f"Run {directory.name}: its checkpoint cannot be read ({type(error).__name__}).") from error
     if hashlib.sha256(content).hexdigest() != manifest.weights_sha256:
         raise ValueError(f"Run {directory.name}: {manifest.weights_file} is damaged; train it again.")
@@ -89,12 +91,17 @@ def load(directory: Path) -> Checkpoint:
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays as one safetensors file, whole or not at all."""
-    write_file(path, save_tensors(arrays))
+    write_file(path, _pack(arrays))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a safetensors file."""
     return load_tensors(path.read_bytes())
+
+
+def _pack(arrays: dict[str, np.ndarray]) -> bytes:
+    # safetensors writes memory as it lies, so a transposed view would come back with its values mixed up.
+    return save_tensors({name: np.asarray(values, order="C") for name, values in arrays.items()})
 
 
 def write_json(path: Path, value: object) -> None:
@@ -105,11 +112,15 @@ def write_json(path: Path, value: object) -> None:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or the next start after a crash, sees all of it or the one before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # a full disk, say, which a file that nobody reads would keep full
+        temporary.unlink(missing_ok=True)
+        raise
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

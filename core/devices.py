@@ -36,9 +36,9 @@ def known_devices(framework: Framework) -> Devices:
     """Return the devices of a framework without importing it."""
     try:
         found = json.loads(_file().read_text())[framework]
-    except (OSError, ValueError, KeyError):
+        return Devices(tuple(Device(**device) for device in found), probed=True)
+    except (OSError, ValueError, KeyError, TypeError):  # nobody has asked yet, or the answer is another version's
         return Devices((Device("cpu", "CPU"),), probed=False)
-    return Devices(tuple(Device(**device) for device in found), probed=True)
 
 
 def refresh_in_background() -> subprocess.Popen:

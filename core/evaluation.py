@@ -105,7 +105,9 @@ class Disagreement:
     """Two networks on the same images: how many only the one reads correctly, and only the other.
 
     `by_chance` says whether a coin tossed for each of those images would part as unevenly in more
-    than 5 % of the cases: McNemar's test, normal approximation.
+    than 5 % of the cases: McNemar's test, normal approximation with the correction for continuity
+    (Edwards, "Note on the correction for continuity in testing the significance of the difference
+    between correlated proportions", 1948), without which 4 against 0 would count as a difference.
     """
 
     only_first: int
@@ -114,7 +116,7 @@ class Disagreement:
     @property
     def by_chance(self) -> bool:
         apart, total = abs(self.only_first - self.only_second), self.only_first + self.only_second
-        return apart <= 1.96 * math.sqrt(total)
+        return apart - 1 <= 1.96 * math.sqrt(total)
 
 
 def disagreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Disagreement:

@@ -108,7 +108,8 @@ def train(
                     images_per_second=indices.size / elapsed,
                 )
             )
-            chunk_steps = _resize(chunk_steps, elapsed * chunk_steps / len(indices))
+            if indices.shape[1] == config.batch_size:  # a small last batch says little about whole ones
+                chunk_steps = _resize(chunk_steps, elapsed * chunk_steps / len(indices))
             stopped = should_stop()
         if stopped:
             break

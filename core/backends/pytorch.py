@@ -102,7 +102,7 @@ class Engine:
     def weights(self) -> dict[str, np.ndarray]:
         """Return a copy of all weights in the canonical layout."""
         return {
-            key: np.ascontiguousarray(tensor.detach().cpu().numpy().transpose(np.argsort(axes)))
+            key: np.array(tensor.detach().cpu().numpy().transpose(np.argsort(axes)), order="C")
             for key, tensor, axes in self._tensors()
         }
 
@@ -149,7 +149,7 @@ def _build(layer: Layer, shape: Shape) -> nn.Module:
         case "dropout":
             return nn.Dropout(layer.rate)
         case "flatten":
-            return _Flatten()
+            return _Flatten() if len(shape) == 3 else nn.Identity()
         case "dense":
             return nn.Linear(shape[0], layer.units)
         case "activation":

@@ -6,7 +6,10 @@ device; a call from Python a chunk is all that is paid. XLA stays off: on a CPU 
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must be set before the import: start-up notes are not news
+# Both must be set before the import. Start-up notes are not news; this engine is Keras on TensorFlow,
+# whichever backend the user's own programs choose.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
 import numpy as np
@@ -15,6 +18,10 @@ import tensorflow as tf
 from core.architectures import Architecture, Layer, Shape, named, pool_before_relu, summarise
 from core.backends import available_cores
 from core.config import RunConfig
+
+# What a user's keras.json says must not change what a run computes.
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
 
 _PREDICT_BATCH = 1000
 
@@ -62,7 +69,6 @@ class Engine:
             self._kinds = {name: layer.kind for name, layer in order if layer.kind in _WEIGHTS}
             self._optimizer = _optimizer(config)
             self._optimizer.build(self._model.trainable_variables)
-        self._train = tf.function(self._steps, input_signature=[tf.TensorSpec([None, None], tf.int64)])
         self._predict = tf.function(
             lambda images: self._model(self._normalise(images), training=False),
             input_signature=[tf.TensorSpec([None, *input_shape], tf.uint8)],
@@ -73,6 +79,8 @@ class Engine:
         with tf.device(self._device):
             self._images = tf.constant(images)
             self._labels = tf.constant(labels)
+        # A graph keeps the tensors that it was traced with, so new data need a new one.
+        self._train = tf.function(self._steps, input_signature=[tf.TensorSpec([None, None], tf.int64)])
 
     def train(self, indices: np.ndarray) -> tuple[float, int]:
         """Take one step a row of `indices`; return the sum of the losses and the number read correctly."""
