@@ -1,9 +1,11 @@
-"""Starting Duet's own processes so that they outlive the one that starts them."""
+"""Starting Duet's own processes so that they outlive the one that starts them, and knowing them again."""
 
 import os
 import subprocess
 import sys
 from typing import IO
+
+import psutil
 
 from core.home import PROJECT, home
 
@@ -24,3 +26,15 @@ def spawn(
         stderr=log,
         start_new_session=True,
     )
+
+
+def started_at(process: psutil.Process) -> float:
+    """Return when a process began, in seconds. With its pid that names it: a later process of that pid differs.
+
+    Linux counts from the machine's start, as the time of day of a start moves when the clock is set.
+
+    Raises:
+        psutil.NoSuchProcess: if it is gone.
+    """
+    began = process.create_time()
+    return began - psutil.boot_time() if psutil.LINUX else began

@@ -10,7 +10,8 @@ On the command line `python -m core.runs [--json]` lists the runs.
 States: queued → starting → running → done, failed or stopped. Each change is one `UPDATE` that
 names the state and the attempt it starts from, so of two that race exactly one wins, and a late
 process of an older attempt can publish nothing. Every write is a `BEGIN IMMEDIATE` transaction;
-every process opens its own connections.
+every process opens its own connections. A database that is damaged or newer than this code is
+refused and left as it is.
 """
 
 import argparse
@@ -20,13 +21,17 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 
+from core.command_line import Parser
 from core.config import FRAMEWORK_TITLES, RunConfig
 from core.home import store_url
 from core.training import Point
@@ -38,6 +43,10 @@ ENDED: tuple[State, ...] = ("done", "failed", "stopped")
 
 _SCHEMA_VERSION = 1
 _BUSY_TIMEOUT_S = 20
+
+_LONG_WAL_BYTES = 4 * 2**20
+_CHECKPOINT_WAIT_S = 1
+_CHECKPOINT_PAUSE_S = 10.0
 
 _metadata = sa.MetaData()
 
@@ -86,7 +95,10 @@ _metrics = sa.Table(
 
 @dataclass(frozen=True)
 class Run:
-    """One row of the store. Times are Unix seconds; `results` are the figures of a finished run."""
+    """One row of the store. `results` are the figures of a finished run.
+
+    Times are Unix seconds, except for `process_started_at`: see `core.processes.started_at`.
+    """
 
     id: str
     submission: str
@@ -126,7 +138,12 @@ class Run:
         """The training time still to come if it goes on as so far; None before it can be known."""
         if self.state != "running" or not self.step or self.training_at is None or self.heartbeat_at is None:
             return None
-        return (self.heartbeat_at - self.training_at) / self.step * (self.total_steps - self.step)
+        so_far = max(self.heartbeat_at - self.training_at, 0.0)  # the clock may have been set back
+        return so_far / self.step * (self.total_steps - self.step)
+
+
+class StoreError(RuntimeError):
+    """The database cannot be used; the message says why, and what to do."""
 
 
 class SupersededError(RuntimeError):
@@ -134,10 +151,15 @@ class SupersededError(RuntimeError):
 
 
 class Store:
-    """The runs of one database. Safe to share between threads, never across a fork."""
+    """The runs of one database. Safe to share between threads, never across a fork.
+
+    Raises:
+        StoreError: if the database is damaged, empty, or written by a newer Duet.
+    """
 
     def __init__(self, url: str):
         self._engine = _connect(url)
+        self._checkpoint_tried_at = -_CHECKPOINT_PAUSE_S
 
     def create(self, config: RunConfig, *, submission: str, pair: str | None = None, claimed: bool = False) -> str:
         """Queue a run and return its id. A `submission` that was seen before gives the run it made then.
@@ -151,8 +173,10 @@ class Store:
             "pair": pair,
             "config": config.model_dump(mode="json"),
             "created_at": now,
-            **({"state": "starting", "attempt": 1, "started_at": now} if claimed else {"state": "queued"}),
+            "state": "queued",
         }
+        if claimed:
+            values |= {"state": "starting", "attempt": 1, "started_at": now, "heartbeat_at": now}
         with self._engine.begin() as connection:
             known = connection.scalar(sa.select(_runs.c.id).where(_runs.c.submission == submission))
             if known is None:
@@ -209,23 +233,27 @@ class Store:
         return found
 
     def claim(self, run_id: str) -> int | None:
-        """Take a queued run for starting; return its attempt, or None if it is no longer queued."""
+        """Take a queued run for starting; return its attempt, or None if it is not queued."""
+        now = time.time()
         with self._engine.begin() as connection:
-            attempt = connection.scalar(sa.select(_runs.c.attempt).where(_runs.c.id == run_id)) + 1
-            changed = connection.execute(
+            return connection.scalar(
                 _runs.update()
                 .where(_runs.c.id == run_id, _runs.c.state == "queued")
-                .values(state="starting", attempt=attempt, started_at=time.time(), heartbeat_at=time.time())
+                .values(state="starting", attempt=_runs.c.attempt + 1, started_at=now, heartbeat_at=now, pid=None)
+                .returning(_runs.c.attempt)
             )
-        return attempt if changed.rowcount else None
 
     def enter(self, run_id: str, attempt: int, *, pid: int, process_started_at: float) -> None:
         """Record the process that runs an attempt.
 
         Raises:
-            SupersededError: if the attempt is over already.
+            SupersededError: if the attempt is over, or another process runs it.
         """
-        self._update(run_id, attempt, ("starting",), pid=pid, process_started_at=process_started_at)
+        with self._engine.begin() as connection:
+            owner = connection.scalar(sa.select(_runs.c.pid).where(_runs.c.id == run_id))
+            if owner is not None:
+                raise SupersededError(f"Attempt {attempt} of run {run_id} is run by process {owner}.")
+            self._update(run_id, attempt, ("starting",), connection, pid=pid, process_started_at=process_started_at)
 
     def begin(self, run_id: str, attempt: int, *, total_steps: int) -> None:
         """Say that training begins now."""
@@ -259,6 +287,7 @@ class Store:
                     for number, point in enumerate(points, start=first)
                 ],
             )
+        self._shorten_log()
 
     def metrics(self, run_id: str, after: int = 0, limit: int = 100_000) -> list[tuple[int, Point]]:
         """Return a run's measurements with their numbers, in order, those up to `after` left out."""
@@ -329,6 +358,29 @@ class Store:
             raise SupersededError(f"Attempt {attempt} of run {run_id} is over.")
         return None
 
+    def _shorten_log(self) -> None:
+        """Move SQLite's write-ahead log into the database once it is long, one process at a time.
+
+        SQLite before 3.51.3 can damage a database when a checkpoint meets another one and a write
+        (https://sqlite.org/wal.html#walresetbug), so its automatic checkpoints are off. This one is
+        alone by a file lock, and TRUNCATE keeps writers out while it works.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        database = Path(self._engine.url.database)
+        log = database.with_name(f"{database.name}-wal")
+        now = time.monotonic()
+        if now - self._checkpoint_tried_at < _CHECKPOINT_PAUSE_S or log.stat().st_size < _LONG_WAL_BYTES:
+            return
+        self._checkpoint_tried_at = now
+        # Whatever keeps it from being done now, such as a reader that stays, a later one makes up for it.
+        with (
+            suppress(Timeout, sqlite3.OperationalError),
+            FileLock(f"{database}.checkpoint.lock", timeout=0),
+            closing(sqlite3.connect(database, timeout=_CHECKPOINT_WAIT_S)) as connection,
+        ):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _reading(self) -> sa.Connection:
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
@@ -338,10 +390,14 @@ def new_id() -> str:
     return secrets.token_hex(6)
 
 
-@lru_cache(maxsize=4)
 def open_store(url: str | None = None) -> Store:
     """Return this process's store for `url`, by default the one of this installation."""
-    return Store(url or store_url())
+    return _opened(url or store_url())
+
+
+@lru_cache(maxsize=4)
+def _opened(url: str) -> Store:
+    return Store(url)
 
 
 def _run(row: sa.RowMapping) -> Run:
@@ -350,19 +406,35 @@ def _run(row: sa.RowMapping) -> Run:
 
 def _connect(url: str) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S} if url.startswith("sqlite") else {})
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+    if engine.dialect.name != "sqlite":
+        _create_tables(engine)
+        return engine
+    _prepare_sqlite(engine)
+    database = Path(engine.url.database)
+    with FileLock(f"{database}.lock"):  # of two first starts at once, one makes the tables
+        if database.exists() and database.stat().st_size == 0:  # SQLite would take it for a new one
+            raise StoreError(
+                f"The runs' database {database} has lost its content: the file is empty. Put a backup in its place, "
+                f"or remove it to begin with no runs."
+            )
+        _create_tables(engine)
+    return engine
+
+
+def _create_tables(engine: sa.Engine) -> None:
+    """Make the tables unless they are there; nothing is written to those of a newer Duet."""
     with engine.begin() as connection:
-        _metadata.create_all(connection)
-        version = connection.scalar(sa.select(sa.func.max(_schema.c.version)))
-        if version is None:
-            connection.execute(_schema.insert().values(version=_SCHEMA_VERSION))
-        elif version > _SCHEMA_VERSION:
-            raise ValueError(
+        version = None
+        if sa.inspect(connection).has_table(_schema.name):
+            version = connection.scalar(sa.select(sa.func.max(_schema.c.version)))
+        if version is not None and version > _SCHEMA_VERSION:
+            raise StoreError(
                 f"The runs in {engine.url.database} were written by a newer Duet (schema {version}, this one "
                 f"reads {_SCHEMA_VERSION}): start that one, or set DUET_HOME to another folder."
             )
-    return engine
+        _metadata.create_all(connection)
+        if version is None:
+            connection.execute(_schema.insert().values(version=_SCHEMA_VERSION))
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:
@@ -371,21 +443,33 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN is deferred; ours below is not
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    @sa.event.listens_for(engine, "handle_error")
+    def explain(context: sa.engine.ExceptionContext) -> None:
+        # The class itself stands for a damaged file; its subclasses for a constraint, a full disk and so on.
+        if type(context.original_exception) is sqlite3.DatabaseError:
+            raise StoreError(
+                f"The runs' database {engine.url.database} is damaged ({context.original_exception}). It is left as "
+                f"it is: put a backup in its place, or move it away to begin with no runs."
+            ) from context.original_exception
+
 
 def main(arguments: list[str] | None = None) -> int:
     """List the runs, newest first."""
-    parser = argparse.ArgumentParser(prog="python -m core.runs", description="List the runs, newest first.")
+    parser = Parser(prog="python -m core.runs", description="List the runs, newest first.", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print one JSON array")
-    parser.add_argument("--limit", type=int, default=50, help="how many to list (default 50)")
+    parser.add_argument("--limit", metavar="N", type=_count, default=50, help="how many to list (default 50)")
     options = parser.parse_args(arguments)
-    runs = open_store().find(limit=options.limit)
+    try:
+        runs = open_store().find(limit=options.limit)
+    except StoreError as error:
+        sys.exit(str(error))
     if options.json:
         print(json.dumps([summary(run) for run in runs]))
         return 0
@@ -395,6 +479,12 @@ def main(arguments: list[str] | None = None) -> int:
         accuracy = f"{run.results['test_accuracy']:.4f}" if run.results and "test_accuracy" in run.results else "–"
         print(f"{run.id}  {run.state:8}  {run.title:40}  test accuracy {accuracy}")
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, received {text!r}")
+    return int(text)
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -7,6 +7,7 @@
 the dashboard, adopts running trainings when it starts anew, and goes when there is nothing to do.
 """
 
+import hashlib
 import logging
 import os
 import signal
@@ -17,11 +18,12 @@ from contextlib import suppress
 
 import psutil
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig
 from core.home import home, run_directory, store_url
-from core.processes import spawn
-from core.runs import ACTIVE, Run, Store, SupersededError, new_id, open_store
+from core.processes import spawn, started_at
+from core.runs import ACTIVE, Run, Store, SupersededError, open_store
 
 _log = logging.getLogger("duet.scheduler")
 
@@ -30,6 +32,11 @@ _IDLE_S = 20.0
 _START_DEADLINE_S = 60.0
 _STOP_GRACE_S = 10.0
 _SLOTS = 1
+
+_ADVICE = (
+    "If nobody ended it, memory may have run out: close other programs or use a smaller batch size, then train "
+    "again. The log below has its last words."
+)
 
 
 def submit(store: Store, configs: Sequence[RunConfig], *, submission: str) -> list[str]:
@@ -40,8 +47,12 @@ def submit(store: Store, configs: Sequence[RunConfig], *, submission: str) -> li
     Returns:
         The runs' ids, in the order of `configs`.
     """
-    pair = new_id() if len(configs) > 1 else None
-    run_ids = [store.create(config, submission=f"{submission}/{config.framework}", pair=pair) for config in configs]
+    # From the submission, so that two clicks that are handled at once agree on it.
+    pair = hashlib.sha256(submission.encode()).hexdigest()[:12] if len(configs) > 1 else None
+    run_ids = [
+        store.create(config, submission=f"{submission}/{position}/{config.framework}", pair=pair)
+        for position, config in enumerate(configs)
+    ]
     ensure_running()
     return run_ids
 
@@ -64,8 +75,8 @@ def alive(run: Run) -> bool:
         return False
     try:
         process = psutil.Process(run.pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - run.process_started_at) < 1
-    except psutil.NoSuchProcess:
+        return process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - run.process_started_at) < 1
+    except psutil.Error:  # gone, or so much another user's that it may not be looked at
         return False
 
 
@@ -75,6 +86,8 @@ class Scheduler:
     def __init__(self, store: Store):
         self._store = store
         self._children: dict[str, subprocess.Popen] = {}
+        # When each run was first seen starting, and asked to stop, on the clock that nobody sets.
+        self._seen: dict[str, float] = {}
         self._stopping: dict[str, float] = {}
 
     def tick(self) -> bool:
@@ -89,23 +102,30 @@ class Scheduler:
         return bool(active or queued)
 
     def _reap(self, listed: set[str]) -> None:
-        """Forget the processes of runs that recorded their own end, once they are gone."""
+        """Forget the processes of runs whose end is recorded, once they are gone."""
         for run_id in self._children.keys() - listed:
             if self._children[run_id].poll() is not None:
                 del self._children[run_id]
-                self._stopping.pop(run_id, None)
+        for times in (self._seen, self._stopping):
+            for run_id in times.keys() - listed:
+                del times[run_id]
 
     def _has_room(self, run: Run, active: Sequence[Run]) -> bool:
         groups = {other.pair or other.id for other in active if other.config.device == run.config.device}
         return run.pair in groups or len(groups) < _SLOTS
 
     def _start(self, run: Run) -> bool:
-        if self._store.claim(run.id) is None:
+        attempt = self._store.claim(run.id)
+        if attempt is None:
             return False
-        directory = run_directory(run.id)
-        directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "log.txt").open("ab") as log:
-            self._children[run.id] = spawn("core.worker", run.id, store_url(), log=log)
+        try:
+            directory = run_directory(run.id)
+            directory.mkdir(parents=True, exist_ok=True)
+            with (directory / "log.txt").open("ab") as log:
+                self._children[run.id] = spawn("core.worker", run.id, store_url(), log=log)
+        except OSError as error:  # no disk, memory or process left; the runs after it may have better luck
+            self._fail(run.id, attempt, f"The training process could not be started: {error}.")
+            return False
         _log.info("Started %s", run.id)
         return True
 
@@ -120,45 +140,65 @@ class Scheduler:
             self._children.pop(run.id, None)
             self._record_death(run, code)
             return True
-        if run.pid is None and time.time() - run.started_at > _START_DEADLINE_S:
-            self._fail(run, f"The training process gave no sign of life within {_START_DEADLINE_S:.0f} s.")
-            return True
-        if run.stop_requested and self._is_overdue(run):
+        if run.stop_requested and _has_passed(_STOP_GRACE_S, self._stopping, run.id):
             self._kill(run)
+        if run.pid is None and _has_passed(_START_DEADLINE_S, self._seen, run.id):
+            self._kill(run)
+            self._record_end(run, f"The training process gave no sign of life within {_START_DEADLINE_S:.0f} s.")
+            return True
         return False
 
-    def _is_overdue(self, run: Run) -> bool:
-        return time.monotonic() - self._stopping.setdefault(run.id, time.monotonic()) > _STOP_GRACE_S
-
     def _kill(self, run: Run) -> None:
-        """End a process that did not stop when asked, with all it started."""
-        if alive(run):
-            _log.info("Killing %s, which does not stop", run.id)
-            with suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
+        """End a process that does not do as asked, with all it started."""
+        child = self._children.get(run.id)
+        pid = child.pid if child is not None else run.pid if alive(run) else None
+        if pid is None:
+            return
+        _log.info("Killing %s, process %s", run.id, pid)
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            started = psutil.Process(pid).children(recursive=True)
+            # A training that was started on a command line may share its group with whatever else runs there.
+            if os.getsid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGKILL)
+            for process in started:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def _record_death(self, run: Run, code: int | None) -> None:
-        if run.stop_requested:
-            with suppress(SupersededError):
-                self._store.finish(run.id, run.attempt, "stopped", {})
-            return
         if code is not None and code < 0:
-            self._fail(run, f"The training process was killed (signal {-code}, {signal.Signals(-code).name}).")
+            self._record_end(run, f"The training process was killed ({_signal(-code)}).")
         elif code:
-            self._fail(run, f"The training process ended early with exit code {code}.")
+            self._record_end(run, f"The training process ended early with exit code {code}.")
         else:
-            self._fail(run, "The training process is gone: it was killed, or the machine was restarted.")
+            self._record_end(run, "The training process is gone: it was killed, or the machine was restarted.")
 
-    def _fail(self, run: Run, failure: str) -> None:
-        _log.info("%s failed: %s", run.id, failure)
+    def _record_end(self, run: Run, failure: str) -> None:
+        """Record the end of a process that could not do it itself; one that was asked to stop has stopped."""
+        if not run.stop_requested:
+            self._fail(run.id, run.attempt, failure)
+            return
+        with suppress(SupersededError):
+            self._store.finish(run.id, run.attempt, "stopped", {})
+
+    def _fail(self, run_id: str, attempt: int, failure: str) -> None:
+        _log.info("%s failed: %s", run_id, failure)
         with suppress(SupersededError):  # it has recorded its own end since it was looked up
-            self._store.fail(
-                run.id,
-                run.attempt,
-                failure=failure,
-                advice="If nobody ended it, memory may have run out: close other programs or use a smaller batch "
-                "size, then train again. The log below has its last words.",
-            )
+            self._store.fail(run_id, attempt, failure=failure, advice=_ADVICE)
+
+
+def _has_passed(seconds: float, since: dict[str, float], run_id: str) -> bool:
+    """Say whether so many seconds have passed since this was first asked of a run."""
+    now = time.monotonic()
+    return now - since.setdefault(run_id, now) > seconds
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"signal {number}, {signal.Signals(number).name}"
+    except ValueError:  # a real-time signal, which has no name
+        return f"signal {number}"
 
 
 def _lock() -> FileLock:
@@ -184,8 +224,11 @@ def main() -> None:
 def _work(scheduler: Scheduler) -> None:
     idle_since = time.monotonic()
     while time.monotonic() - idle_since < _IDLE_S:
-        if scheduler.tick():
-            idle_since = time.monotonic()
+        try:
+            if scheduler.tick():
+                idle_since = time.monotonic()
+        except OperationalError as error:  # the database is busy, or the disk full: no reason to leave
+            _log.info("Trying again: %s", error.orig)
         time.sleep(_TICK_S)
 
 

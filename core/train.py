@@ -15,11 +15,12 @@ import threading
 from typing import Any
 
 from core import datasets
+from core.backends import get_backend
 from core.command_line import Parser, duration, refuse
 from core.config import FRAMEWORK_TITLES, RunConfig, configure, expected, option
 from core.home import run_directory
 from core.recipes import get_recipe
-from core.runs import Run, Store, new_id, open_store, summary
+from core.runs import Run, Store, StoreError, new_id, open_store, summary
 from core.training import Point, count_steps
 from core.worker import execute
 
@@ -34,11 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = configure(**{**(get_recipe(recipe).settings if recipe else {}), **given})
         count_steps(config, datasets.load(config.dataset))
+        _check_device(config)
     except ValueError as error:
         refuse(str(error))
 
-    store = open_store()
-    run = _train(store, config)
+    try:
+        run = _train(open_store(), config)
+    except StoreError as error:
+        sys.exit(str(error))
     _show_summary(run, as_json)
     return {"done": 0, "stopped": _INTERRUPTED}.get(run.state, 1)
 
@@ -53,11 +57,23 @@ def _parser() -> Parser:
     return parser
 
 
+def _check_device(config: RunConfig) -> None:
+    """Refuse a device that the framework does not have here; every machine has the CPU, which costs no import."""
+    if config.device == "cpu":
+        return
+    there = [device["name"] for device in get_backend(config.framework).devices()]
+    if config.device not in there:
+        raise ValueError(
+            f"Device (--device): {FRAMEWORK_TITLES[config.framework]} has {', '.join(there)} on this machine, "
+            f"received {config.device!r}."
+        )
+
+
 def _train(store: Store, config: RunConfig) -> Run:
-    run_id = store.create(config, submission=new_id(), claimed=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    run_id = store.create(config, submission=new_id(), claimed=True)
     _log_to(run_id)
     print(f"Run {run_id}: {config.architecture} in {FRAMEWORK_TITLES[config.framework]}", file=sys.stderr)
 

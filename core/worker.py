@@ -13,9 +13,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import psutil
+from sqlalchemy.exc import OperationalError
 
 from core import checkpoints
 from core.architectures import count_parameters, get_architecture
@@ -25,6 +27,7 @@ from core.datasets import Dataset, load
 from core.evaluation import confusion, loss_and_accuracy, softmax
 from core.home import run_directory
 from core.initialisation import draw
+from core.processes import started_at
 from core.runs import Store, SupersededError, open_store
 from core.training import DivergedError, Outcome, Point, count_steps, train
 
@@ -32,6 +35,17 @@ _log = logging.getLogger("duet")
 
 _BEAT_S = 0.5
 _FLUSH_S = 0.2
+
+# What the frameworks, NumPy's and C++'s allocators and the system say, in lower case.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "oom when",
+    "resource_exhausted",
+    "allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "alloc_failed",
+)
 
 
 def execute(
@@ -51,7 +65,7 @@ def execute(
     process = psutil.Process()
     config = store.get(run_id).config
     try:
-        store.enter(run_id, attempt, pid=process.pid, process_started_at=process.create_time())
+        store.enter(run_id, attempt, pid=process.pid, process_started_at=started_at(process))
         with _Heartbeat(store, run_id, attempt, stop):
             _train(store, run_id, attempt, config, stop, on_point)
     except SupersededError as error:
@@ -59,7 +73,8 @@ def execute(
     except Exception as error:
         failure, advice = explain(error, config)
         _log.exception("Failed: %s", failure)
-        store.fail(run_id, attempt, failure=failure, advice=advice, traceback=traceback.format_exc())
+        with suppress(SupersededError):  # it was ended from outside meanwhile
+            store.fail(run_id, attempt, failure=failure, advice=advice, traceback=traceback.format_exc())
 
 
 def explain(error: Exception, config: RunConfig) -> tuple[str, str]:
@@ -67,11 +82,11 @@ def explain(error: Exception, config: RunConfig) -> tuple[str, str]:
     text = str(error)
     if isinstance(error, DivergedError):
         return f"Diverged: {text}", f"Lower the learning rate (it was {config.learning_rate:g}) and train again."
-    if isinstance(error, MemoryError) or any(
-        sign in text.lower() for sign in ("out of memory", "can't allocate memory", "oom when", "resource_exhausted")
-    ):
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
         return "Out of memory.", f"Use a smaller batch size (it was {config.batch_size}) or a smaller network."
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or (
+        isinstance(error, OperationalError) and "disk is full" in text
+    ):
         return "The disk is full.", "Free some space, then train again."
     if isinstance(error, ValueError):
         return text, "Change that setting and train again."
@@ -114,15 +129,17 @@ def _train(
         if point.split == "validation":
             _log.info("Epoch %g: validation loss %.4f, accuracy %.4f", point.epoch, point.loss, point.accuracy)
 
-    outcome = train(
-        config,
-        dataset,
-        engine,
-        report=report,
-        save=lambda epoch, weights: checkpoints.save(directory, epoch, weights, description),
-        should_stop=stop.is_set,
-    )
-    recorder.flush()
+    try:
+        outcome = train(
+            config,
+            dataset,
+            engine,
+            report=report,
+            save=lambda epoch, weights: checkpoints.save(directory, epoch, weights, description),
+            should_stop=stop.is_set,
+        )
+    finally:  # the last points before a failure show where it began
+        recorder.flush()
     results = {
         "parameters": count_parameters(architecture, dataset.image_shape, len(dataset.class_names)),
         "epochs": config.epochs,
@@ -203,6 +220,8 @@ class _Heartbeat:
             except SupersededError:
                 self._stop.set()
                 return
+            except OperationalError as error:  # busy, or the disk is full: the next beat may get through
+                _log.info("No sign of life could be written: %s", error.orig)
 
 
 def main(arguments: list[str] | None = None) -> None:

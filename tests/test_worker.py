@@ -1,0 +1,249 @@
+"""What a training leaves behind, however it ends; with PyTorch, as the ends are the same for both frameworks."""
+
+import errno
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from core import checkpoints, worker
+from core.config import RunConfig, configure
+from core.home import run_directory, store_url
+from core.runs import Run, Store
+from core.training import DivergedError, Point
+from core.worker import execute, explain
+from tests.conftest import furnish
+
+CONFIG = configure(architecture="ann-100", train_limit=500, epochs=3, threads=1, learning_rate=0.05)
+
+
+def nothing(_point: Point, _total: int) -> None:
+    """Take no notice of a measurement."""
+
+
+def train(config: RunConfig, store: Store | None = None, on_point: Callable[[Point, int], None] = nothing, **options):
+    """Train a run in this process and return what the store knows of it then."""
+    store = store or Store(store_url())
+    run_id = store.create(config, submission="a", claimed=True)
+    execute(store, run_id, 1, **{"stop": threading.Event(), "on_point": on_point} | options)
+    return store.get(run_id)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -> Iterator[tuple[Run, Path]]:
+    """A run that was trained to its end, and its folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = furnish(tmp_path_factory.mktemp("trained"), unpacked_datasets)
+        patch.setenv("DUET_HOME", str(home))
+        run = train(CONFIG)
+        directory = run_directory(run.id)
+    yield run, directory
+    shutil.rmtree(home / "datasets")
+
+
+def test_run_ends_with_its_figures(trained):
+    run, directory = trained
+
+    assert (run.state, run.failure, run.progress) == ("done", None, 1.0)
+    assert run.results["parameters"] == 79_510
+    assert run.results["best_epoch"] == 3
+    assert run.results["test_accuracy"] > 0.6
+    assert run.results["train_seconds"] > 0
+    assert "torch" in run.results["versions"]
+    assert json.loads((directory / "results.json").read_text()) == run.results
+
+
+def test_test_answers_are_kept_and_give_the_figures(trained):
+    run, directory = trained
+    answers = checkpoints.read_arrays(directory / "test.safetensors")
+
+    right = answers["probabilities"].argmax(axis=1) == answers["labels"]
+    assert answers["probabilities"].shape == (10_000, 10)
+    assert right.mean() == pytest.approx(run.results["test_accuracy"])
+    assert np.trace(run.results["confusion"]) == right.sum()
+
+
+def test_network_and_settings_are_kept(trained):
+    run, directory = trained
+    checkpoint = checkpoints.load(directory)
+
+    assert RunConfig.model_validate_json((directory / "config.json").read_text()) == CONFIG
+    assert (checkpoint.epoch, checkpoint.description.config) == (run.results["best_epoch"], CONFIG)
+    assert sum(array.size for array in checkpoint.weights.values()) == run.results["parameters"]
+    assert len(list(directory.glob("weights-*.safetensors"))) == 1
+
+
+def test_every_measurement_is_in_the_store():
+    reported = []
+    run = train(CONFIG, on_point=lambda point, total: reported.append((point, total)))
+
+    stored = Store(store_url()).metrics(run.id)
+    assert [point for _, point in stored] == [point for point, _ in reported]
+    assert [number for number, _ in stored] == list(range(1, len(stored) + 1))
+    assert {total for _, total in reported} == {run.total_steps} == {run.step} == {3 * 8}
+    assert [point.epoch for _, point in stored if point.split == "validation"] == [1.0, 2.0, 3.0]
+
+
+def check_stopped(run: Run) -> None:
+    checkpoint = checkpoints.load(run_directory(run.id))
+    assert (run.state, run.failure) == ("stopped", None)
+    assert checkpoint.epoch == run.results["best_epoch"]
+    assert run.results["val_loss"] > 0
+    assert "test_accuracy" not in run.results
+    assert json.loads((run_directory(run.id) / "results.json").read_text()) == run.results
+
+
+def test_stopped_run_keeps_its_best_network():
+    stop = threading.Event()
+
+    def stop_in_third_epoch(point: Point, _total: int) -> None:
+        if point.epoch > 2:
+            stop.set()
+
+    run = train(CONFIG.model_copy(update={"epochs": 1000}), stop=stop, on_point=stop_in_third_epoch)
+
+    check_stopped(run)
+    assert 2 * 8 < run.step < 3 * 8 + 8
+
+
+def test_stop_asked_for_in_the_store_reaches_the_training():
+    store = Store(store_url())
+
+    def ask(point: Point, _total: int) -> None:
+        if point.split == "validation":
+            store.request_stop(store.find()[0].id)
+
+    run = train(CONFIG.model_copy(update={"epochs": 1000}), on_point=ask)
+
+    check_stopped(run)
+    assert run.progress < 1
+
+
+def test_run_stopped_before_its_first_epoch_has_no_network():
+    stop = threading.Event()
+    stop.set()
+    run = train(CONFIG.model_copy(update={"batch_size": 1}), stop=stop)
+
+    assert (run.state, run.results["best_epoch"], run.results["val_loss"]) == ("stopped", None, None)
+    with pytest.raises(ValueError, match="has no checkpoint yet"):
+        checkpoints.load(run_directory(run.id))
+
+
+def test_too_high_a_learning_rate_is_told():
+    config = configure(train_limit=500, batch_size=8, learning_rate=10, threads=1)
+    run = train(config)
+
+    assert run.state == "failed"
+    assert re.fullmatch(r"Diverged: The loss became (nan|inf) by step \d+\.", run.failure)
+    assert run.advice == "Lower the learning rate (it was 10) and train again."
+    assert "DivergedError" in run.traceback
+    assert Store(store_url()).metrics(run.id)  # the curves show where it began
+
+
+def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let trainings report three points and then fail."""
+
+    def report_and_fail(*_: object, report: Callable[[Point], None], **__: object) -> None:
+        for step in (1, 2, 3):
+            report(Point(step, step / 10, "train", 1.0, 0.5, 1.0))
+        raise error
+
+    monkeypatch.setattr(worker, "train", report_and_fail)
+
+
+def test_failed_run_keeps_its_traceback_and_its_last_points(monkeypatch):
+    fail_with(monkeypatch, KeyError("conv9"))
+    run = train(CONFIG)
+
+    assert (run.state, run.failure) == ("failed", "KeyError: 'conv9'")
+    assert run.advice == "The traceback says where. Training again may help; the log has more."
+    assert "report_and_fail" in run.traceback
+    assert [point.step for _, point in Store(store_url()).metrics(run.id)] == [1, 2, 3]
+
+
+def test_allocation_that_fails_is_told(monkeypatch):
+    def allocate(*_: object, **__: object) -> None:
+        np.ones(2**56, np.uint8)
+
+    monkeypatch.setattr(worker, "train", allocate)
+    run = train(CONFIG)
+
+    assert (run.state, run.failure) == ("failed", "Out of memory.")
+    assert run.advice == "Use a smaller batch size (it was 64) or a smaller network."
+
+
+@pytest.mark.parametrize(
+    ("error", "failure", "advice"),
+    [
+        (DivergedError("The loss became inf by step 3."), "Diverged: The loss became inf by step 3.", "Lower the lear"),
+        (MemoryError(), "Out of memory.", "Use a smaller batch size (it was 64)"),
+        (MemoryError("std::bad_alloc"), "Out of memory.", "Use a smaller"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."), "Out of memory.", "Use a smaller"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "Out of memory.", "Use a smaller"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), "Out of memory.", "Use a smaller"),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "Out of memory.", "Use a smaller"),
+        (RuntimeError("OOM when allocating tensor with shape[9,9]"), "Out of memory.", "Use a smaller"),
+        (RuntimeError("RESOURCE_EXHAUSTED: failed"), "Out of memory.", "Use a smaller"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "Out of memory.", "Use a smaller"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full.", "Free some space"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "The disk is full.", "Free some space"),
+        (OperationalError("INSERT", {}, Exception("database or disk is full")), "The disk is full.", "Free some space"),
+        (OperationalError("INSERT", {}, Exception("database is locked")), "OperationalError: ", "The traceback says"),
+        (ValueError("Device (--device): expected cpu."), "Device (--device): expected cpu.", "Change that setting"),
+        (PermissionError(errno.EACCES, "Permission denied"), "PermissionError: ", "The traceback says"),
+        (RuntimeError("shape mismatch"), "RuntimeError: shape mismatch", "The traceback says"),
+    ],
+)
+def test_failures_are_explained(error, failure, advice):
+    explained = explain(error, CONFIG)
+
+    assert explained[0].startswith(failure)
+    assert explained[1].startswith(advice)
+
+
+@pytest.mark.parametrize("then_fails", [False, True])
+def test_run_that_was_ended_from_outside_publishes_nothing_more(then_fails):
+    store = Store(store_url())
+
+    def end(_point: Point, _total: int) -> None:
+        (run,) = store.find()
+        if run.state == "running":
+            store.fail(run.id, run.attempt, failure="It was given up.", advice="None.")
+        if then_fails:
+            raise RuntimeError("Too late to be told.")
+
+    run = train(CONFIG.model_copy(update={"epochs": 1000}), store, on_point=end)
+
+    assert (run.state, run.failure, run.results) == ("failed", "It was given up.", None)
+    assert len(store.metrics(run.id)) == 1
+
+
+def test_busy_store_does_not_end_the_signs_of_life(monkeypatch):
+    monkeypatch.setattr(worker, "_BEAT_S", 0.01)
+
+    class Busy(Store):
+        beats = 0
+
+        def beat(self, run_id: str, attempt: int) -> bool:
+            self.beats += 1
+            if self.beats < 3:
+                raise OperationalError("UPDATE runs", {}, Exception("database is locked"))
+            self.request_stop(run_id)
+            return super().beat(run_id, attempt)
+
+    run = train(CONFIG.model_copy(update={"epochs": 1000}), Busy(store_url()))
+
+    assert run.state == "stopped"
+
+
+def test_unknown_device_is_told():
+    run = train(CONFIG.model_copy(update={"device": "gpu:99"}))
+
+    assert run.failure.startswith("Device (--device): PyTorch has cpu")
+    assert run.advice == "Change that setting and train again."

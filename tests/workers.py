@@ -1,0 +1,38 @@
+"""Training processes that train nothing and misbehave: `python -m tests.workers CONDUCT RUN_ID STORE_URL`."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from core.processes import started_at
+from core.runs import open_store
+
+_SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def main(conduct: str, run_id: str, url: str) -> None:
+    """Behave badly, or well but quickly."""
+    if conduct == "dies":
+        sys.exit(3)
+    if conduct == "silent":
+        time.sleep(600)
+    store = open_store(url)
+    attempt = store.get(run_id).attempt
+    process = psutil.Process()
+    store.enter(run_id, attempt, pid=process.pid, process_started_at=started_at(process))
+    if conduct == "stubborn":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        subprocess.Popen(_SLEEP)
+        subprocess.Popen(_SLEEP, start_new_session=True)
+    store.begin(run_id, attempt, total_steps=1)
+    if conduct == "stubborn":
+        time.sleep(600)
+    store.finish(run_id, attempt, "done", {})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
