@@ -4,66 +4,46 @@
     dataset.train.images        # uint8 (60000, 28, 28, 1)
     split = split_train(dataset, share=0.1, seed=42, part="stratified", limit=None)
 
-Each loader gives the same `Dataset`. A new source is one module with a `SPECIFICATION` and a
-`read`, and its entry in `_SOURCES`. What a source reads is unpacked once into
-`home()/datasets/NAME`, so that later loads only map files.
+Every data set is the same `Dataset`, whether it is bundled, was imported (`core.datasets.importing`)
+or fetched (`core.datasets.fetching`). A new bundled source is one module with a `SPECIFICATION` and
+a `read`, and its entry in `_BUNDLED`; it is unpacked once into `home()/datasets/NAME`, so that later
+loads only map files. A new format to import is one module and its entry in `importing.FORMATS`.
 """
 
-import hashlib
-import json
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
-from filelock import FileLock
 
-from core.datasets import mnist
+from core.datasets import mnist, storage
+from core.datasets.dataset import Dataset, Split
 from core.datasets.specification import Specification
-from core.home import home
+from core.datasets.splitting import TrainSplit, split_train
 
-_SOURCES = {source.SPECIFICATION.name: source for source in (mnist,)}
+__all__ = [
+    "Dataset",
+    "Specification",
+    "Split",
+    "TrainSplit",
+    "delete",
+    "load",
+    "names",
+    "original_sizes",
+    "rename",
+    "restore",
+    "specify",
+    "split_train",
+]
 
-
-class Split(NamedTuple):
-    """Images and their labels: uint8 `(N, H, W, C)` and int64 `(N,)`."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set with a train and a test split; `fingerprint` is the SHA-256 of all its arrays."""
-
-    specification: Specification
-    train: Split
-    test: Split
-    fingerprint: str
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of one image."""
-        return self.train.images.shape[1:]
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each label."""
-        return self.specification.class_names
-
-
-class TrainSplit(NamedTuple):
-    """Indices into the train split, int64: those to learn from and those to validate on."""
-
-    train: np.ndarray
-    validation: np.ndarray
+_BUNDLED = {source.SPECIFICATION.name: source for source in (mnist,)}
 
 
 def names() -> list[str]:
-    """Return the names of the data sets there are."""
-    return list(_SOURCES)
+    """Return the names of the data sets there are: the bundled ones first."""
+    return [*_BUNDLED, *(name for name in storage.found() if name not in _BUNDLED)]
 
 
 def specify(name: str) -> Specification:
@@ -72,9 +52,12 @@ def specify(name: str) -> Specification:
     Raises:
         ValueError: if there is none of that name; the message lists those there are.
     """
-    if name not in _SOURCES:
+    if name in _BUNDLED:
+        return _BUNDLED[name].SPECIFICATION
+    if name not in storage.found():
         raise ValueError(f"Data set (--dataset): expected one of {', '.join(names())}, received {name!r}.")
-    return _SOURCES[name].SPECIFICATION
+    folder = storage.place() / name
+    return _specification(folder, _version(folder))
 
 
 def load(name: str) -> Dataset:
@@ -84,83 +67,117 @@ def load(name: str) -> Dataset:
         ValueError: if there is none of that name, or its files are damaged.
     """
     specify(name)
-    directory = home() / "datasets" / name
-    if not (directory / "manifest.json").exists():
-        _unpack(name, directory)
-    return _open(name, directory)
+    folder = storage.place() / name
+    if not (folder / "manifest.json").exists():
+        _unpack(name)
+    return _open(folder, _version(folder))
 
 
-def split_train(
-    dataset: Dataset, *, share: float, seed: int, part: Literal["stratified", "last"], limit: int | None
-) -> TrainSplit:
-    """Choose the images to learn from and to validate on, the same for every framework.
+def original_sizes(name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the heights and widths that the images had before they were imported.
 
-    With `limit`, only so many images of the train split are used, each class in proportion.
-    `stratified` draws the validation part at random, each class in proportion; `last` takes the end.
+    Returns:
+        For the train and the test split int32 `(N, 2)`, in pixels; None if all came in the size they have.
 
     Raises:
-        ValueError: if `limit` is more than there are images.
+        ValueError: if there is no data set of that name.
     """
-    labels = dataset.train.labels
-    if limit is not None and limit > len(labels):
+    specify(name)
+    train, test = (storage.place() / name / f"{split}_sizes.npy" for split in ("train", "test"))
+    return (np.load(train), np.load(test)) if train.exists() else None
+
+
+def rename(name: str, title: str) -> None:
+    """Change what people read for a data set. Its name stays, because runs refer to it.
+
+    Raises:
+        ValueError: if there is none of that name, it is bundled, or the title is not one.
+    """
+    _refuse_bundled(name, "renamed")
+    folder = storage.place() / name
+    with storage.lock():
+        storage.write_json(folder / "manifest.json", storage.read_manifest(folder) | {"title": check_title(title)})
+
+
+def check_title(title: str) -> str:
+    """Return a title without the space around it.
+
+    Raises:
+        ValueError: if it is empty, longer than 80 characters, or holds what cannot be printed.
+    """
+    stripped = title.strip()
+    if not (0 < len(stripped) <= 80 and stripped.isprintable()):
+        raise ValueError(f"Name: expected 1 to 80 printable characters, received {title[:100]!r}.")
+    return stripped
+
+
+def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
+    """Take a data set away; `restore` brings it back.
+
+    Args:
+        used_by: gives the names of the runs that use a data set.
+
+    Raises:
+        ValueError: if there is none of that name, it is bundled, or runs use it.
+    """
+    specification = _refuse_bundled(name, "deleted")
+    if runs := used_by(name):
+        more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
         raise ValueError(
-            f"Training limit (--train-limit): expected at most the {len(labels):,} images of "
-            f"{dataset.specification.title}, received {limit:,}."
+            f"{specification.title} cannot be deleted while runs use it: delete {', '.join(runs[:5])}{more} first."
         )
-    chosen = np.arange(len(labels))
-    if limit is not None and limit < len(labels):
-        chosen = np.sort(_stratified(labels, limit, np.random.default_rng([seed, 0])))
-    count = max(1, round(len(chosen) * share))
-    if part == "last":
-        return TrainSplit(chosen[:-count], chosen[-count:])
-    held_out = np.zeros(len(chosen), dtype=bool)
-    held_out[_stratified(labels[chosen], count, np.random.default_rng([seed, 1]))] = True
-    return TrainSplit(chosen[~held_out], chosen[held_out])
+    storage.to_trash(name)
 
 
-def _stratified(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw `count` positions so that each label keeps its share, exactly `count` in all.
+def restore(name: str) -> None:
+    """Bring back the data set of this name that was deleted last.
 
-    Each image gets its relative rank within its class at random; the lowest ranks are taken.
+    Raises:
+        ValueError: if none of that name was deleted, or another one has the name now.
     """
-    order = generator.permutation(len(labels))
-    rank = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = order[labels[order] == label]
-        rank[members] = (np.arange(len(members)) + generator.random()) / len(members)
-    return np.argsort(rank, kind="stable")[:count]
+    storage.from_trash(name)
 
 
-_ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+def _refuse_bundled(name: str, done: str) -> Specification:
+    specification = specify(name)
+    if specification.bundled:
+        raise ValueError(f"{specification.title} comes with Duet and cannot be {done}.")
+    return specification
+
+
+def _version(folder: Path) -> tuple[int, int]:
+    """Tell a data set from an earlier one of the same name, or from itself under an earlier title."""
+    written = (folder / "manifest.json").stat()
+    return written.st_ino, written.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _specification(folder: Path, _written: tuple[int, int]) -> Specification:
+    manifest = storage.read_manifest(folder)
+    values = {field.name: manifest[field.name] for field in fields(Specification)}
+    return Specification(**values | {"class_names": tuple(values["class_names"])})
 
 
 @lru_cache(maxsize=8)
-def _open(name: str, directory: Path) -> Dataset:
-    manifest = json.loads((directory / "manifest.json").read_text())
-    arrays = {key: np.load(directory / f"{key}.npy", mmap_mode="r") for key in _ARRAYS}
+def _open(folder: Path, _written: tuple[int, int]) -> Dataset:
+    arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in storage.ARRAYS}
     return Dataset(
-        specification=_SOURCES[name].SPECIFICATION,
+        specification=specify(folder.name),
         train=Split(arrays["train_images"], arrays["train_labels"]),
         test=Split(arrays["test_images"], arrays["test_labels"]),
-        fingerprint=manifest["fingerprint"],
+        fingerprint=storage.read_manifest(folder)["fingerprint"],
     )
 
 
-def _unpack(name: str, directory: Path) -> None:
-    """Read a source and write its arrays; the folder appears whole or not at all."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(directory.with_suffix(".lock")):
-        if (directory / "manifest.json").exists():
+def _unpack(name: str) -> None:
+    """Read a bundled source and write its arrays; of processes that ask at once, one does it."""
+    with storage.lock(), storage.staging() as folder:
+        if (storage.place() / name / "manifest.json").exists():
             return
-        staging = directory.with_suffix(".staging")
-        shutil.rmtree(staging, ignore_errors=True)
-        shutil.rmtree(directory, ignore_errors=True)
-        staging.mkdir()
-        digest = hashlib.sha256()
-        for key, array in zip(_ARRAYS, _SOURCES[name].read(), strict=True):
-            digest.update(f"{key} {array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array))
-            np.save(staging / f"{key}.npy", array)
-        manifest = asdict(_SOURCES[name].SPECIFICATION) | {"fingerprint": digest.hexdigest()}
-        (staging / "manifest.json").write_text(json.dumps(manifest, indent=2))
-        staging.replace(directory)
+        storage.sweep()
+        shutil.rmtree(storage.place() / name, ignore_errors=True)  # without a manifest it is of no use
+        for key, array in zip(storage.ARRAYS, _BUNDLED[name].read(), strict=True):
+            with storage.GrowingArray(folder / f"{key}.npy", array.shape[1:], array.dtype) as file:
+                file.append(array)
+        storage.complete(folder, _BUNDLED[name].SPECIFICATION)
+        storage.appear(folder, name)

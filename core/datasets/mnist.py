@@ -14,6 +14,7 @@ SPECIFICATION = Specification(
     preparation="ink",
     source="LeCun, Cortes and Burges: The MNIST database of handwritten digits",
     licence="CC BY-SA 3.0, © Yann LeCun and Corinna Cortes",
+    bundled=True,
 )
 
 _BUNDLED = Path(__file__).parent / "bundled" / "mnist"

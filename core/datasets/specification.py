@@ -10,9 +10,13 @@ Preparation = Literal["ink", "photo"]
 class Specification:
     """Names, classes and origin of a data set.
 
+    `name` is what runs record and never changes; `title` is what people read and may be changed.
+
     `preparation` says how an image from outside is brought into the data set's form:
     `ink` finds the strokes, whichever of paper and ink is darker, and centres them as MNIST was
     made; `photo` only converts colour and size.
+
+    What is not `bundled` was imported or fetched, and can be renamed and deleted.
     """
 
     name: str
@@ -21,3 +25,4 @@ class Specification:
     preparation: Preparation
     source: str
     licence: str
+    bundled: bool = False

@@ -33,6 +33,12 @@ def test_reads_what_was_written(path):
     np.testing.assert_array_equal(images, IMAGES)
 
 
+def test_reads_what_is_not_packed(path):
+    path.write_bytes(idx())
+
+    np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
+
+
 def test_reads_one_dimension(path):
     path.write_bytes(gzip.compress(idx((5,), bytes([7, 0, 4, 1, 9]))))
 
@@ -54,7 +60,8 @@ def test_reads_a_file_of_zeros_which_packs_best_of_all(path):
         (idx(magic=b"\1\0\x08\3"), "in 3 dimensions, received one that starts with 01 00 08 03."),
         (b"label,pixel1\n", "in 3 dimensions, received one that starts with 6c 61 62 65."),
         (b"", "in 3 dimensions, received one that starts with nothing."),
-        (idx()[:9], "in 3 dimensions, received one that starts with 00 00 08 03."),
+        (b"PK\3\4 a zip", "in 3 dimensions, received one that starts with 50 4b 03 04."),
+        (idx()[:9], "3 sizes after the magic number, but the file ends there."),
         (idx()[:16], "24 values for the shape (2, 3, 4), received 0."),
         (idx()[:-1], "24 values for the shape (2, 3, 4), received 23."),
         (idx() + b"\0", "24 values for the shape (2, 3, 4), received more."),
@@ -65,6 +72,7 @@ def test_reads_a_file_of_zeros_which_packs_best_of_all(path):
         "wrong magic",
         "text",
         "empty",
+        "zip",
         "header cut short",
         "no values",
         "last value missing",
@@ -80,13 +88,29 @@ def test_damaged_content_has_its_sentence(path, content, sentence):
 
 @pytest.mark.parametrize(
     "content",
-    [idx(), b"PK\x03\x04 a zip file", gzip.compress(idx())[:-12], gzip.compress(idx())[:-4], b"\x1f\x8b"],
-    ids=["not packed", "zip", "cut short", "length missing", "two bytes"],
+    [gzip.compress(idx())[:-12], gzip.compress(idx())[:-4], b"\x1f\x8b"],
+    ids=["cut short", "length missing", "two bytes"],
 )
 def test_damaged_gzip_has_its_sentence(path, content):
     path.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"^images\.gz: expected a readable gzip file, but it is damaged \(.+\)\.$"):
+    with pytest.raises(ValueError, match=r"^images\.gz: expected a whole file, but it is damaged \(.+\)\.$"):
+        read_idx(path, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (idx()[:-1], "received 23."),
+        (idx()[:16], "received a file of 16 bytes, which cannot hold them."),
+        (idx() + b"\0", "received more."),
+    ],
+    ids=["last value missing", "no values", "trailing byte"],
+)
+def test_damage_is_noticed_without_gzip(path, content, sentence):
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match=re.escape(sentence)):
         read_idx(path, 3)
 
 
@@ -118,5 +142,5 @@ def test_sizes_that_the_file_cannot_hold_are_refused_before_memory_is_taken(path
 
 
 def test_missing_file_has_its_sentence(path):
-    with pytest.raises(ValueError, match=r"^images\.gz: .*No such file"):
+    with pytest.raises(ValueError, match=r"^images\.gz: expected an IDX file, but there is none at "):
         read_idx(path, 3)

@@ -118,7 +118,7 @@ def test_unpacking_that_was_cut_off_is_begun_anew(duet_home):
     directory = duet_home / "datasets" / "mnist"
     (directory / "manifest.json").unlink()
     (directory / "train_labels.npy").unlink()
-    staging = directory.with_suffix(".staging")
+    staging = directory.with_name(".staging-4194305-1000-0123abcd")  # of a process that no system has
     staging.mkdir()
     (staging / "train_images.npy").write_bytes(b"half")
 

@@ -1,0 +1,133 @@
+"""What the formats share: what they recognise, and how they hand over images.
+
+A format is a module with three functions. `recognise(files)` looks at the files' names and beginnings
+and returns a `Found`, or None where they are something else. `read(found)` yields all images as
+`Block`s, and a `LeftOut` for each file that turns out to be unreadable; `look(found)` yields a few
+from all over, for the preview. All three raise `ValueError` with one sentence for a damaged source.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from core.datasets.files import File, LeftOut
+
+Part = Literal["train", "test"]
+
+BLOCK_BYTES = 4 * 2**20
+"""About as many bytes of images are held at once."""
+
+MAX_SOURCE_SIDE = 1200
+"""The longest side of an image that is read; images in files are shrunk to it while they are decoded."""
+
+MAX_IMAGES = 2_000_000
+"""The most images of a data set."""
+
+_PARTS: dict[str, Part] = {
+    **dict.fromkeys(("train", "training", "val", "valid", "validation", "dev"), "train"),
+    **dict.fromkeys(("test", "testing", "t10k"), "test"),
+}
+
+
+class Block(NamedTuple):
+    """Images of one size and what is known about each.
+
+    part: the split they belong to; None where the source does not say.
+    images: uint8 `(n, H, W, C)`, C 1 or 3.
+    classes: the name of each one's class.
+    size: height and width before they were decoded.
+    share: how much of the source has been read by now, 0 to 1.
+    """
+
+    part: Part | None
+    images: np.ndarray
+    classes: Sequence[str]
+    size: tuple[int, int]
+    share: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source that a format has recognised.
+
+    Attributes:
+        format: what it is, in words.
+        files: how many files hold its images.
+        parts: what the format's `read` goes by.
+        images: the number of images of each part, where the source says it beforehand.
+        class_names: all classes in order, where they are known beforehand.
+        left_out: the files that do not belong to it.
+        notes: what the person who imports should know, a sentence each.
+        title, source, licence: what is known about a particular data set.
+    """
+
+    format: str
+    files: int
+    parts: tuple[Any, ...]
+    images: dict[str, int] | None = None
+    class_names: tuple[str, ...] | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    title: str | None = None
+    source: str | None = None
+    licence: str | None = None
+
+
+def part_of(name: str) -> Part | None:
+    """Return the split that a file or folder is named after: one of its words is train, test, val or the like."""
+    for word in re.split(r"[^a-z0-9]+", name.lower()):
+        if word in _PARTS:
+            return _PARTS[word]
+    return None
+
+
+def others(files: Sequence[File], used: Sequence[File], what: str) -> tuple[LeftOut, ...]:
+    """Return the files that are not `used`, left out because they do not belong to `what`."""
+    paths = {file.path for file in used}
+    return tuple(
+        LeftOut(file.path, f"It does not belong to {what}.", "Import it on its own, if it holds images.")
+        for file in files
+        if file.path not in paths
+    )
+
+
+def shape_of_row(values: int, name: str, mend: str) -> tuple[int, int, int]:
+    """Return the height, width and channels of images that are rows of so many values.
+
+    A size in `name`, such as 20x30 for 20 rows of 30 pixels, decides; otherwise images are square. The
+    channels of a pixel lie side by side.
+
+    Raises:
+        ValueError: if no image has so many values; the message begins with `name` and ends with `mend`.
+    """
+    for height, width in re.findall(r"(?<!\d)(\d{1,4})x(\d{1,4})(?!\d)", name.lower()):
+        for channels in (1, 3):
+            if int(height) * int(width) * channels == values:
+                return int(height), int(width), channels
+    for channels in (1, 3):
+        side = math.isqrt(values // channels)
+        if side > 0 and side * side * channels == values:
+            return side, side, channels
+    raise ValueError(
+        f"{name}: expected H·W or H·W·3 values for an image, received {values:,}, which make no square: {mend}"
+    )
+
+
+def numeric(value: str) -> str:
+    """Return a class as people write it: a whole number without its decimals, all else as it is."""
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return str(int(number)) if number.is_integer() else value
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """Return class names in order: by value if all are whole numbers, else alphabetically."""
+    if all(re.fullmatch(r"-?\d{1,18}", name) for name in names):
+        return sorted(names, key=int)
+    return sorted(names)

@@ -1,0 +1,73 @@
+"""Which images are learnt from, validated on and tested on: drawn by seed, each class in proportion."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from core.datasets.dataset import Dataset
+
+
+class TrainSplit(NamedTuple):
+    """Indices into the train split, int64: those to learn from and those to validate on."""
+
+    train: np.ndarray
+    validation: np.ndarray
+
+
+def split_train(
+    dataset: Dataset, *, share: float, seed: int, part: Literal["stratified", "last"], limit: int | None
+) -> TrainSplit:
+    """Choose the images to learn from and to validate on, the same for every framework.
+
+    With `limit`, only so many images of the train split are used, each class in proportion.
+    `stratified` draws the validation part at random, each class in proportion; `last` takes the end.
+
+    Raises:
+        ValueError: if `limit` is more than there are images.
+    """
+    labels = dataset.train.labels
+    if limit is not None and limit > len(labels):
+        raise ValueError(
+            f"Training limit (--train-limit): expected at most the {len(labels):,} images of "
+            f"{dataset.specification.title}, received {limit:,}."
+        )
+    chosen = np.arange(len(labels))
+    if limit is not None and limit < len(labels):
+        chosen = np.sort(_stratified(labels, limit, np.random.default_rng([seed, 0])))
+    count = max(1, round(len(chosen) * share))
+    if part == "last":
+        return TrainSplit(chosen[:-count], chosen[-count:])
+    held_out = np.zeros(len(chosen), dtype=bool)
+    held_out[_stratified(labels[chosen], count, np.random.default_rng([seed, 1]))] = True
+    return TrainSplit(chosen[~held_out], chosen[held_out])
+
+
+def hold_out_test(labels: np.ndarray, *, share: float, seed: int) -> np.ndarray:
+    """Choose the images to test on where a source has no test split, each class in proportion.
+
+    A class with a single image keeps it for training.
+
+    Args:
+        labels: int64 `(N,)`.
+
+    Returns:
+        bool `(N,)`, true for the images to test on: `share` of those in classes of at least two images.
+    """
+    several = np.flatnonzero(np.bincount(labels)[labels] > 1)
+    count = min(max(1, round(len(several) * share)), len(several))
+    held_out = np.zeros(len(labels), dtype=bool)
+    held_out[several[_stratified(labels[several], count, np.random.default_rng([seed, 2]))]] = True
+    return held_out
+
+
+def _stratified(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw `count` positions so that each label keeps its share, exactly `count` in all.
+
+    Each image gets its relative rank within its class at random; the lowest ranks are taken.
+    """
+    order = generator.permutation(len(labels))
+    rank = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        rank[members] = (np.arange(len(members)) + generator.random()) / len(members)
+    return np.argsort(rank, kind="stable")[:count]

@@ -1,0 +1,220 @@
+"""How a data set lies on disk: a folder of arrays with a manifest, which appears whole or not at all.
+
+    with staging() as folder:
+        with GrowingArray(folder / "train_images.npy", (28, 28, 1), np.uint8) as images:
+            images.append(block)                      # uint8 (n, 28, 28, 1)
+        ...                                           # the other three of ARRAYS
+        complete(folder, specification)
+        publish(folder, specification.name)           # now everybody sees home()/datasets/NAME
+
+A staging folder carries the process that fills it in its name, so `sweep` can tell what a killed
+one left behind. Deleted data sets lie in `home()/trash/datasets`.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from filelock import FileLock
+
+from core.datasets.specification import Specification
+from core.home import home
+from core.processes import started_at
+
+ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_STAGING = re.compile(r"\.staging-(\d+)-(\d+)-[0-9a-f]+")
+
+
+def place() -> Path:
+    """Return the folder of all data sets, made if it is not there yet."""
+    folder = home() / "datasets"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def found() -> list[str]:
+    """Return the names of the data sets that lie in `place()`, in alphabetical order."""
+    return sorted(path.parent.name for path in place().glob("*/manifest.json") if _NAME.fullmatch(path.parent.name))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what `complete` has written: the specification's fields and the fingerprint."""
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that is whole whenever it is read, and after a crash the old one or the new one."""
+    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    with unfinished.open("w") as file:
+        json.dump(content, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """Make a folder to prepare a data set in; whatever is still in it at the end is removed."""
+    process = psutil.Process()
+    # Milliseconds, because a name holds no floating point.
+    began = round(started_at(process) * 1000)
+    folder = place() / f".staging-{process.pid}-{began}-{secrets.token_hex(4)}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove the staging folders of processes that are no more."""
+    for folder in place().glob(".staging-*"):
+        owner = _STAGING.fullmatch(folder.name)
+        if owner and not is_alive(int(owner[1]), int(owner[2]) / 1000):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_alive(pid: int, began: float) -> bool:
+    """Say whether the process with a `started_at` of `began` still lives; a later one of its number is not it."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - began) < 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+class GrowingArray:
+    """An array file that grows along its first axis, so that it never has to fit into memory."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: type):
+        """Begin an empty file of rows of `shape`."""
+        self._shape = shape
+        self._dtype = np.dtype(dtype)
+        self._file = path.open("wb")
+        self.rows = 0
+        self._write_header()
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add rows `(n, *shape)`."""
+        self._file.write(np.ascontiguousarray(rows, self._dtype))
+        self.rows += len(rows)
+
+    def close(self) -> None:
+        """Write the final number of rows and make sure that all of it is on the disk."""
+        self._file.seek(0)
+        self._write_header()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _write_header(self) -> None:
+        # NumPy leaves room in the header for the first axis to grow, so the later one is as long as the first.
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def __enter__(self) -> "GrowingArray":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def fingerprint(folder: Path) -> str:
+    """Return the SHA-256 of a folder's four arrays with their names, types and shapes, in hexadecimal."""
+    digest = hashlib.sha256()
+    for key in ARRAYS:
+        with (folder / f"{key}.npy").open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            digest.update(f"{key} {dtype} {shape}".encode())
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def complete(folder: Path, specification: Specification) -> str:
+    """Write the manifest of a folder whose arrays are there, and return their fingerprint."""
+    value = fingerprint(folder)
+    write_json(folder / "manifest.json", asdict(specification) | {"fingerprint": value})
+    return value
+
+
+def publish(folder: Path, name: str) -> None:
+    """Let a complete staging folder appear as the data set `name`.
+
+    Raises:
+        ValueError: if the same images with the same class names are there already, or the name is taken.
+    """
+    manifest = read_manifest(folder)
+    with lock():
+        for other in found():
+            known = read_manifest(place() / other)
+            if all(known[key] == manifest[key] for key in ("fingerprint", "class_names")):
+                raise ValueError(
+                    f"Expected new images, received those of {known['title']} ({other}): use it, "
+                    "or choose another size or colour."
+                )
+        if (place() / name).exists():
+            raise ValueError(f"Name: expected one that is free, received {name!r}: choose another.")
+        appear(folder, name)
+
+
+def appear(folder: Path, name: str) -> None:
+    """Move a complete folder into its place, for good. The caller holds the `lock`."""
+    folder.replace(place() / name)
+    _sync(place())
+
+
+def lock() -> FileLock:
+    """Return the lock under which data sets appear and disappear."""
+    # Outside of the folder it guards, which may be copied or linked as a whole.
+    return FileLock(home() / "datasets.lock")
+
+
+def to_trash(name: str) -> None:
+    """Move a data set out of sight."""
+    trash = home() / "trash" / "datasets"
+    trash.mkdir(parents=True, exist_ok=True)
+    with lock():
+        # The time, in nanoseconds, tells apart what had the same name.
+        (place() / name).replace(trash / f"{name}~{time.time_ns()}")
+
+
+def from_trash(name: str) -> None:
+    """Put the data set of this name that was deleted last back into its place.
+
+    Raises:
+        ValueError: if none of that name was deleted, or another one has the name now.
+    """
+    with lock():
+        deleted = sorted((home() / "trash" / "datasets").glob(f"{name}~*")) if _NAME.fullmatch(name) else []
+        if not deleted:
+            raise ValueError(f"Expected the name of a data set that was deleted, received {name!r}.")
+        if (place() / name).exists():
+            raise ValueError(
+                f"Expected that the name {name!r} is free, but a newer data set has it: delete that first."
+            )
+        appear(deleted[-1], name)
+
+
+def _sync(folder: Path) -> None:
+    """Make sure that a rename in `folder` outlives a crash, where the system lets folders be synced."""
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
