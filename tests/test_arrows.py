@@ -33,7 +33,8 @@ ARROWS = [
         "only the two backends import a framework",
         ("*.py", "core/**/*.py", "pages/**/*.py", "ui/**/*.py"),
         FRAMEWORKS,
-        spared=("core/backends/pytorch.py", "core/backends/tensorflow.py"),
+        # Fetching knows torchvision's data sets; only a process of its own imports it, and ends afterwards.
+        spared=("core/backends/pytorch.py", "core/backends/tensorflow.py", "core/datasets/fetching.py"),
     ),
     Arrow("PyTorch's backend knows no TensorFlow", ("core/backends/pytorch.py",), ("tensorflow", "keras")),
     Arrow("TensorFlow's backend knows no PyTorch", ("core/backends/tensorflow.py",), ("torch", "torchvision")),
@@ -41,6 +42,14 @@ ARROWS = [
         "descriptions know no backend and no store",
         ("core/config.py", "core/architectures.py", "core/augmentation.py", "core/datasets/**/*.py"),
         ("core.backends", "core.runs"),
+        # The command asks the store which runs use a data set that is to be deleted.
+        spared=("core/datasets/__main__.py",),
+    ),
+    Arrow(
+        "whoever starts a fetch does it by name",
+        ("core/*.py", "core/datasets/*.py", "pages/**/*.py", "ui/**/*.py"),
+        ("core.datasets.fetching",),
+        spared=("core/datasets/__main__.py",),
     ),
     Arrow(
         "training knows a backend only by its verbs",
