@@ -148,7 +148,7 @@ def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], fram
     frame = pd.DataFrame({"class": list(class_names), "probability": probabilities})
     base = alt.Chart(frame).encode(
         y=alt.Y("class:N", title=None, sort=None),
-        x=alt.X("probability:Q", title=None, scale=alt.Scale(domain=[0, 1.2]), axis=None),
+        x=alt.X("probability:Q", title=None, scale=alt.Scale(domain=[0, 1.3]), axis=None),
         tooltip=[alt.Tooltip("class:N"), alt.Tooltip("probability:Q", format=".4%")],
     )
     bars = base.mark_bar(color=FRAMEWORK_COLOURS[framework], cornerRadiusEnd=3)

@@ -116,6 +116,51 @@ class RunConfig(BaseModel):
         "Framework: each draws its own by its own defaults.",
         json_schema_extra={"advanced": True},
     )
+    rotation: float = Field(
+        default=0,
+        ge=0,
+        le=180,
+        title="Rotation, degrees",
+        description="Turns each training image by a random angle of up to so many degrees either way. "
+        "10 suits handwriting.",
+        json_schema_extra={"advanced": True},
+    )
+    zoom: float = Field(
+        default=0,
+        ge=0,
+        le=0.5,
+        title="Zoom",
+        description="Scales each training image up or down by up to this share. 0.1 is ±10%.",
+        json_schema_extra={"advanced": True},
+    )
+    shift_x: float = Field(
+        default=0,
+        ge=0,
+        le=0.5,
+        title="Horizontal shift",
+        description="Moves each training image sideways by up to this share of its width.",
+        json_schema_extra={"advanced": True},
+    )
+    shift_y: float = Field(
+        default=0,
+        ge=0,
+        le=0.5,
+        title="Vertical shift",
+        description="Moves each training image up or down by up to this share of its height.",
+        json_schema_extra={"advanced": True},
+    )
+    flip_horizontal: bool = Field(
+        default=False,
+        title="Horizontal flip",
+        description="Mirrors half of the training images. Changes the meaning of digits and letters.",
+        json_schema_extra={"advanced": True},
+    )
+    flip_vertical: bool = Field(
+        default=False,
+        title="Vertical flip",
+        description="Turns half of the training images upside down. Rarely what is wanted.",
+        json_schema_extra={"advanced": True},
+    )
     seed: int = Field(
         default=42,
         ge=0,
@@ -169,6 +214,8 @@ def expected(name: str) -> str:
     if choices := choices_of(name):
         return f"one of {', '.join(choices)}"
     kind = field.annotation
+    if kind is bool:
+        return "true or false"
     noun = "a whole number" if int in {kind, *get_args(kind)} else "a number" if kind is float else "a name"
     bounds = {type(m).__name__: getattr(m, type(m).__name__.lower(), None) for m in field.metadata}
     match bounds:

@@ -6,10 +6,12 @@
     service = prediction_service("tensorflow")            # in a process of its own
     service.warm(run_id)                                  # returns at once
     service.read(run_id, data, "seven.jpg")               # a Reading, or an Unreadable with its reason
+    service.augment(images, transforms)                   # images as training changes them
 
 The service's process is `python -m core.prediction FRAMEWORK`. It imports the framework once, decodes
-untrusted bytes where they can do no harm, and ends when its input does. Both directions carry frames
-of JSON and bytes, one image a frame: so whatever an image does, it does to itself alone.
+untrusted bytes where they can do no harm, shows augmentations by the code that trains, and ends when
+its input does. Both directions carry frames of JSON and bytes, one image a frame: so whatever an image
+does, it does to itself alone.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any, NamedTuple, get_args
 
 import numpy as np
@@ -117,6 +120,10 @@ def read_image(data: bytes, name: str, description: checkpoints.Description) -> 
         raise ValueError(f"{name}: {sentence[:1].lower()}{sentence[1:]}") from None
 
 
+class NoAnswerError(RuntimeError):
+    """The warm process gave no answer; the message says why, and what to do."""
+
+
 class PredictionService:
     """The warm process of one framework, seen from the dashboard; safe to share between threads.
 
@@ -132,13 +139,13 @@ class PredictionService:
         self._started = False
         self._warmed: str | None = None
 
-    def warm(self, run_id: str) -> None:
-        """See to it that the process starts and has the network of a run at hand; come back at once."""
+    def warm(self, run_id: str | None = None) -> None:
+        """See to it that the process starts, and has the network of a run at hand; come back at once."""
         # Whoever holds the lock has the process answer right now, so it is as warm as can be.
         if self._lock.acquire(blocking=False):
             try:
                 process = self._living_process()
-                if self._warmed != run_id:
+                if run_id not in (None, self._warmed):
                     with suppress(OSError):  # it has just died; the next image starts it anew
                         _send(process.stdin, {"directory": str(run_directory(run_id))})
                     self._warmed = run_id
@@ -150,8 +157,26 @@ class PredictionService:
 
         The first answer waits for the framework's import, seconds; later ones take milliseconds.
         """
+        try:
+            answer, arrays = self._exchange({"directory": str(run_directory(run_id)), "name": name}, data)
+        except NoAnswerError as error:
+            return Unreadable(name, f"{name}: {error}")
+        return _answer(name, answer, arrays)
+
+    def augment(self, images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+        """Return uint8 images `(N, H, W, C)` as this framework's training changes them, uint8 too.
+
+        Raises:
+            NoAnswerError: if the process is busy, cannot be started, or fails.
+        """
+        arrays = {"images": np.ascontiguousarray(images), "transforms": np.ascontiguousarray(transforms)}
+        _, changed = self._exchange({"augment": True}, save_tensors(arrays))
+        return load_tensors(changed)["images"]
+
+    def _exchange(self, request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+        """Send a request to the process, started if need be, and return its answer."""
         if not self._lock.acquire(timeout=_WAIT_DEADLINE_S):
-            return Unreadable(name, f"{name}: {self._title} is busy with other images; try again in a minute.")
+            raise NoAnswerError(f"{self._title} is busy with other images; try again in a minute.")
         try:
             process = self._living_process()
             if not self._started:
@@ -160,18 +185,17 @@ class PredictionService:
                 self._started = True
             began = time.monotonic()
             with _killed_after(_ANSWER_DEADLINE_S, process):
-                _send(process.stdin, {"directory": str(run_directory(run_id)), "name": name}, data)
-                answer, arrays = _receive(process.stdout)
-        except (EOFError, OSError):
+                _send(process.stdin, request, content)
+                return _receive(process.stdout)
+        except (EOFError, OSError) as error:
             reason = self._loss(time.monotonic() - began if self._started else None)
             self._end()
-            return Unreadable(name, f"{name}: {reason}")
+            raise NoAnswerError(reason) from error
         except BaseException:
             self._end()  # half an exchange is lost; the next one must not begin in the middle of it
             raise
         finally:
             self._lock.release()
-        return _answer(name, answer, arrays)
 
     def close(self) -> None:
         """End the process; the next image would start it anew."""
@@ -269,13 +293,13 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
     return content
 
 
-def _cpu_backend(framework: Framework):
+def _cpu_backend(framework: Framework) -> ModuleType:
     """Import a framework for a single image at a time: the GPU's memory belongs to what trains."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     return get_backend(framework)
 
 
-def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+def _serve(backend: ModuleType, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer each request that names an image, in order; one without only loads the network."""
     _send(answers, {"ready": True})
     while True:
@@ -283,9 +307,18 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
             request, data = _receive(requests)
         except EOFError:
             return
+        if "augment" in request:
+            _send(answers, {}, _augmented(backend, data))
+            continue
         answer, arrays = _attempt(Path(request["directory"]), request.get("name"), data)
         if "name" in request:
             _send(answers, answer, arrays)
+
+
+def _augmented(backend: ModuleType, content: bytes) -> bytes:
+    arrays = load_tensors(content)
+    changed = backend.augment(arrays["images"], arrays["transforms"])
+    return save_tensors({"images": np.clip(np.rint(changed), 0, 255).astype(np.uint8)})
 
 
 def _attempt(directory: Path, name: str | None, data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -329,9 +362,9 @@ def main(arguments: list[str] | None = None) -> None:
     # Libraries print to descriptor 1, so the answers get one of their own.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _cpu_backend(framework)
+    backend = _cpu_backend(framework)
     with suppress(BrokenPipeError):  # whoever asked has gone
-        _serve(sys.stdin.buffer, answers)
+        _serve(backend, sys.stdin.buffer, answers)
     os._exit(0)  # unwinding a framework takes up to a second that nobody needs
 
 

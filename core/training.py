@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from core.augmentation import draw_transforms, is_augmented
 from core.config import RunConfig
 from core.datasets import Dataset, TrainSplit, split_train
 from core.evaluation import loss_and_accuracy
@@ -27,7 +28,7 @@ class Engine(Protocol):
     """The verbs of a backend that training needs; see `core.backends`."""
 
     def load_data(self, images: np.ndarray, labels: np.ndarray) -> None: ...
-    def train(self, indices: np.ndarray) -> tuple[float, int]: ...
+    def train(self, indices: np.ndarray, transforms: np.ndarray | None = None) -> tuple[float, int]: ...
     def predict(self, images: np.ndarray) -> np.ndarray: ...
     def weights(self) -> dict[str, np.ndarray]: ...
 
@@ -89,11 +90,16 @@ def train(
 
     for epoch in range(config.epochs):
         order = np.random.default_rng([config.seed, 2, epoch]).permutation(split.train)
+        transforms = _transforms(config, dataset, len(order), epoch)
         seen = 0
         while seen < len(order) and not stopped:
             indices = _next_chunk(order[seen:], config.batch_size, chunk_steps)
             started = time.perf_counter()
-            loss_sum, correct = engine.train(indices)
+            if transforms is None:
+                loss_sum, correct = engine.train(indices)
+            else:
+                chunk = transforms[seen : seen + indices.size]
+                loss_sum, correct = engine.train(indices, chunk.reshape(*indices.shape, 2, 3))
             elapsed = time.perf_counter() - started
             step, seen = step + len(indices), seen + indices.size
             seconds, images = seconds + elapsed, images + indices.size
@@ -135,6 +141,14 @@ def split_of(config: RunConfig, dataset: Dataset) -> TrainSplit:
 def count_steps(config: RunConfig, dataset: Dataset) -> int:
     """Return the number of steps of a whole training; the last batch of an epoch may be smaller."""
     return config.epochs * math.ceil(len(split_of(config, dataset).train) / config.batch_size)
+
+
+def _transforms(config: RunConfig, dataset: Dataset, count: int, epoch: int) -> np.ndarray | None:
+    """Return an epoch's transforms in the order of its images, or nothing where images stay as they are."""
+    if not is_augmented(config):
+        return None
+    generator = np.random.default_rng([config.seed, 4, epoch])
+    return draw_transforms(config, dataset.image_shape, count, generator)
 
 
 def _next_chunk(order: np.ndarray, batch_size: int, steps: int) -> np.ndarray:

@@ -16,7 +16,8 @@ from core.architectures import ARCHITECTURES
 from core.config import OPTIMIZER_TITLES, RunConfig, choices_of
 from core.datasets import names, specify
 
-_STEPS = {"learning_rate": 0.001, "momentum": 0.05, "validation_share": 0.05}
+_STEPS = {"learning_rate": 0.001, "rotation": 5.0}
+_USUAL_STEP = 0.05
 
 
 def settings() -> dict[str, Any]:
@@ -46,8 +47,10 @@ def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
     common = {"label": field.title, "help": field.description, "key": _key(name)}
     if options:
         value = st.selectbox(options=list(options), format_func=options.get, **common)
+    elif field.annotation is bool:
+        value = st.toggle(**common)
     elif float in {field.annotation, *get_args(field.annotation)}:
-        value = st.number_input(step=_STEPS[name], format="%g", **common)
+        value = st.number_input(step=_STEPS.get(name, _USUAL_STEP), format="%g", **common)
     else:
         value = st.number_input(step=1, placeholder="all", **common)
     chosen[name] = value

@@ -3,12 +3,13 @@
     backend = get_backend("pytorch")          # imports the framework, seconds the first time
     engine = backend.Engine(config, architecture, input_shape, classes)
     engine.load_data(images, labels)          # uint8 (N, H, W, C) and int64 (N,), whole, on the device
-    loss_sum, correct = engine.train(indices) # int64 (steps, batch)
+    loss_sum, correct = engine.train(indices) # int64 (steps, batch); and transforms where images are augmented
     logits = engine.predict(images)           # float32 (N, classes)
     weights = engine.weights()                # canonical arrays by name, see core.architectures
     engine.load_weights(weights)
 
-`backend.devices()` lists what the framework can compute on here, `backend.versions()` what it is.
+`backend.devices()` lists what the framework can compute on here, `backend.versions()` what it is, and
+`backend.augment(images, transforms)` shows images as `train` changes them, see `core.augmentation`.
 """
 
 import importlib

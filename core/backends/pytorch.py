@@ -50,6 +50,12 @@ def versions() -> dict[str, str]:
     return {"torch": torch.__version__}
 
 
+def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    """Return uint8 images `(N, H, W, C)` as training sees them: float32, of the same range."""
+    channels_first = torch.tensor(images).permute(0, 3, 1, 2).to(torch.float32)
+    return _warp(channels_first, torch.tensor(transforms)).permute(0, 2, 3, 1).contiguous().numpy()
+
+
 class Engine:
     """A network, its optimizer and its data on one device."""
 
@@ -72,14 +78,19 @@ class Engine:
         self._images = torch.tensor(images, device=self._device)
         self._labels = torch.tensor(labels, device=self._device)
 
-    def train(self, indices: np.ndarray) -> tuple[float, int]:
-        """Take one step a row of `indices`; return the sum of the losses and the number read correctly."""
+    def train(self, indices: np.ndarray, transforms: np.ndarray | None = None) -> tuple[float, int]:
+        """Take one step a row of `indices`; return the sum of the losses and the number read correctly.
+
+        With `transforms`, float32 `(steps, batch, 2, 3)`, each image is changed by its own first.
+        """
         self._model.train()
         loss_sum = torch.zeros((), device=self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
-        for batch in torch.from_numpy(np.ascontiguousarray(indices)).to(self._device):
+        batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
+        warps = [None] * len(batches) if transforms is None else torch.from_numpy(transforms).to(self._device)
+        for batch, warp in zip(batches, warps, strict=True):
             labels = self._labels[batch]
-            logits = self._model(self._normalise(self._images[batch]))
+            logits = self._model(self._normalise(self._images[batch], warp))
             loss = nn.functional.cross_entropy(logits, labels)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -112,13 +123,30 @@ class Engine:
         for key, tensor, axes in self._tensors():
             tensor.copy_(torch.tensor(weights[key].transpose(axes)))
 
-    def _normalise(self, images: torch.Tensor) -> torch.Tensor:
-        return images.permute(0, 3, 1, 2).to(torch.float32).mul_(self._scale).add_(self._offset)
+    def _normalise(self, images: torch.Tensor, transforms: torch.Tensor | None = None) -> torch.Tensor:
+        pixels = images.permute(0, 3, 1, 2).to(torch.float32)
+        if transforms is not None:
+            pixels = _warp(pixels, transforms).contiguous(memory_format=torch.channels_last)
+        return pixels.mul_(self._scale).add_(self._offset)
 
     def _tensors(self):
         for name, kind in self._kinds.items():
             for key, (attribute, axes) in _WEIGHTS[kind].items():
                 yield f"{name}/{key}", getattr(self._layers[name], attribute), axes
+
+
+def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
+    """Look each pixel of channels-first images up where its image's transform says, bilinear, black outside."""
+    height, width = images.shape[2:]
+    rows, columns = torch.meshgrid(
+        torch.arange(height, device=images.device), torch.arange(width, device=images.device), indexing="ij"
+    )
+    places = torch.stack([columns, rows, torch.ones_like(rows)], dim=-1).reshape(-1, 3).to(torch.float32)
+    sources = places @ transforms.transpose(1, 2)
+    # grid_sample counts from -1 at the first pixel's centre to 1 at the last one's.
+    sources = sources * (2 / (torch.tensor([width, height], device=images.device) - 1)) - 1
+    grid = sources.reshape(-1, height, width, 2)
+    return nn.functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
 
 
 class _Flatten(nn.Module):

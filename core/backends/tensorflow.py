@@ -52,6 +52,12 @@ def versions() -> dict[str, str]:
     return {"tensorflow": tf.__version__, "keras": keras.__version__}
 
 
+def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    """Return uint8 images `(N, H, W, C)` as training sees them: float32, of the same range."""
+    _set_threads(available_cores())
+    return _warp(tf.cast(images, tf.float32), tf.constant(transforms)).numpy()
+
+
 class Engine:
     """A network, its optimizer and its data on one device."""
 
@@ -80,12 +86,20 @@ class Engine:
             self._images = tf.constant(images)
             self._labels = tf.constant(labels)
         # A graph keeps the tensors that it was traced with, so new data need a new one.
-        self._train = tf.function(self._steps, input_signature=[tf.TensorSpec([None, None], tf.int64)])
+        indices, transforms = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None, None, 2, 3], tf.float32)
+        self._train = tf.function(self._steps, input_signature=[indices])
+        self._train_augmented = tf.function(self._steps, input_signature=[indices, transforms])
 
-    def train(self, indices: np.ndarray) -> tuple[float, int]:
-        """Take one step a row of `indices`; return the sum of the losses and the number read correctly."""
+    def train(self, indices: np.ndarray, transforms: np.ndarray | None = None) -> tuple[float, int]:
+        """Take one step a row of `indices`; return the sum of the losses and the number read correctly.
+
+        With `transforms`, float32 `(steps, batch, 2, 3)`, each image is changed by its own first.
+        """
         with tf.device(self._device):
-            loss_sum, correct = self._train(indices)
+            if transforms is None:
+                loss_sum, correct = self._train(indices)
+            else:
+                loss_sum, correct = self._train_augmented(indices, transforms)
         return float(loss_sum), int(correct)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -103,12 +117,14 @@ class Engine:
         for key, variable in self._variables():
             variable.assign(weights[key])
 
-    def _steps(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _steps(self, indices: tf.Tensor, transforms: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         loss_sum, correct = tf.constant(0.0), tf.constant(0, tf.int64)
-        for batch in indices:
+        for step in tf.range(tf.shape(indices)[0]):
+            batch = indices[step]
             labels = tf.gather(self._labels, batch)
+            warp = None if transforms is None else transforms[step]
             with tf.GradientTape() as tape:
-                logits = self._model(self._normalise(tf.gather(self._images, batch)), training=True)
+                logits = self._model(self._normalise(tf.gather(self._images, batch), warp), training=True)
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
             gradients = tape.gradient(loss, self._model.trainable_variables)
             self._optimizer.apply(gradients, self._model.trainable_variables)
@@ -116,13 +132,28 @@ class Engine:
             correct += tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
         return loss_sum, correct
 
-    def _normalise(self, images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(images, tf.float32) * self._scale + self._offset
+    def _normalise(self, images: tf.Tensor, transforms: tf.Tensor | None = None) -> tf.Tensor:
+        pixels = tf.cast(images, tf.float32)
+        if transforms is not None:
+            pixels = _warp(pixels, transforms)
+        return pixels * self._scale + self._offset
 
     def _variables(self):
         for name, kind in self._kinds.items():
             for key, attribute in _WEIGHTS[kind].items():
                 yield f"{name}/{key}", getattr(self._layers[name], attribute)
+
+
+def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+    """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside."""
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.pad(tf.reshape(transforms, [-1, 6]), [[0, 0], [0, 2]]),
+        output_shape=tf.shape(images)[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
 
 
 def _build(layer: Layer, name: str) -> keras.Layer:
