@@ -6,6 +6,9 @@
     picture = sprite(split_images(dataset, "train").images[shown], columns=10)
 
 One picture of a hundred images is one request; a hundred pictures are a hundred.
+
+Where the splits are looked at together, an image is known by its position: those of the train split
+are counted first, then those of the test split.
 """
 
 import io
@@ -47,6 +50,58 @@ def of_class(dataset: Dataset, split: str, rows: np.ndarray, label: int | None) 
     if label is None:
         return rows
     return rows[split_images(dataset, split).labels[rows] == label]
+
+
+def shuffled(rows: np.ndarray, seed: int | None) -> np.ndarray:
+    """Return `rows` in an order drawn by `seed`, always the same for the same seed; as they are without one."""
+    return rows if seed is None else np.random.default_rng(seed).permutation(rows)
+
+
+def stratified_sample(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Draw about `count` positions from `labels`, int64 `(N,)`, so that each class keeps its share; in ascending order.
+
+    All positions where there are no more than `count`; at least one of each class.
+    """
+    if len(labels) <= count:
+        return np.arange(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    evenly = order[np.arange(count) * len(labels) // count]
+    _, first_of_class = np.unique(labels, return_index=True)
+    rare = [first for first in first_of_class if labels[first] not in labels[evenly]]
+    return np.sort(np.concatenate([evenly, np.array(rare, np.int64)]))
+
+
+def position_of(dataset: Dataset, split: str, row: int) -> int:
+    """Return the position of an image among all of the data set."""
+    return row + (len(dataset.train.labels) if split == "test" else 0)
+
+
+def place_of(dataset: Dataset, position: int) -> tuple[str, int]:
+    """Return the split, "train" or "test", and the row in it of the image at `position`."""
+    of_train = len(dataset.train.labels)
+    return ("train", position) if position < of_train else ("test", position - of_train)
+
+
+def describe_place(dataset: Dataset, position: int) -> str:
+    """Say where the image at `position` is, such as "test image 17"."""
+    split, row = place_of(dataset, position)
+    return f"{SPLIT_TITLES[split].lower()} image {row:,}"
+
+
+def images_at(dataset: Dataset, positions: np.ndarray) -> np.ndarray:
+    """Return the images at `positions`, int64 `(n,)`, in their order: uint8 `(n, H, W, C)`."""
+    images = np.empty((len(positions), *dataset.image_shape), np.uint8)
+    of_train = len(dataset.train.labels)
+    in_test = positions >= of_train
+    images[~in_test] = dataset.train.images[positions[~in_test]]
+    images[in_test] = dataset.test.images[positions[in_test] - of_train]
+    return images
+
+
+def labels_of_all(dataset: Dataset) -> np.ndarray:
+    """Return the label at each position: int64 `(N,)`."""
+    return np.concatenate([dataset.train.labels, dataset.test.labels])
 
 
 def page_count(rows: np.ndarray, size: int) -> int:

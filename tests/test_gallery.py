@@ -10,14 +10,21 @@ from core.datasets import Dataset, Split
 from core.datasets.specification import Specification
 from core.gallery import (
     class_counts,
+    describe_place,
     enlarge,
+    images_at,
+    labels_of_all,
     of_class,
     page_count,
     page_of,
+    place_of,
     png,
+    position_of,
+    shuffled,
     split_images,
     split_rows,
     sprite,
+    stratified_sample,
 )
 
 
@@ -51,6 +58,33 @@ def test_a_class_filter_keeps_row_numbers(dataset: Dataset) -> None:
     rows = np.array([3, 4, 5, 8])
     np.testing.assert_array_equal(of_class(dataset, "train", rows, 1), [3, 5])
     np.testing.assert_array_equal(of_class(dataset, "train", rows, None), rows)
+
+
+def test_a_seed_draws_an_order_that_comes_again() -> None:
+    rows = np.arange(50)
+    np.testing.assert_array_equal(shuffled(rows, None), rows)
+    assert shuffled(rows, 1).tolist() == shuffled(rows, 1).tolist() != shuffled(rows, 2).tolist()
+    assert sorted(shuffled(rows, 1)) == rows.tolist()
+
+
+def test_a_position_counts_both_splits_through(dataset: Dataset) -> None:
+    assert position_of(dataset, "validation", 3) == 3
+    assert position_of(dataset, "test", 3) == 43
+    assert place_of(dataset, 39) == ("train", 39)
+    assert place_of(dataset, 40) == ("test", 0)
+    assert describe_place(dataset, 42) == "test image 2"
+    np.testing.assert_array_equal(images_at(dataset, np.array([41, 7]))[:, 0, 0, 0], [1, 7])
+    np.testing.assert_array_equal(labels_of_all(dataset)[[39, 40, 41]], [1, 0, 1])
+
+
+def test_a_sample_keeps_the_shares_of_the_classes() -> None:
+    labels = np.repeat([0, 1, 2], [700, 299, 1])
+    sample = stratified_sample(labels, 100, seed=3)
+    assert np.bincount(labels[sample]).tolist() in ([70, 30, 1], [70, 29, 1], [71, 29, 1])
+    assert (np.diff(sample) > 0).all()
+    assert stratified_sample(labels, 100, seed=3).tolist() == sample.tolist()
+    assert stratified_sample(labels, 100, seed=4).tolist() != sample.tolist()
+    assert len(stratified_sample(labels, 5000, seed=3)) == 1000
 
 
 def test_pages_cover_every_row_once() -> None:
