@@ -1,30 +1,83 @@
 """The plots, tables and sentences of the data page."""
 
+import json
+
+import altair as alt
 import numpy as np
+import pandas as pd
 import pytest
 
-from core.data_charts import class_distribution, describe_balance, pixel_table
+from core.data_charts import (
+    class_distribution,
+    describe_balance,
+    describe_differences,
+    map_chart,
+    pixel_table,
+    value_histogram,
+)
+from core.data_health import ShareDifference
+from core.image_map import ImageMap
+from tests.data import make_dataset, noise
 
 COUNTS = {"train": np.array([30, 10]), "validation": np.array([3, 1]), "test": np.array([5, 15])}
 NAMES = ("7", "B")
 
 
-def test_bars_show_images_of_each_split() -> None:
-    figure = class_distribution(COUNTS, NAMES, shares=False)
-    assert [bar.name for bar in figure.data] == ["Training", "Validation", "Test"]
-    assert [list(bar.y) for bar in figure.data] == [[30, 10], [3, 1], [5, 15]]
-    assert list(figure.data[0].x) == ["7", "B"]
-    assert figure.layout.xaxis.type == "category", "a class called 7 is a name, not a number"
+def drawn(chart: alt.LayerChart) -> pd.DataFrame:
+    """Return the data of the bars."""
+    return chart.layer[0].data
+
+
+def test_bars_show_images_of_each_split_and_their_sum() -> None:
+    chart = class_distribution(COUNTS, NAMES, shares=False)
+    frame = drawn(chart)
+    assert frame["split"].unique().tolist() == ["Training", "Validation", "Test"]
+    assert frame["length"].tolist() == [30, 10, 3, 1, 5, 15]
+    assert frame["class"].tolist()[:2] == ["7", "B"]
+    assert chart.layer[1].data["images"].tolist() == [38, 26]
+    assert json.loads(chart.to_json())["layer"][0]["encoding"]["y"]["type"] == "nominal", "7 is a name, no number"
 
 
 def test_bars_show_shares_that_sum_to_one() -> None:
-    figure = class_distribution(COUNTS, NAMES, shares=True)
-    assert [list(bar.y) for bar in figure.data] == [[0.75, 0.25], [0.75, 0.25], [0.25, 0.75]]
+    assert drawn(class_distribution(COUNTS, NAMES, shares=True))["length"].tolist() == [0.75, 0.25] * 2 + [0.25, 0.75]
 
 
 def test_an_empty_split_has_no_bars_and_no_error() -> None:
-    figure = class_distribution({"test": np.array([0, 0])}, NAMES, shares=True)
-    assert list(figure.data[0].y) == [0, 0]
+    chart = class_distribution({"test": np.array([0, 0])}, NAMES, shares=True)
+    assert drawn(chart)["length"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_histogram_has_a_line_for_each_split_and_channel(channels: int) -> None:
+    counts = np.zeros((channels, 256), np.int64)
+    counts[:, [0, 255]] = 3, 1
+    frame = value_histogram({"train": counts, "test": counts}, {"train": "Training", "test": "Test"}).data
+    assert len(frame.groupby(["split", "channel"])) == 2 * channels
+    of_one = frame[(frame["split"] == "Test") & (frame["channel"] == frame["channel"].iloc[0])]
+    assert of_one[["value", "share"]].to_numpy().tolist() == [[0, 0.75], [252, 0.25], [256, 0.25]]
+
+
+def test_the_map_has_a_mark_for_each_image_and_rings_the_picked() -> None:
+    dataset = make_dataset(noise(6), [0, 1] * 3, noise(2, seed=1), [0, 1], class_names=NAMES)
+    points = np.array([[0, 0], [9, 9], [1, 0], [9, 8], [0, 1]], np.float32)
+    found = ImageMap(np.array([0, 1, 2, 3, 6]), points, np.array([0.5, 0.25]))
+    chart = map_chart(dataset, found, picked=3)
+    frame = chart.layer[0].data
+    assert frame["class"].tolist() == ["7", "B", "7", "B", "7"]
+    assert frame["image"].tolist()[3:] == ["training image 3", "test image 0"]
+    assert frame[frame["ring"] == "picked"]["position"].tolist() == [3]
+    written = chart.layer[1].data.set_index("class")
+    assert written.loc["B", ["x", "y"]].tolist() in ([9, 9], [9, 8])
+    assert written.loc["7", "x"] <= 1
+    assert "50.0% of the variance" in chart.to_json()
+
+
+def test_the_first_five_differences_are_told() -> None:
+    differences = [ShareDifference(label, 0.1, 0.2) for label in range(7)]
+    sentence = describe_differences(differences, list("ABCDEFGH"))
+    assert "7 of 8 classes" in sentence
+    assert "A (10.0% of training, 20.0% of test)" in sentence
+    assert "and 2 more" in sentence
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The same words for the same things on every page: states, titles, times."""
 
+import re
+import string
 import time
 
 from core.command_line import duration
@@ -7,6 +9,7 @@ from core.config import FRAMEWORK_TITLES
 from core.runs import ACTIVE, Run
 
 _SILENT_S = 10
+_WORD_JOINER = "\u2060"  # takes no room and is not seen
 
 ENDING_BADGES = {
     "done": (":material/check:", "green"),
@@ -45,3 +48,10 @@ def status(run: Run) -> str:
         case "stopped":
             return f"{framework} · stopped after {run.progress:.0%}"
     return f"{framework} · failed after {run.progress:.0%}"
+
+
+def literal(text: str) -> str:
+    """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file."""
+    escaped = "".join(f"\\{letter}" if letter in string.punctuation else letter for letter in " ".join(text.split()))
+    # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, but not across a joiner.
+    return re.sub(r"(\\[:\-=<])", rf"\1{_WORD_JOINER}", escaped)
