@@ -12,6 +12,7 @@ import pytest
 from core import datasets
 from core.config import FRAMEWORK_TITLES
 from core.home import PROJECT
+from core.prediction import prediction_service
 from tests import processes
 
 # TensorFlow reads it when it is imported, here and in the processes that tests start.
@@ -68,9 +69,22 @@ def ends_processes() -> None:
     """Asked for by a test that starts a scheduler or a predictor, which outlive it: they are ended for it."""
 
 
+@pytest.fixture(scope="module")
+def trained_home(_trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with one finished run of each framework, which the tests of a module share."""
+    home = tmp_path_factory.mktemp("home") / "trained"
+    shutil.copytree(_trained_home, home, ignore=shutil.ignore_patterns("datasets"))
+    furnish(home, _trained_home / "datasets")
+    yield home
+    for framework in FRAMEWORK_TITLES:
+        prediction_service(framework).close()
+    processes.end(home)
+    shutil.rmtree(home / "datasets")
+
+
 @pytest.fixture(scope="session")
-def trained_home(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -> Iterator[Path]:
-    """A home with one finished run of each framework, for tests that only read runs; they share it."""
+def _trained_home(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -> Iterator[Path]:
+    """The runs are trained once, and copied for each module that asks for them."""
     home = furnish(tmp_path_factory.mktemp("trained"), unpacked_datasets)
     trainings = [
         subprocess.Popen(
