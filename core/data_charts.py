@@ -22,6 +22,8 @@ from core.image_map import ImageMap
 _BAR = 9
 """Thickness of a bar on the screen, in pixels."""
 
+_FEW_LETTERS = 60
+
 _CLASS_COLOURS = (
     "#4477aa",
     "#ee6677",
@@ -83,6 +85,11 @@ def class_distribution(counts: Mapping[str, np.ndarray], class_names: Sequence[s
     )
     height = max(1, len(class_names)) * (_BAR * len(titles) + 12)
     return alt.layer(bars, figures).properties(height=height)
+
+
+def are_short(class_names: Sequence[str]) -> bool:
+    """Say whether the names together are short enough to be written all at once."""
+    return len("".join(class_names)) <= _FEW_LETTERS
 
 
 def distribution_frame(counts: Mapping[str, np.ndarray], class_names: Sequence[str]) -> pd.DataFrame:
@@ -160,7 +167,7 @@ def value_histogram(histograms: Mapping[str, np.ndarray], titles: Mapping[str, s
 
 
 def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.LayerChart:
-    """Draw a map of images, a mark each, in the colour and shape of its class, whose name is where most of it is.
+    """Draw a map of images, a mark each, in the colour and shape of its class; a short name is written where most are.
 
     Its selections are "pick", the `position` of a mark that is clicked, and "zoom".
 
@@ -201,8 +208,12 @@ def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.
     marks = (
         base.mark_point(filled=True, size=34, clip=True, cursor="pointer")
         .encode(
-            color=alt.Color("class:N", title=None, sort=names, scale=_cycled(names, _CLASS_COLOURS), legend=_LEGEND),
-            shape=alt.Shape("class:N", title=None, sort=names, scale=_cycled(names, _CLASS_SHAPES), legend=_LEGEND),
+            color=alt.Color(
+                "class:N", title=None, sort=names, scale=_cycled(names, _CLASS_COLOURS), legend=_legend(names)
+            ),
+            shape=alt.Shape(
+                "class:N", title=None, sort=names, scale=_cycled(names, _CLASS_SHAPES), legend=_legend(names)
+            ),
             opacity=alt.when(highlighted).then(alt.value(0.75)).otherwise(alt.value(0.06)),
             tooltip=["class:N", "image:N"],
         )
@@ -225,7 +236,7 @@ def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.
         .mark_point(size=260, strokeWidth=3, filled=False, clip=True)
         .encode(color=alt.value("#d81b60"))
     )
-    return alt.layer(marks, *written, ring).properties(height=560)
+    return alt.layer(marks, *(written if are_short(names) else ()), ring).properties(height=560)
 
 
 def _densest(frame: pd.DataFrame) -> pd.DataFrame:
@@ -236,7 +247,9 @@ def _densest(frame: pd.DataFrame) -> pd.DataFrame:
     return middles.sort_values("marks", ascending=False).reset_index().drop_duplicates("class")[["class", "x", "y"]]
 
 
-_LEGEND = alt.Legend(orient="bottom", columns=8, labelLimit=90, symbolSize=80, symbolOpacity=1)
+def _legend(names: Sequence[str]) -> alt.Legend:
+    columns = 8 if are_short(names) else 3
+    return alt.Legend(orient="bottom", columns=columns, labelLimit=110, symbolSize=80, symbolOpacity=1, symbolLimit=0)
 
 
 def _cycled(names: Sequence[str], values: Sequence[str]) -> alt.Scale:

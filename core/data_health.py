@@ -144,7 +144,7 @@ def _leaks(dataset: Dataset, twins: _Twins) -> Finding:
         key="leak",
         title="Duplicates across the splits",
         sentence=f"{_images(count, 'test image')} also among the training images, so the test accuracy "
-        "flatters: the answer was learnt by heart. Take them out of one of the splits."
+        "flatters: the answer was learnt by heart. Take such images out of one of the splits."
         if count
         else "No test image is among the training images.",
         positions=positions,
@@ -194,8 +194,8 @@ def _blanks(positions: np.ndarray) -> Finding:
     return Finding(
         key="blank",
         title="Blank images",
-        sentence=f"{_images(len(positions), 'image')} of one colour throughout, so there is nothing to learn from "
-        "them. Take them out, or look for what went wrong when they were made."
+        sentence=f"{_images(len(positions), 'image')} of one colour throughout, so there is nothing to learn. Take "
+        "such images out, or look for what went wrong when they were made."
         if len(positions)
         else "No image is of one colour throughout.",
         positions=positions,

@@ -17,7 +17,7 @@ _LETTERS = 12
 
 def show_row(images: Sequence[np.ndarray], names: Sequence[str]) -> None:
     """Show images, uint8 `(H, W, 1 or 3)` of any sizes, in as many lines as they need."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="small"):
         for image, name in zip(images, names, strict=True):
             short = name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
             st.image(enlarge(image, 2 * _SIDE), caption=literal(short), width=_SIDE, output_format="PNG", alt=name)

@@ -52,6 +52,6 @@ def status(run: Run) -> str:
 
 def literal(text: str) -> str:
     """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file."""
-    escaped = "".join(f"\\{letter}" if letter in string.punctuation else letter for letter in " ".join(text.split()))
     # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, but not across a joiner.
-    return re.sub(r"(\\[:\-=<])", rf"\1{_WORD_JOINER}", escaped)
+    parted = re.sub(r":(?=[\w+-])|-(?=[->])|<(?=-)", rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
+    return "".join(f"\\{letter}" if letter in string.punctuation else letter for letter in parted)

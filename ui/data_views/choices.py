@@ -4,17 +4,16 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.data_charts import are_short
 from core.datasets import Dataset
 from ui.words import literal
-
-_FEW_LETTERS = 60
 
 
 def choose_class(dataset: Dataset, on_change: Callable[[], None] | None = None) -> int | None:
     """Let one class be chosen and return its label; None for all of them."""
     names = dataset.class_names
     # Many or long names would fill the page as pills.
-    if len("".join(names)) <= _FEW_LETTERS:
+    if are_short(names):
         name = st.pills(
             "Class (none for all)",
             names,
