@@ -26,6 +26,36 @@ def page() -> AppTest:
     return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/data.py")
 
 
+class Unchanged:
+    """In place of the warm process: the images as they came. The browser journey asks the real one."""
+
+    def warm(self) -> None:
+        pass
+
+    def augment(self, images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+        assert images.dtype == np.uint8
+        assert transforms.shape == (len(images), 2, 3)
+        return images
+
+
+@pytest.fixture(autouse=True)
+def no_warm_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.data_views.augmentation.prediction_service", lambda _framework: Unchanged())
+
+
+def test_an_augmentation_is_shown_and_warned_of(page: AppTest) -> None:
+    page.query_params["view"] = "Augmentation"
+    page.run()
+    assert "Nothing is changed yet" in texts(page)
+    page.number_input(key="knob-rotation").set_value(10.0).run()
+    page.toggle(key="knob-flip_horizontal").set_value(True).run()
+
+    assert not page.exception
+    assert "flipped digit" in texts(page)
+    assert len(grids(page)[0]["names"]) == 6 * 8
+    assert page.session_state["settings"]["rotation"] == 10
+
+
 @pytest.fixture
 def images(page: AppTest) -> AppTest:
     page.query_params["view"] = "Images"
