@@ -121,8 +121,20 @@ class Activation(_Layer):
     function: Literal["relu", "softmax"] = "relu"
 
 
+class Residual(_Layer):
+    """Adds what its layers make of their input to that input, which must have the same shape.
+
+    He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2015.
+    """
+
+    kind: Literal["residual"] = "residual"
+    layers: tuple[
+        Annotated[Convolution | BatchNorm | Dropout | Dense | Activation, Field(discriminator="kind")], ...
+    ] = Field(min_length=1)
+
+
 Layer = Annotated[
-    Convolution | BatchNorm | MaxPool | Dropout | Flatten | Dense | Activation,
+    Convolution | BatchNorm | MaxPool | Dropout | Flatten | Dense | Activation | Residual,
     Field(discriminator="kind"),
 ]
 
@@ -146,6 +158,11 @@ class Architecture(BaseModel):
         )
         return self.model_copy(update={"layers": layers})
 
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether the outputs are probabilities already, as the network ends with a softmax of its own."""
+        return self.layers[-1:] == (Activation(function="softmax"),)
+
 
 @dataclass(frozen=True)
 class LayerRow:
@@ -162,29 +179,44 @@ class LayerRow:
     multiplications: int
 
 
-def named(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
-    """Yield each layer with its canonical name: its kind and its number among its kind."""
+def named(layers: Iterable[Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Yield each layer with its canonical name: its kind and its number among its kind.
+
+    The layers of a residual are counted anew; the `prefix` of their names is its name and a slash.
+    """
     seen: Counter[str] = Counter()
     for layer in layers:
         seen[layer.kind] += 1
-        yield f"{layer.kind}_{seen[layer.kind]}", layer
+        yield f"{prefix}{layer.kind}_{seen[layer.kind]}", layer
 
 
 def summarise(architecture: Architecture, input_shape: Shape, classes: int) -> list[LayerRow]:
     """Follow an image of `input_shape` through a network.
 
     Returns:
-        One row a layer, in order.
+        One row a layer, in order. The layers of a residual come before the row of its sum.
 
     Raises:
         ValueError: if a layer cannot take what comes to it; the message names the layer.
     """
-    rows, shape = [], tuple(input_shape)
-    for name, layer in named(architecture.for_classes(classes).layers):
+    return _follow(architecture.name, named(architecture.for_classes(classes).layers), tuple(input_shape))
+
+
+def _follow(network: str, layers: Iterable[tuple[str, Layer]], shape: Shape) -> list[LayerRow]:
+    rows = []
+    for name, layer in layers:
+        if isinstance(layer, Residual):
+            rows += _follow(network, named(layer.layers, f"{name}/"), shape)
+            if rows[-1].output_shape != shape:
+                raise ValueError(
+                    f"{network}, layer {name}: A residual adds its input, {shape}, to what its layers give, "
+                    f"{rows[-1].output_shape}: give its last layer as many filters, and all of them stride 1 and "
+                    "padding 'same'."
+                )
         try:
             output_shape = layer.output_shape(shape)
         except ValueError as error:
-            raise ValueError(f"{architecture.name}, layer {name}: {error}") from None
+            raise ValueError(f"{network}, layer {name}: {error}") from None
         weights = layer.weights(shape)
         parameters = sum(math.prod(weight) for key, weight in weights.items() if key not in BatchNorm.STATISTICS)
         multiplications = math.prod(weights.get("kernel", (0,))) * math.prod(output_shape[:-1])
@@ -230,8 +262,17 @@ def _block(filters: int, *, pool: bool = True) -> list[Layer]:
     return [Convolution(filters=filters), Activation(), *pooling]
 
 
-def _normalised(filters: int, kernel: int = 3, stride: int = 1) -> list[Layer]:
-    return [Convolution(filters=filters, kernel=kernel, stride=stride), BatchNorm(), Activation()]
+def _normalised(filters: int, kernel: int = 3, stride: int = 1, padding: Padding = "same") -> list[Layer]:
+    convolution = Convolution(filters=filters, kernel=kernel, stride=stride, padding=padding)
+    return [convolution, BatchNorm(), Activation()]
+
+
+def _residual(filters: int) -> Residual:
+    return Residual(layers=(*_normalised(filters), Convolution(filters=filters), BatchNorm()))
+
+
+def _hidden(units: int) -> list[Layer]:
+    return [Dense(units=units), Activation()]
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -263,6 +304,109 @@ ARCHITECTURES: dict[str, Architecture] = {
                 *_normalised(32),
                 MaxPool(),
                 *_normalised(64),
+                MaxPool(),
+                Flatten(),
+                Dense(units="classes"),
+            ),
+        ),
+        Architecture(
+            name="cnn-32-64-dropout",
+            description="Two convolutions without padding, then dropout and a large dense layer, from write-up 002.",
+            layers=(
+                Convolution(filters=32, padding="valid"),
+                Activation(),
+                Convolution(filters=64, padding="valid"),
+                Activation(),
+                MaxPool(),
+                Dropout(rate=0.25),
+                Flatten(),
+                *_hidden(128),
+                Dropout(rate=0.5),
+                Dense(units="classes"),
+            ),
+        ),
+        Architecture(
+            name="cnn-32-64-64",
+            description="Three convolutions, the last one without pooling, and two dense layers, from write-up 003.",
+            layers=(
+                Convolution(filters=32),
+                Activation(),
+                MaxPool(),
+                Convolution(filters=64),
+                Activation(),
+                MaxPool(),
+                Convolution(filters=64),
+                Activation(),
+                Flatten(),
+                *_hidden(64),
+                Dense(units="classes"),
+            ),
+        ),
+        Architecture(
+            name="mlp-512-512",
+            description="Two dense layers of 512 units, from write-up 004: large, but quick to compute.",
+            layers=(Flatten(), *_hidden(512), *_hidden(512), Dense(units="classes")),
+        ),
+        Architecture(
+            name="asl-mlp-512-512",
+            description="As mlp-512-512, with a softmax before the loss, which then works on probabilities.",
+            layers=(
+                Flatten(),
+                *_hidden(512),
+                *_hidden(512),
+                Dense(units="classes"),
+                Activation(function="softmax"),
+            ),
+        ),
+        # Write-up 004 names no activations between its convolutions: a relu is assumed after each batch norm,
+        # as is usual in PyTorch. That nothing is padded follows from its 100 flattened values.
+        Architecture(
+            name="asl-cnn-75-50-25",
+            description="Three convolutions with batch norm and a softmax before the loss, from write-up 004.",
+            layers=(
+                *_normalised(75, padding="valid"),
+                MaxPool(),
+                *_normalised(50, padding="valid"),
+                Dropout(rate=0.2),
+                MaxPool(),
+                *_normalised(25, padding="valid"),
+                MaxPool(stride=1),
+                Flatten(),
+                *_hidden(512),
+                Dropout(rate=0.3),
+                Dense(units="classes"),
+                Activation(function="softmax"),
+            ),
+        ),
+        # LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998.
+        Architecture(
+            name="lenet-5",
+            description="The classic network for digits of 1998, with today's relu and max pooling.",
+            layers=(
+                Convolution(filters=6, kernel=5),
+                Activation(),
+                MaxPool(),
+                Convolution(filters=16, kernel=5, padding="valid"),
+                Activation(),
+                MaxPool(),
+                Flatten(),
+                *_hidden(120),
+                *_hidden(84),
+                Dense(units="classes"),
+            ),
+        ),
+        Architecture(
+            name="resnet-small",
+            description="Two residual blocks with batch norm: the most accurate here, and the slowest.",
+            layers=(
+                *_normalised(32),
+                MaxPool(),
+                _residual(32),
+                Activation(),
+                *_normalised(64),
+                MaxPool(),
+                _residual(64),
+                Activation(),
                 MaxPool(),
                 Flatten(),
                 Dense(units="classes"),

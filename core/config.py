@@ -18,7 +18,7 @@ Framework = Literal["pytorch", "tensorflow"]
 Optimizer = Literal["sgd", "adam", "rmsprop"]
 Normalization = Literal["unit", "symmetric"]
 Initialisation = Literal["shared", "framework"]
-ValidationPart = Literal["stratified", "last"]
+ValidationPart = Literal["stratified", "last", "test"]
 
 FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "tensorflow": "Keras"}
 
@@ -100,7 +100,8 @@ class RunConfig(BaseModel):
         default="stratified",
         title="Validation images",
         description="Stratified: drawn at random with the seed, each class in proportion. Last: the end of "
-        "the training images, as Keras does it.",
+        "the training images, as Keras does it. Test: all training images are learnt from and the test images "
+        "choose the epoch, as some publications do; the test accuracy is then a little too good.",
         json_schema_extra={"advanced": True},
     )
     normalization: Normalization = Field(

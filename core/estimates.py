@@ -28,7 +28,8 @@ class Estimate(NamedTuple):
 def estimate_time(store: Store, config: RunConfig) -> Estimate:
     """Estimate a run's time from the speed of earlier ones of the same network, framework and device."""
     dataset = datasets.load(config.dataset)
-    images = min(len(dataset.train.images), config.train_limit or math.inf) * (1 - config.validation_share)
+    held_out = 0 if config.validation_part == "test" else config.validation_share
+    images = min(len(dataset.train.images), config.train_limit or math.inf) * (1 - held_out)
     speeds = store.speeds(config)
     if speeds:
         nearest = min(speeds, key=lambda batch_size: abs(math.log(batch_size / config.batch_size)))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.architectures import Architecture
+
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -46,6 +48,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Return the probabilities of logits `(N, classes)`, computed in float64."""
     exponents = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def probabilities(outputs: np.ndarray, architecture: Architecture) -> np.ndarray:
+    """Return a network's probabilities, float32 `(N, classes)`, from what it gives out: logits, or just these."""
+    found = outputs if architecture.gives_probabilities else softmax(outputs)
+    return found.astype(np.float32)
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -37,7 +37,7 @@ from safetensors.numpy import save as save_tensors
 from core import checkpoints
 from core.backends import get_backend
 from core.config import FRAMEWORK_TITLES, Framework
-from core.evaluation import softmax
+from core.evaluation import probabilities
 from core.home import home, run_directory
 from core.images import decode
 from core.preprocessing import Prepared, Step, prepare
@@ -93,7 +93,7 @@ class Predictor:
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
         """Return the probabilities, float32 `(N, classes)`, of uint8 images `(N, H, W, C)`."""
-        return softmax(self._engine.predict(pixels)).astype(np.float32)
+        return probabilities(self._engine.predict(pixels), self.description.architecture)
 
     def read(self, data: bytes, name: str) -> Reading:
         """Read the bytes of an image file called `name`.
@@ -102,8 +102,8 @@ class Predictor:
             ValueError: as `read_image` does.
         """
         prepared = read_image(data, name, self.description)
-        probabilities = self.predict(prepared.pixels[np.newaxis])[0]
-        return Reading(name, prepared.steps, prepared.pixels, probabilities, self.description.class_names)
+        (found,) = self.predict(prepared.pixels[np.newaxis])
+        return Reading(name, prepared.steps, prepared.pixels, found, self.description.class_names)
 
 
 def read_image(data: bytes, name: str, description: checkpoints.Description) -> Prepared:

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.augmentation import draw_transforms, is_augmented
 from core.config import RunConfig
-from core.datasets import Dataset, TrainSplit, split_train
+from core.datasets import Dataset, Split, TrainSplit, split_train
 from core.evaluation import loss_and_accuracy
 
 TICK = 0.25
@@ -82,8 +82,7 @@ def train(
     """
     split = split_of(config, dataset)
     engine.load_data(dataset.train.images, dataset.train.labels)
-    validation_images = dataset.train.images[split.validation]
-    validation_labels = dataset.train.labels[split.validation]
+    validation_images, validation_labels = validation_of(config, dataset)
     step, seconds, images, chunk_steps = 0, 0.0, 0, 4
     best_epoch, best_loss, best_accuracy = None, None, None
     stopped = False
@@ -136,6 +135,14 @@ def split_of(config: RunConfig, dataset: Dataset) -> TrainSplit:
         part=config.validation_part,
         limit=config.train_limit,
     )
+
+
+def validation_of(config: RunConfig, dataset: Dataset) -> Split:
+    """Return the images a run validates on after each epoch, and their labels."""
+    if config.validation_part == "test":
+        return dataset.test
+    chosen = split_of(config, dataset).validation
+    return Split(dataset.train.images[chosen], dataset.train.labels[chosen])
 
 
 def count_steps(config: RunConfig, dataset: Dataset) -> int:

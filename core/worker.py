@@ -20,11 +20,11 @@ import psutil
 from sqlalchemy.exc import OperationalError
 
 from core import checkpoints
-from core.architectures import count_parameters, get_architecture
+from core.architectures import Architecture, count_parameters, get_architecture
 from core.backends import get_backend
 from core.config import RunConfig
 from core.datasets import Dataset, load
-from core.evaluation import confusion, loss_and_accuracy, softmax
+from core.evaluation import confusion, loss_and_accuracy, probabilities
 from core.home import run_directory
 from core.initialisation import draw
 from core.processes import started_at
@@ -153,21 +153,21 @@ def _train(
     }
     if not outcome.stopped:
         engine.load_weights(checkpoints.load(directory).weights)
-        results |= _test(engine, dataset, directory)
+        results |= _test(engine, architecture, dataset, directory)
     checkpoints.write_json(directory / "results.json", results)
     store.finish(run_id, attempt, "stopped" if outcome.stopped else "done", results)
     _log.info(_ending(outcome))
 
 
-def _test(engine, dataset: Dataset, directory) -> dict:
+def _test(engine, architecture: Architecture, dataset: Dataset, directory) -> dict:
     """Measure the kept weights on the test split; keep every probability for the pages."""
-    logits = engine.predict(dataset.test.images)
+    outputs = engine.predict(dataset.test.images)
     labels = np.asarray(dataset.test.labels)
-    loss, accuracy = loss_and_accuracy(logits, labels)
+    loss, accuracy = loss_and_accuracy(outputs, labels)  # as in training, also where a softmax comes before it
     checkpoints.write_arrays(
-        directory / "test.safetensors", {"probabilities": softmax(logits).astype(np.float32), "labels": labels}
+        directory / "test.safetensors", {"probabilities": probabilities(outputs, architecture), "labels": labels}
     )
-    matrix = confusion(labels, logits.argmax(axis=1), len(dataset.class_names))
+    matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names))
     return {"test_loss": loss, "test_accuracy": accuracy, "confusion": matrix.tolist()}
 
 

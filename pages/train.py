@@ -5,11 +5,12 @@ import streamlit as st
 from core.architectures import get_architecture
 from core.command_line import duration
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure
-from core.datasets import load, split_train
+from core.datasets import load, names
 from core.devices import known_devices
 from core.estimates import estimate_time
 from core.recipes import RECIPES, get_recipe
 from core.runs import open_store
+from core.training import split_of, validation_of
 from ui.knobs import fill, knob, settings
 from ui.launching import both, configs_for, launch
 from ui.layer_table import show_layers
@@ -27,15 +28,21 @@ def choose_recipe() -> None:
             fill(chosen)
             st.session_state["frameworks"] = FRAMEWORK_TITLES.get(chosen.get("framework"), BOTH)
 
+    here = set(names())
+    offered = [name for name, recipe in RECIPES.items() if recipe.settings["dataset"] in here]
     recipe = st.selectbox(
         "Start from",
-        [OWN, *RECIPES],
+        [OWN, *offered],
         key="recipe",
         on_change=start_from,
         help="A recipe fills in all settings: published experiments, and one of Duet's own.",
     )
     if recipe != OWN:
         st.caption(f"{get_recipe(recipe).description} Source: {get_recipe(recipe).source}.")
+        if get_recipe(recipe).assumed:
+            st.caption(f"Assumed: {get_recipe(recipe).assumed}")
+    if len(offered) < len(RECIPES):
+        st.caption(f"{len(RECIPES) - len(offered)} more want Sign Language MNIST, which the Data page brings in.")
 
 
 def choose_frameworks() -> tuple[Framework, ...]:
@@ -84,20 +91,14 @@ def choose_settings() -> None:
 def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
     """Say what a launch will do and how long it will take, with the button that does it."""
     dataset = load(config.dataset)
-    split = split_train(
-        dataset,
-        share=config.validation_share,
-        seed=config.seed,
-        part=config.validation_part,
-        limit=config.train_limit,
-    )
+    learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
     configs = configs_for(config, frameworks)
     estimates = [estimate_time(open_store(), each) for each in configs]
     basis = "from earlier runs here" if all(each.measured for each in estimates) else "a guess: no run like it yet"
     st.markdown(
         f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
-        f"{'each learn' if len(frameworks) > 1 else 'learns'} from {len(split.train):,} images, "
-        f"checked on {len(split.validation):,} and tested on {len(dataset.test.images):,}: "
+        f"{'each learn' if len(frameworks) > 1 else 'learns'} from {len(learnt_from):,} images, "
+        f"checked on {len(checked_on):,} and tested on {len(dataset.test.images):,}: "
         f"**about {duration(max(each.seconds for each in estimates))}** ({basis})."
     )
     if st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch"):

@@ -13,6 +13,7 @@ from core.architectures import (
     Flatten,
     Layer,
     MaxPool,
+    Residual,
     Shape,
     summarise,
 )
@@ -60,6 +61,10 @@ NETWORKS: dict[str, tuple[Architecture, Shape]] = {
     ),
     "dropout": (
         network(Convolution(filters=4), Dropout(rate=0.3), Activation(), Flatten(), Dense(units=8), Dropout()),
+        (7, 7, 1),
+    ),
+    "residual of rows": (
+        network(Flatten(), Dense(units=8), Residual(layers=(Dense(units=4), Activation(), Dense(units=8)))),
         (7, 7, 1),
     ),
     "softmax over channels": (network(Convolution(filters=3), Activation(function="softmax")), (11, 9, 3)),

@@ -17,6 +17,7 @@ from core.architectures import (
     Dropout,
     Flatten,
     MaxPool,
+    Residual,
     count_parameters,
     get_architecture,
     named,
@@ -31,9 +32,38 @@ def network(*layers) -> Architecture:
     return Architecture(name="tried", description="", layers=layers)
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("ann-100", 79_510), ("cnn-64-32-32", 80_662)])
-def test_published_networks_have_their_published_size(name, parameters):
-    assert count_parameters(ARCHITECTURES[name], **MNIST) == parameters
+PARAMETERS = {
+    "cnn-64-32-32": 80_662,
+    "ann-100": 79_510,
+    "cnn-quick": 29_546,
+    "cnn-32-64-dropout": 1_199_882,
+    "cnn-32-64-64": 257_162,
+    "mlp-512-512": 669_706,
+    "asl-mlp-512-512": 669_706,
+    "asl-cnn-75-50-25": 102_967,
+    "lenet-5": 61_706,
+    "resnet-small": 117_514,
+}
+"""Trainable parameters for MNIST; where a write-up counts them, its figure."""
+
+FLATTENED = {"cnn-64-32-32": 512, "cnn-32-64-dropout": 9_216, "cnn-32-64-64": 3_136, "asl-cnn-75-50-25": 100}
+"""How many values the write-ups say that the last image has."""
+
+
+def test_every_size_is_known():
+    assert set(PARAMETERS) == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize(("name", "values"), FLATTENED.items())
+def test_published_networks_flatten_what_was_published(name, values):
+    assert [row.output_shape for row in summarise(ARCHITECTURES[name], **MNIST) if row.layer.kind == "flatten"] == [
+        (values,)
+    ]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_softmax_before_the_loss_is_told_from_one_that_belongs_to_it(name):
+    assert ARCHITECTURES[name].gives_probabilities == name.startswith("asl-")
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -41,6 +71,9 @@ class TestEveryNetwork:
     def test_is_found_by_its_name_and_described(self, name):
         assert get_architecture(name).name == name
         assert get_architecture(name).description.endswith(".")
+
+    def test_has_its_size(self, name):
+        assert count_parameters(ARCHITECTURES[name], **MNIST) == PARAMETERS[name]
 
     @pytest.mark.parametrize("input_shape", [(28, 28, 1), (32, 32, 3), (27, 31, 1)])
     @pytest.mark.parametrize("classes", [2, 10, 24])
@@ -111,6 +144,23 @@ def test_layers_are_numbered_among_their_kind():
     assert [name for name, _ in named(layers)] == ["dense_1", "activation_1", "dense_2", "activation_2"]
 
 
+def test_layers_of_a_residual_come_before_its_sum_and_bear_its_name():
+    block = Residual(layers=(Convolution(filters=1), BatchNorm(), Activation(), Convolution(filters=1)))
+    rows = summarise(network(Convolution(filters=1), block, Residual(layers=(BatchNorm(),))), **MNIST)
+
+    assert [row.name for row in rows] == [
+        "convolution_1",
+        "residual_1/convolution_1",
+        "residual_1/batch_norm_1",
+        "residual_1/activation_1",
+        "residual_1/convolution_2",
+        "residual_1",
+        "residual_2/batch_norm_1",
+        "residual_2",
+    ]
+    assert [row.parameters for row in rows] == [10, 10, 2, 0, 10, 0, 2, 0]
+
+
 def test_only_a_relu_right_before_a_pooling_moves():
     layers = [("a", Activation()), ("d", Dropout()), ("p", MaxPool()), ("s", Activation(function="softmax"))]
     layers += [("q", MaxPool()), ("r", Activation()), ("t", MaxPool())]
@@ -139,8 +189,25 @@ def test_only_a_relu_right_before_a_pooling_moves():
             "tried, layer max_pool_5: A pooling of 2×2 without padding does not fit into 1×1: "
             "use padding 'same', a smaller window, or remove a pooling before it.",
         ),
+        (
+            (Residual(layers=(Convolution(filters=8), Activation())),),
+            "tried, layer residual_1: A residual adds its input, (28, 28, 1), to what its layers give, (28, 28, 8): "
+            "give its last layer as many filters, and all of them stride 1 and padding 'same'.",
+        ),
+        (
+            (Residual(layers=(Convolution(filters=1, kernel=5), Dense(units=1))),),
+            "tried, layer residual_1/dense_1: A dense layer needs one row of numbers, received (28, 28, 1): "
+            "put a flatten before it.",
+        ),
     ],
-    ids=["dense on an image", "convolution on a row", "pooling on a row", "pooled away"],
+    ids=[
+        "dense on an image",
+        "convolution on a row",
+        "pooling on a row",
+        "pooled away",
+        "unequal sum",
+        "dense in a residual",
+    ],
 )
 def test_network_that_cannot_be_built_is_refused(layers, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
@@ -164,6 +231,8 @@ def test_unknown_network_is_refused_with_those_there_are():
         {"kind": "dropout", "rate": 1},
         {"kind": "attention"},
         {"kind": "flatten", "order": "channels first"},
+        {"kind": "residual", "layers": []},
+        {"kind": "residual", "layers": [{"kind": "max_pool"}]},
     ],
     ids=repr,
 )

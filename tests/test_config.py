@@ -38,7 +38,7 @@ BOUNDS = {
     "shift_y": ([0, 0.5], [-0.1, 0.51]),
     "flip_horizontal": ([True, False], ["maybe", None]),
     "flip_vertical": ([True, False], ["maybe", None]),
-    "validation_part": (["stratified", "last"], ["first"]),
+    "validation_part": (["stratified", "last", "test"], ["first"]),
     "architecture": (list(ARCHITECTURES), ["vgg", "", "CNN-64-32-32"]),
     "dataset": (["mnist"], [5, None]),
 }

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from core.architectures import Activation, Architecture, Flatten
 from core.evaluation import (
     ClassScore,
     ConfusedPair,
@@ -16,6 +17,7 @@ from core.evaluation import (
     interval,
     loss_and_accuracy,
     per_class,
+    probabilities,
     rates,
     softmax,
     worst_mistakes,
@@ -37,6 +39,15 @@ class TestSoftmax:
         logits = np.array([[1e30, 0, -1e30], [3e38, 3e38, 0]], np.float32)
 
         np.testing.assert_array_equal(softmax(logits), [[1, 0, 0], [0.5, 0.5, 0]])
+
+    def test_is_not_applied_to_what_a_network_of_its_own_gives(self):
+        outputs = np.array([[0.25, 0.75]], np.float32)
+        own = Architecture(name="own", description="", layers=(Flatten(), Activation(function="softmax")))
+        without = Architecture(name="without", description="", layers=(Flatten(), Activation()))
+
+        np.testing.assert_array_equal(probabilities(outputs, own), outputs)
+        np.testing.assert_allclose(probabilities(outputs, without), softmax(outputs), rtol=1e-6)
+        assert probabilities(outputs, without).dtype == np.float32
 
 
 class TestLossAndAccuracy:

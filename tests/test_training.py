@@ -15,7 +15,7 @@ from core.config import Framework, configure
 from core.datasets import Dataset, Split
 from core.evaluation import loss_and_accuracy
 from core.initialisation import draw
-from core.training import TICK, DivergedError, Outcome, Point, count_steps, split_of, train
+from core.training import TICK, DivergedError, Outcome, Point, count_steps, split_of, train, validation_of
 
 FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
 
@@ -271,6 +271,13 @@ def test_split_and_limit_are_those_of_the_settings(dataset):
     assert max(split.train) < min(split.validation)
 
 
+def test_test_images_validate_where_the_settings_say_so(dataset):
+    config = configure(validation_part="test")
+
+    assert validation_of(config, dataset) is dataset.test
+    assert len(split_of(config, dataset).train) == len(dataset.train.labels)
+
+
 def test_real_engines_learn_the_same_from_the_same(dataset):
     """From the same weights, over three epochs, and the weights of the best one are handed over."""
     architecture = get_architecture("ann-100")
@@ -289,8 +296,8 @@ def test_real_engines_learn_the_same_from_the_same(dataset):
 
         weights[framework] = watcher.saved[-1][1]
         engine.load_weights(weights[framework])
-        validation = split_of(config, dataset).validation
-        kept = loss_and_accuracy(engine.predict(dataset.train.images[validation]), dataset.train.labels[validation])
+        images, labels = validation_of(config, dataset)
+        kept = loss_and_accuracy(engine.predict(images), labels)
         assert kept == (outcome.val_loss, outcome.val_accuracy)
 
     first, second = (points[framework] for framework in FRAMEWORKS)

@@ -13,6 +13,7 @@ _KIND_TITLES = {
     "flatten": "Flatten",
     "dense": "Dense",
     "activation": "Activation",
+    "residual": "Sum with the block's input",
 }
 
 
@@ -22,7 +23,7 @@ def show_layers(architecture: Architecture, input_shape: Shape, classes: int) ->
     st.dataframe(
         pd.DataFrame(
             {
-                "Layer": [_KIND_TITLES[row.layer.kind] for row in rows],
+                "Layer": ["↳ " * row.name.count("/") + _KIND_TITLES[row.layer.kind] for row in rows],
                 "Settings": [_settings(row) for row in rows],
                 "Output shape": [" × ".join(map(str, row.output_shape)) for row in rows],
                 "Parameters": [row.parameters for row in rows],

@@ -5,6 +5,7 @@ the canonical order. Nothing is read back from the device inside a chunk.
 """
 
 import os
+from collections.abc import Iterable
 
 # OpenMP's threads wait for each other by spinning. On a machine with anything else to do that turns
 # 2,200 images/s into 200; giving up the processor after a short spin costs nothing on a quiet one.
@@ -64,13 +65,11 @@ class Engine:
         torch.manual_seed(config.seed)
         self._device = _device(config.device)
         self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
-        self._layers = {
-            row.name: _build(row.layer, row.input_shape) for row in summarise(architecture, input_shape, classes)
-        }
-        order = pool_before_relu(named(architecture.for_classes(classes).layers))
-        self._model = nn.Sequential(*(self._layers[name] for name, _ in order))
+        rows = summarise(architecture, input_shape, classes)
+        self._layers = {row.name: _build(row.layer, row.input_shape) for row in rows}
+        self._model = self._chain(named(architecture.for_classes(classes).layers))
         self._model.to(self._device, memory_format=torch.channels_last)
-        self._kinds = {name: layer.kind for name, layer in order if layer.kind in _WEIGHTS}
+        self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
         self._optimizer = _optimizer(config, self._model.parameters())
 
     def load_data(self, images: np.ndarray, labels: np.ndarray) -> None:
@@ -123,6 +122,14 @@ class Engine:
         for key, tensor, axes in self._tensors():
             tensor.copy_(torch.tensor(weights[key].transpose(axes)))
 
+    def _chain(self, layers: Iterable[tuple[str, Layer]]) -> nn.Sequential:
+        chain = nn.Sequential()
+        for name, layer in pool_before_relu(layers):
+            if layer.kind == "residual":
+                self._layers[name].branch = self._chain(named(layer.layers, f"{name}/"))
+            chain.append(self._layers[name])
+        return chain
+
     def _normalise(self, images: torch.Tensor, transforms: torch.Tensor | None = None) -> torch.Tensor:
         pixels = images.permute(0, 3, 1, 2).to(torch.float32)
         if transforms is not None:
@@ -156,6 +163,15 @@ class _Flatten(nn.Module):
         return images.permute(0, 2, 3, 1).flatten(1)
 
 
+class _Residual(nn.Module):
+    """Adds what its branch makes of the input to the input."""
+
+    branch: nn.Sequential
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values + self.branch(values)
+
+
 class _PaddedConvolution(nn.Conv2d):
     """A convolution padded by different amounts before and after, as TensorFlow's 'same' does."""
 
@@ -182,6 +198,8 @@ def _build(layer: Layer, shape: Shape) -> nn.Module:
             return nn.Linear(shape[0], layer.units)
         case "activation":
             return {"relu": nn.ReLU(), "softmax": nn.Softmax(dim=1)}[layer.function]
+        case "residual":
+            return _Residual()
 
 
 def _convolution(layer: Convolution, shape: Shape) -> nn.Module:

@@ -5,6 +5,7 @@ device; a call from Python a chunk is all that is paid. XLA stays off: on a CPU 
 """
 
 import os
+from collections.abc import Iterable
 
 # Both must be set before the import. Start-up notes are not news; this engine is Keras on TensorFlow,
 # whichever backend the user's own programs choose.
@@ -67,12 +68,12 @@ class Engine:
         self._device = _device(config.device)
         self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
         with tf.device(self._device):
-            self._layers = {
-                row.name: _build(row.layer, row.name) for row in summarise(architecture, input_shape, classes)
-            }
-            order = pool_before_relu(named(architecture.for_classes(classes).layers))
-            self._model = keras.Sequential([keras.Input(input_shape), *(self._layers[name] for name, _ in order)])
-            self._kinds = {name: layer.kind for name, layer in order if layer.kind in _WEIGHTS}
+            rows = summarise(architecture, input_shape, classes)
+            # Keras allows no slash in a name.
+            self._layers = {row.name: _build(row.layer, row.name.replace("/", ".")) for row in rows}
+            inputs = keras.Input(input_shape)
+            self._model = keras.Model(inputs, self._chain(inputs, named(architecture.for_classes(classes).layers)))
+            self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
             self._optimizer = _optimizer(config)
             self._optimizer.build(self._model.trainable_variables)
         self._predict = tf.function(
@@ -132,6 +133,14 @@ class Engine:
             correct += tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
         return loss_sum, correct
 
+    def _chain(self, values: keras.KerasTensor, layers: Iterable[tuple[str, Layer]]) -> keras.KerasTensor:
+        for name, layer in pool_before_relu(layers):
+            if layer.kind == "residual":
+                values = self._layers[name]([values, self._chain(values, named(layer.layers, f"{name}/"))])
+            else:
+                values = self._layers[name](values)
+        return values
+
     def _normalise(self, images: tf.Tensor, transforms: tf.Tensor | None = None) -> tf.Tensor:
         pixels = tf.cast(images, tf.float32)
         if transforms is not None:
@@ -172,6 +181,8 @@ def _build(layer: Layer, name: str) -> keras.Layer:
             return keras.layers.Dense(layer.units, name=name)
         case "activation":
             return keras.layers.Activation(layer.function, name=name)
+        case "residual":
+            return keras.layers.Add(name=name)
 
 
 def _optimizer(config: RunConfig) -> keras.Optimizer:

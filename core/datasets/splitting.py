@@ -8,19 +8,23 @@ from core.datasets.dataset import Dataset
 
 
 class TrainSplit(NamedTuple):
-    """Indices into the train split, int64: those to learn from and those to validate on."""
+    """Indices into the train split, int64: those to learn from and those to validate on.
+
+    None are to validate on where the test split serves for that.
+    """
 
     train: np.ndarray
     validation: np.ndarray
 
 
 def split_train(
-    dataset: Dataset, *, share: float, seed: int, part: Literal["stratified", "last"], limit: int | None
+    dataset: Dataset, *, share: float, seed: int, part: Literal["stratified", "last", "test"], limit: int | None
 ) -> TrainSplit:
     """Choose the images to learn from and to validate on, the same for every framework.
 
     With `limit`, only so many images of the train split are used, each class in proportion.
-    `stratified` draws the validation part at random, each class in proportion; `last` takes the end.
+    `stratified` draws the validation part at random, each class in proportion; `last` takes the end;
+    `test` takes nothing, and all are learnt from.
 
     Raises:
         ValueError: if `limit` is more than there are images.
@@ -34,6 +38,8 @@ def split_train(
     chosen = np.arange(len(labels))
     if limit is not None and limit < len(labels):
         chosen = np.sort(_stratified(labels, limit, np.random.default_rng([seed, 0])))
+    if part == "test":
+        return TrainSplit(chosen, chosen[:0])
     count = max(1, round(len(chosen) * share))
     if part == "last":
         return TrainSplit(chosen[:-count], chosen[-count:])

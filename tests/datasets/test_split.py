@@ -50,6 +50,14 @@ class TestEverySplit:
         np.testing.assert_array_equal(first.validation, second.validation)
 
 
+@pytest.mark.parametrize("limit", [None, 600])
+def test_nothing_is_held_back_where_the_test_split_validates(dataset, limit):
+    train, validation = split(dataset, part="test", limit=limit)
+
+    assert len(train) == len(np.unique(train)) == (limit or 60_000)
+    assert validation.shape == (0,)
+
+
 @pytest.mark.parametrize("limit", [None, 600, 5_000])
 def test_stratified_split_keeps_each_class_in_proportion(dataset, limit):
     labels = np.asarray(dataset.train.labels)

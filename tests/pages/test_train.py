@@ -57,7 +57,15 @@ def test_a_value_out_of_range_is_refused_in_the_command_lines_words(page: AppTes
         assert page.error[0].value == str(refusal.value)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+HERE = [name for name, recipe in RECIPES.items() if recipe.settings["dataset"] == "mnist"]
+
+
+def test_recipes_whose_data_are_missing_are_not_offered(page: AppTest) -> None:
+    assert page.selectbox(key="recipe").options == ["Own settings", *HERE]
+    assert f"{len(RECIPES) - len(HERE)} more want Sign Language MNIST" in page.caption[0].value
+
+
+@pytest.mark.parametrize("name", HERE)
 def test_a_recipe_fills_the_form(page: AppTest, name: str) -> None:
     page.selectbox(key="recipe").set_value(name).run()
 
