@@ -18,6 +18,8 @@ Framework = Literal["pytorch", "tensorflow"]
 Optimizer = Literal["sgd", "adam", "rmsprop"]
 Normalization = Literal["unit", "symmetric"]
 Initialisation = Literal["shared", "framework"]
+Precision = Literal["float32", "float64"]
+Defaults = Literal["framework", "aligned"]
 ValidationPart = Literal["stratified", "last", "test"]
 
 FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "tensorflow": "Keras"}
@@ -115,6 +117,20 @@ class RunConfig(BaseModel):
         title="Initial weights",
         description="Shared: Glorot uniform, drawn once, so both frameworks start from the same weights. "
         "Framework: each draws its own by its own defaults.",
+        json_schema_extra={"advanced": True},
+    )
+    defaults: Defaults = Field(
+        default="framework",
+        title="Defaults",
+        description="Framework: each keeps its own where they differ, such as the optimizer's epsilon. "
+        "Aligned: both compute the same algorithm.",
+        json_schema_extra={"advanced": True},
+    )
+    precision: Precision = Field(
+        default="float32",
+        title="Precision",
+        description="The numbers it computes with. float64 is several times slower; "
+        "it tells rounding from real differences of the frameworks.",
         json_schema_extra={"advanced": True},
     )
     rotation: float = Field(

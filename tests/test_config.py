@@ -32,6 +32,8 @@ BOUNDS = {
     "optimizer": (["sgd", "adam", "rmsprop"], ["lion", "SGD"]),
     "normalization": (["unit", "symmetric"], ["none"]),
     "initialisation": (["shared", "framework"], ["random"]),
+    "defaults": (["framework", "aligned"], ["keras", None]),
+    "precision": (["float32", "float64"], ["float16", 32]),
     "rotation": ([0, 180], [-1, 181, math.nan]),
     "zoom": ([0, 0.5], [-0.1, 0.51]),
     "shift_x": ([0, 0.5], [-0.1, 0.51]),

@@ -4,10 +4,12 @@
     engine = backend.Engine(config, architecture, input_shape, classes)
     engine.load_data(images, labels)          # uint8 (N, H, W, C) and int64 (N,), whole, on the device
     loss_sum, correct = engine.train(indices) # int64 (steps, batch); and transforms where images are augmented
-    logits = engine.predict(images)           # float32 (N, classes)
+    logits = engine.predict(images)           # in the run's precision (N, classes)
+    gradients = engine.gradients(batch)       # int64 (batch,); canonical arrays by name, nothing is learned
     weights = engine.weights()                # canonical arrays by name, see core.architectures
     engine.load_weights(weights)
 
+Where the frameworks' defaults differ, `core.framework_defaults` says what a run with aligned defaults computes.
 `backend.devices()` lists what the framework can compute on here, `backend.versions()` what it is, and
 `backend.augment(images, transforms)` shows images as `train` changes them, see `core.augmentation`.
 """

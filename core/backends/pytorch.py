@@ -64,11 +64,12 @@ class Engine:
         torch.set_num_threads(config.threads or available_cores())
         torch.manual_seed(config.seed)
         self._device = _device(config.device)
+        self._dtype = _dtype(config)
         self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
         rows = summarise(architecture, input_shape, classes)
         self._layers = {row.name: _build(row.layer, row.input_shape) for row in rows}
         self._model = self._chain(named(architecture.for_classes(classes).layers))
-        self._model.to(self._device, memory_format=torch.channels_last)
+        self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
         self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
         self._optimizer = _optimizer(config, self._model.parameters())
 
@@ -83,14 +84,12 @@ class Engine:
         With `transforms`, float32 `(steps, batch, 2, 3)`, each image is changed by its own first.
         """
         self._model.train()
-        loss_sum = torch.zeros((), device=self._device)
+        loss_sum = torch.zeros((), dtype=self._dtype, device=self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
         warps = [None] * len(batches) if transforms is None else torch.from_numpy(transforms).to(self._device)
         for batch, warp in zip(batches, warps, strict=True):
-            labels = self._labels[batch]
-            logits = self._model(self._normalise(self._images[batch], warp))
-            loss = nn.functional.cross_entropy(logits, labels)
+            loss, logits, labels = self._loss(batch, warp)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self._optimizer.step()
@@ -109,18 +108,36 @@ class Engine:
         )
         return torch.cat([self._model(self._normalise(batch)) for batch in batches]).cpu().numpy()
 
+    def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the gradients of the loss on a batch of indices, in the canonical layout; all weights stay."""
+        before = self.weights()
+        self._model.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        loss, _, _ = self._loss(torch.from_numpy(batch).to(self._device))
+        loss.backward()
+        gradients = {
+            key: _canonical(tensor.grad, axes) for key, tensor, axes in self._tensors() if tensor.requires_grad
+        }
+        self.load_weights(before)  # a batch norm's averages have moved
+        return gradients
+
     def weights(self) -> dict[str, np.ndarray]:
         """Return a copy of all weights in the canonical layout."""
-        return {
-            key: np.array(tensor.detach().cpu().numpy().transpose(np.argsort(axes)), order="C")
-            for key, tensor, axes in self._tensors()
-        }
+        return {key: _canonical(tensor.detach(), axes) for key, tensor, axes in self._tensors()}
 
     @torch.no_grad()
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
         """Take all weights from canonical arrays."""
         for key, tensor, axes in self._tensors():
             tensor.copy_(torch.tensor(weights[key].transpose(axes)))
+
+    def _loss(
+        self, batch: torch.Tensor, transforms: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the mean loss of a batch, its logits and its labels."""
+        labels = self._labels[batch]
+        logits = self._model(self._normalise(self._images[batch], transforms))
+        return nn.functional.cross_entropy(logits, labels), logits, labels
 
     def _chain(self, layers: Iterable[tuple[str, Layer]]) -> nn.Sequential:
         chain = nn.Sequential()
@@ -134,12 +151,17 @@ class Engine:
         pixels = images.permute(0, 3, 1, 2).to(torch.float32)
         if transforms is not None:
             pixels = _warp(pixels, transforms).contiguous(memory_format=torch.channels_last)
-        return pixels.mul_(self._scale).add_(self._offset)
+        return pixels.to(self._dtype).mul_(self._scale).add_(self._offset)
 
     def _tensors(self):
         for name, kind in self._kinds.items():
             for key, (attribute, axes) in _WEIGHTS[kind].items():
                 yield f"{name}/{key}", getattr(self._layers[name], attribute), axes
+
+
+def _canonical(tensor: torch.Tensor, axes: tuple[int, ...]) -> np.ndarray:
+    """Return a copy of a tensor in the canonical order of axes."""
+    return np.array(tensor.cpu().numpy().transpose(np.argsort(axes)), order="C")
 
 
 def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
@@ -233,7 +255,9 @@ def _optimizer(config: RunConfig, parameters) -> torch.optim.Optimizer:
         case "adam":
             return torch.optim.Adam(parameters, config.learning_rate, fused=True)
         case "rmsprop":
-            return torch.optim.RMSprop(parameters, config.learning_rate, foreach=True)
+            # PyTorch remembers ten times as many steps, so its first ones are three times as long.
+            alpha = 0.9 if config.defaults == "aligned" else 0.99
+            return torch.optim.RMSprop(parameters, config.learning_rate, alpha, foreach=True)
 
 
 def _device(name: str) -> torch.device:
@@ -241,3 +265,11 @@ def _device(name: str) -> torch.device:
         there = ", ".join(device["name"] for device in devices())
         raise ValueError(f"Device (--device): PyTorch has {there} on this machine, received {name!r}.")
     return torch.device(name.replace("gpu", "cuda"))
+
+
+def _dtype(config: RunConfig) -> torch.dtype:
+    if config.precision == "float64" and config.device == "mps":
+        raise ValueError(
+            "Precision (--precision): expected float32 on an Apple GPU, received 'float64'; or use the CPU."
+        )
+    return {"float32": torch.float32, "float64": torch.float64}[config.precision]

@@ -20,9 +20,8 @@ from core.architectures import Architecture, Layer, Shape, named, pool_before_re
 from core.backends import available_cores
 from core.config import RunConfig
 
-# What a user's keras.json says must not change what a run computes.
+# What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
-keras.config.set_floatx("float32")
 
 _PREDICT_BATCH = 1000
 
@@ -66,11 +65,12 @@ class Engine:
         _set_threads(config.threads or available_cores())
         keras.utils.set_random_seed(config.seed)
         self._device = _device(config.device)
+        self._dtype = _set_precision(config)
         self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
         with tf.device(self._device):
             rows = summarise(architecture, input_shape, classes)
             # Keras allows no slash in a name.
-            self._layers = {row.name: _build(row.layer, row.name.replace("/", ".")) for row in rows}
+            self._layers = {row.name: _build(row.layer, row.name.replace("/", "."), config) for row in rows}
             inputs = keras.Input(input_shape)
             self._model = keras.Model(inputs, self._chain(inputs, named(architecture.for_classes(classes).layers)))
             self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
@@ -90,6 +90,7 @@ class Engine:
         indices, transforms = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None, None, 2, 3], tf.float32)
         self._train = tf.function(self._steps, input_signature=[indices])
         self._train_augmented = tf.function(self._steps, input_signature=[indices, transforms])
+        self._gradients = tf.function(self._differentiate, input_signature=[tf.TensorSpec([None], tf.int64)])
 
     def train(self, indices: np.ndarray, transforms: np.ndarray | None = None) -> tuple[float, int]:
         """Take one step a row of `indices`; return the sum of the losses and the number read correctly.
@@ -109,6 +110,20 @@ class Engine:
             batches = (images[i : i + _PREDICT_BATCH] for i in range(0, len(images), _PREDICT_BATCH))
             return np.concatenate([self._predict(batch).numpy() for batch in batches])
 
+    def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the gradients of the loss on a batch of indices, in the canonical layout; all weights stay."""
+        before = self.weights()
+        with tf.device(self._device):
+            found, *_ = self._gradients(batch)
+        by_variable = {
+            id(variable): gradient for variable, gradient in zip(self._model.trainable_variables, found, strict=True)
+        }
+        gradients = {
+            key: by_variable[id(variable)].numpy() for key, variable in self._variables() if variable.trainable
+        }
+        self.load_weights(before)  # a batch norm's averages have moved
+        return gradients
+
     def weights(self) -> dict[str, np.ndarray]:
         """Return a copy of all weights in the canonical layout."""
         return {key: variable.numpy() for key, variable in self._variables()}
@@ -119,19 +134,25 @@ class Engine:
             variable.assign(weights[key])
 
     def _steps(self, indices: tf.Tensor, transforms: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        loss_sum, correct = tf.constant(0.0), tf.constant(0, tf.int64)
+        loss_sum, correct = tf.constant(0, self._dtype), tf.constant(0, tf.int64)
         for step in tf.range(tf.shape(indices)[0]):
             batch = indices[step]
-            labels = tf.gather(self._labels, batch)
             warp = None if transforms is None else transforms[step]
-            with tf.GradientTape() as tape:
-                logits = self._model(self._normalise(tf.gather(self._images, batch), warp), training=True)
-                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-            gradients = tape.gradient(loss, self._model.trainable_variables)
+            gradients, loss, logits, labels = self._differentiate(batch, warp)
             self._optimizer.apply(gradients, self._model.trainable_variables)
-            loss_sum += loss * tf.cast(tf.size(batch), tf.float32)
+            loss_sum += loss * tf.cast(tf.size(batch), self._dtype)
             correct += tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
         return loss_sum, correct
+
+    def _differentiate(
+        self, batch: tf.Tensor, transforms: tf.Tensor | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the gradients of the mean loss of a batch, the loss itself, its logits and its labels."""
+        labels = tf.gather(self._labels, batch)
+        with tf.GradientTape() as tape:
+            logits = self._model(self._normalise(tf.gather(self._images, batch), transforms), training=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        return tape.gradient(loss, self._model.trainable_variables), loss, logits, labels
 
     def _chain(self, values: keras.KerasTensor, layers: Iterable[tuple[str, Layer]]) -> keras.KerasTensor:
         for name, layer in pool_before_relu(layers):
@@ -145,7 +166,7 @@ class Engine:
         pixels = tf.cast(images, tf.float32)
         if transforms is not None:
             pixels = _warp(pixels, transforms)
-        return pixels * self._scale + self._offset
+        return tf.cast(pixels, self._dtype) * self._scale + self._offset
 
     def _variables(self):
         for name, kind in self._kinds.items():
@@ -165,12 +186,48 @@ def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _build(layer: Layer, name: str) -> keras.Layer:
+class _AlignedBatchNorm(keras.layers.BatchNormalization):
+    """Averages the unbiased variance, as PyTorch and Ioffe and Szegedy, "Batch Normalization", 2015, do."""
+
+    def call(self, inputs, training=None, mask=None):
+        if not training:
+            return super().call(inputs, training=training, mask=mask)
+        kept = self.moving_variance * self.momentum
+        outputs = super().call(inputs, training=training, mask=mask)
+        count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], kept.dtype)
+        self.moving_variance.assign(kept + (self.moving_variance - kept) * count / tf.maximum(count - 1, 1))
+        return outputs
+
+
+class _AlignedAdam(keras.optimizers.Adam):
+    """Adds epsilon once the mean is corrected for its bias, as PyTorch and Kingma and Ba, "Adam", 2015, do."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        first, second = self._momentums[index], self._velocities[index]
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
+        self.assign_add(second, (gradient * gradient - second) * (1 - self.beta_2))
+        size = tf.sqrt(second / (1 - self.beta_2**step)) + self.epsilon
+        self.assign_sub(variable, learning_rate / (1 - self.beta_1**step) * first / size)
+
+
+class _AlignedRMSprop(keras.optimizers.RMSprop):
+    """Adds epsilon to the root, as PyTorch does, where Keras adds it to what is under the root."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        average = self._velocities[self._get_variable_index(variable)]
+        self.assign(average, self.rho * average + (1 - self.rho) * gradient * gradient)
+        self.assign_sub(variable, learning_rate * gradient / (tf.sqrt(average) + self.epsilon))
+
+
+def _build(layer: Layer, name: str, config: RunConfig) -> keras.Layer:
     match layer.kind:
         case "convolution":
             return keras.layers.Conv2D(layer.filters, layer.kernel, layer.stride, layer.padding, name=name)
         case "batch_norm":
-            return keras.layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
+            norm = _AlignedBatchNorm if config.defaults == "aligned" else keras.layers.BatchNormalization
+            return norm(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
         case "max_pool":
             return keras.layers.MaxPooling2D(layer.size, layer.stride, layer.padding, name=name)
         case "dropout":
@@ -186,13 +243,15 @@ def _build(layer: Layer, name: str) -> keras.Layer:
 
 
 def _optimizer(config: RunConfig) -> keras.Optimizer:
+    rate, aligned = config.learning_rate, config.defaults == "aligned"
     match config.optimizer:
         case "sgd":
-            return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum)
+            # Keras casts it with tf.cast, which takes a float of Python's for float32 and rounds it.
+            return keras.optimizers.SGD(rate, momentum=np.float64(config.momentum))
         case "adam":
-            return keras.optimizers.Adam(config.learning_rate)
+            return _AlignedAdam(rate, epsilon=1e-8) if aligned else keras.optimizers.Adam(rate)
         case "rmsprop":
-            return keras.optimizers.RMSprop(config.learning_rate)
+            return _AlignedRMSprop(rate, epsilon=1e-8) if aligned else keras.optimizers.RMSprop(rate)
 
 
 def _device(name: str) -> str:
@@ -200,6 +259,13 @@ def _device(name: str) -> str:
         there = ", ".join(device["name"] for device in devices())
         raise ValueError(f"Device (--device): TensorFlow has {there} on this machine, received {name!r}.")
     return name.upper()
+
+
+def _set_precision(config: RunConfig) -> tf.DType:
+    """Let what is built from now on compute in a run's precision; `floatx` is that of the learning rate."""
+    keras.config.set_floatx(config.precision)
+    keras.config.set_dtype_policy(config.precision)
+    return tf.as_dtype(config.precision)
 
 
 def _set_threads(count: int) -> None:

@@ -1,0 +1,78 @@
+"""Aligned defaults and float64: both engines compute the same algorithm, step by step, to the last digits."""
+
+import numpy as np
+import pytest
+
+from core.architectures import Activation, BatchNorm, Convolution, Dense, Flatten, MaxPool
+from core.backends import get_backend
+from core.config import FRAMEWORK_TITLES, LEARNING_RATES, configure
+from tests.networks import draw_data, draw_weights, network
+
+SHAPE, CLASSES, BATCH = (7, 9, 1), 5, 8
+NETWORK = network(
+    *(Convolution(filters=4), BatchNorm(), Activation(), MaxPool(padding="same")),
+    *(Flatten(), Dense(units=6), BatchNorm(momentum=0.7), Activation()),
+)
+BATCHES = np.random.default_rng(5).integers(0, 64, (12, BATCH))
+
+each_framework = pytest.mark.parametrize("framework", FRAMEWORK_TITLES)
+
+
+def build(framework: str, **settings):
+    engine = get_backend(framework).Engine(configure(framework=framework, **settings), NETWORK, SHAPE, CLASSES)
+    engine.load_weights(draw_weights(NETWORK, SHAPE, CLASSES))
+    engine.load_data(*draw_data(SHAPE, CLASSES, 64))
+    return engine
+
+
+def greatest_difference(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> float:
+    assert first.keys() == second.keys()
+    return max(np.abs(first[name] - second[name]).max() for name in first)
+
+
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+def test_aligned_engines_take_the_same_steps(optimizer):
+    settings = {"optimizer": optimizer, "learning_rate": LEARNING_RATES[optimizer], "precision": "float64"}
+    aligned = [build(framework, defaults="aligned", **settings) for framework in FRAMEWORK_TITLES]
+    losses = [engine.train(BATCHES)[0] / BATCHES.size for engine in aligned]
+    weights = [engine.weights() for engine in aligned]
+
+    assert losses[0] == pytest.approx(losses[1], rel=1e-13)
+    assert {values.dtype for values in weights[0].values()} == {np.dtype(np.float64)}
+    assert greatest_difference(*weights) < 1e-9
+
+    own = [build(framework, **settings) for framework in FRAMEWORK_TITLES]
+    for engine in own:
+        engine.train(BATCHES)
+    assert greatest_difference(*(engine.weights() for engine in own)) > 1e-6, "there was nothing to align"
+
+
+@each_framework
+def test_gradients_are_those_of_the_next_step(framework):
+    """Without momentum, one step's change of the weights is the gradient times the rate."""
+    engine = build(framework, momentum=0, learning_rate=0.5, precision="float64", defaults="aligned")
+    before = engine.weights()
+
+    gradients = engine.gradients(BATCHES[0])
+
+    assert greatest_difference(engine.weights(), before) == 0
+    engine.train(BATCHES[:1])
+    after = engine.weights()
+    assert gradients.keys() == {name for name in before if "moving" not in name}
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(after[name], before[name] - 0.5 * gradient, rtol=0, atol=1e-12, err_msg=name)
+
+
+@each_framework
+def test_precisions_do_not_mix(framework):
+    """One process may hold engines of both, whichever was built last."""
+    double, single = build(framework, precision="float64"), build(framework)
+    images, _ = draw_data(SHAPE, CLASSES, 3)
+
+    double.train(BATCHES[:1])
+    single.train(BATCHES[:1])
+
+    assert double.predict(images).dtype == np.float64
+    assert single.predict(images).dtype == np.float32
+    np.testing.assert_allclose(double.predict(images), single.predict(images), rtol=0, atol=1e-4)
+    assert np.abs(double.predict(images) - single.predict(images)).max() > 1e-9, "both compute in float32"
