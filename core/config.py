@@ -119,6 +119,14 @@ class RunConfig(BaseModel):
         "Framework: each draws its own by its own defaults.",
         json_schema_extra={"advanced": True},
     )
+    initial_weights: str | None = Field(
+        default=None,
+        title="Start from run",
+        description="The run whose weights this one starts from, trained in either framework. "
+        "It must have the same network and images of the same shape and classes. Empty starts anew.",
+        pattern=r"^[0-9a-f]{12}$",
+        json_schema_extra={"advanced": True},
+    )
     defaults: Defaults = Field(
         default="framework",
         title="Defaults",
@@ -228,6 +236,8 @@ def expected(name: str) -> str:
         return f"one of {', '.join(ARCHITECTURES)}"
     if name == "device":
         return "cpu, mps or gpu:0, gpu:1, …"
+    if name == "initial_weights":
+        return "the id of a run, such as 3f9c0a1b2c3d"
     if choices := choices_of(name):
         return f"one of {', '.join(choices)}"
     kind = field.annotation

@@ -2,6 +2,7 @@
 
     python -m core.predict 3f9c0a1b2c3d seven.png four.jpg
     python -m core.predict 3f9c0a1b2c3d *.png --json
+    python -m core.predict 3f9c0a1b2c3d seven.png --framework tensorflow
 
 With `--json` the last line of stdout is one array with an object an image. An image that cannot be
 read gets a sentence on stderr and exit code 2; the others are answered all the same.
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.command_line import Parser, refuse
+from core.config import configure
 from core.home import run_directory
 from core.prediction import Predictor, Reading, Unreadable
 from core.runs import open_store
@@ -25,11 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="python -m core.predict", description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("run_id", metavar="RUN_ID", help="the run whose network reads; python -m core.runs lists them")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a PNG, JPEG, WebP, BMP, GIF or TIFF file")
+    parser.add_argument(
+        "--framework", metavar="NAME", help="the framework that reads, by default the one it learned in"
+    )
     parser.add_argument("--json", action="store_true", help="print the answers as one JSON array")
     options = parser.parse_args(arguments)
     try:
-        open_store().get(options.run_id)
-        predictor = Predictor(run_directory(options.run_id))
+        run = open_store().get(options.run_id)
+        framework = configure(framework=options.framework or run.config.framework).framework
+        predictor = Predictor(run_directory(run.id), framework)
     except ValueError as error:
         refuse(str(error))
 

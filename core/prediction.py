@@ -75,10 +75,10 @@ class Unreadable(NamedTuple):
 
 
 class Predictor:
-    """The network of one run, in the framework it was trained in, on the CPU of this process."""
+    """The network of one run on the CPU of this process, in the framework it was trained in or in the other one."""
 
-    def __init__(self, directory: Path):
-        """Load the checkpoint in a run's folder.
+    def __init__(self, directory: Path, framework: Framework | None = None):
+        """Load the checkpoint in a run's folder; it is built in `framework`, by default in its own.
 
         Raises:
             ValueError: if there is none, or it is damaged.
@@ -86,7 +86,7 @@ class Predictor:
         checkpoint = checkpoints.load(directory)
         self.description = checkpoint.description
         config = self.description.config.model_copy(update={"device": "cpu"})
-        self._engine = _cpu_backend(config.framework).Engine(
+        self._engine = _cpu_backend(framework or config.framework).Engine(
             config, self.description.architecture, self.description.input_shape, len(self.description.class_names)
         )
         self._engine.load_weights(checkpoint.weights)
@@ -299,8 +299,9 @@ def _cpu_backend(framework: Framework) -> ModuleType:
     return get_backend(framework)
 
 
-def _serve(backend: ModuleType, requests: IO[bytes], answers: IO[bytes]) -> None:
+def _serve(framework: Framework, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer each request that names an image, in order; one without only loads the network."""
+    backend = _cpu_backend(framework)
     _send(answers, {"ready": True})
     while True:
         try:
@@ -310,7 +311,7 @@ def _serve(backend: ModuleType, requests: IO[bytes], answers: IO[bytes]) -> None
         if "augment" in request:
             _send(answers, {}, _augmented(backend, data))
             continue
-        answer, arrays = _attempt(Path(request["directory"]), request.get("name"), data)
+        answer, arrays = _attempt(Path(request["directory"]), framework, request.get("name"), data)
         if "name" in request:
             _send(answers, answer, arrays)
 
@@ -321,9 +322,9 @@ def _augmented(backend: ModuleType, content: bytes) -> bytes:
     return save_tensors({"images": np.clip(np.rint(changed), 0, 255).astype(np.uint8)})
 
 
-def _attempt(directory: Path, name: str | None, data: bytes) -> tuple[dict[str, Any], bytes]:
+def _attempt(directory: Path, framework: Framework, name: str | None, data: bytes) -> tuple[dict[str, Any], bytes]:
     try:
-        predictor = _current_predictor(directory)
+        predictor = _current_predictor(directory, framework)
         if name is None:
             return {}, b""
         reading = predictor.read(data, name)
@@ -338,16 +339,16 @@ def _attempt(directory: Path, name: str | None, data: bytes) -> tuple[dict[str, 
     return {"steps": steps, "class_names": reading.class_names}, save_tensors(arrays)
 
 
-def _current_predictor(directory: Path) -> Predictor:
+def _current_predictor(directory: Path, framework: Framework) -> Predictor:
     """Return the predictor of a run's newest checkpoint, the one at hand unless it has been replaced."""
     manifest = directory / "checkpoint.json"
     written = manifest.stat() if manifest.exists() else None
-    return _predictor(directory, written and (written.st_ino, written.st_mtime_ns))
+    return _predictor(directory, framework, written and (written.st_ino, written.st_mtime_ns))
 
 
 @lru_cache(maxsize=_KEPT_PREDICTORS)
-def _predictor(directory: Path, _written: tuple[int, int] | None) -> Predictor:
-    predictor = Predictor(directory)
+def _predictor(directory: Path, framework: Framework, _written: tuple[int, int] | None) -> Predictor:
+    predictor = Predictor(directory, framework)
     # The first prediction is slow: TensorFlow traces, PyTorch allocates. No visitor should wait for it.
     predictor.predict(np.zeros((1, *predictor.description.input_shape), np.uint8))
     return predictor
@@ -362,9 +363,8 @@ def main(arguments: list[str] | None = None) -> None:
     # Libraries print to descriptor 1, so the answers get one of their own.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    backend = _cpu_backend(framework)
     with suppress(BrokenPipeError):  # whoever asked has gone
-        _serve(backend, sys.stdin.buffer, answers)
+        _serve(framework, sys.stdin.buffer, answers)
     os._exit(0)  # unwinding a framework takes up to a second that nobody needs
 
 

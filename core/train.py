@@ -2,6 +2,9 @@
 
     python -m core.train --architecture cnn-64-32-32 --framework pytorch --epochs 3
     python -m core.train --recipe ann-100 --json
+    python -m core.train --from 3f9c0a1b2c3d --framework tensorflow
+
+`--from` takes the settings of a run and goes on from its weights; options given beside it win.
 
 The training happens in this process; progress goes to stderr, the summary to stdout, with `--json`
 as one object on the last line. Ctrl-C stops after the current chunk and records it.
@@ -12,6 +15,7 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from core import datasets
@@ -22,7 +26,7 @@ from core.home import run_directory
 from core.recipes import get_recipe
 from core.runs import Run, Store, StoreError, new_id, open_store, summary
 from core.training import Point, count_steps
-from core.worker import execute
+from core.worker import execute, starting_weights
 
 _INTERRUPTED = 130
 
@@ -30,31 +34,42 @@ _INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Check the options, train, and say how it went."""
     options = vars(_parser().parse_args(arguments))
-    as_json, recipe = options.pop("json"), options.pop("recipe")
+    as_json, recipe, source = (options.pop(name) for name in ("json", "recipe", "source"))
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        config = configure(**{**(get_recipe(recipe).settings if recipe else {}), **given})
-        count_steps(config, datasets.load(config.dataset))
+        config = configure(**{**_settings_to_start_from(recipe, source), **given})
+        dataset = datasets.load(config.dataset)
+        count_steps(config, dataset)
+        if config.initial_weights:
+            starting_weights(open_store(), config, dataset)
         _check_device(config)
-    except ValueError as error:
-        refuse(str(error))
-
-    try:
         run = _train(open_store(), config)
     except StoreError as error:
         sys.exit(str(error))
+    except ValueError as error:
+        refuse(str(error))
     _show_summary(run, as_json)
     return {"done": 0, "stopped": _INTERRUPTED}.get(run.state, 1)
 
 
 def _parser() -> Parser:
     parser = Parser(prog="python -m core.train", description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--recipe", metavar="NAME", help="start from the settings of a recipe")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--recipe", metavar="NAME", help="start from the settings of a recipe")
+    start.add_argument("--from", dest="source", metavar="RUN_ID", help="start from the settings and weights of a run")
     for name, field in RunConfig.model_fields.items():
         text = f"{field.description} {expected(name).capitalize()}. Default: {field.default}."
         parser.add_argument(option(name), metavar="VALUE", help=text.replace("%", "%%"))
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     return parser
+
+
+def _settings_to_start_from(recipe: str | None, source: str | None) -> Mapping[str, Any]:
+    if recipe:
+        return get_recipe(recipe).settings
+    if source:
+        return {**open_store().get(source).config.model_dump(), "initial_weights": source}
+    return {}
 
 
 def _check_device(config: RunConfig) -> None:

@@ -20,7 +20,7 @@ import psutil
 from sqlalchemy.exc import OperationalError
 
 from core import checkpoints
-from core.architectures import Architecture, count_parameters, get_architecture
+from core.architectures import Architecture, Shape, count_parameters, get_architecture, summarise
 from core.backends import get_backend
 from core.config import RunConfig
 from core.datasets import Dataset, load
@@ -28,7 +28,7 @@ from core.evaluation import confusion, loss_and_accuracy, probabilities
 from core.home import run_directory
 from core.initialisation import draw
 from core.processes import started_at
-from core.runs import Store, SupersededError, open_store
+from core.runs import ENDED, Store, SupersededError, open_store
 from core.training import DivergedError, Outcome, Point, count_steps, train
 
 _log = logging.getLogger("duet")
@@ -77,6 +77,39 @@ def execute(
             store.fail(run_id, attempt, failure=failure, advice=advice, traceback=traceback.format_exc())
 
 
+def starting_weights(store: Store, config: RunConfig, dataset: Dataset) -> dict[str, np.ndarray]:
+    """Return the canonical weights of the run that `config` starts from, whichever framework trained it.
+
+    Raises:
+        ValueError: if there is no such run, it still trains, it has no checkpoint, or its network does not fit.
+    """
+    source = store.get(config.initial_weights)
+    if source.state not in ENDED:
+        raise ValueError(
+            f"Start from run (--initial-weights): expected a run that has ended, received {source.id}, which is "
+            f"{source.state}: wait for its end or stop it."
+        )
+    checkpoint = checkpoints.load(run_directory(source.id))
+    expected = {
+        f"{row.name}/{key}": shape
+        for row in summarise(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+        for key, shape in row.layer.weights(row.input_shape).items()
+    }
+    if {name: values.shape for name, values in checkpoint.weights.items()} != expected:
+        other = checkpoint.description
+        raise ValueError(
+            f"Start from run (--initial-weights): expected one of {config.architecture} on images of "
+            f"{_size(dataset.image_shape)} in {len(dataset.class_names)} classes, received {source.id} of "
+            f"{other.architecture.name} on {_size(other.input_shape)} in {len(other.class_names)}: choose another run, "
+            "or the network and data of that one."
+        )
+    return checkpoint.weights
+
+
+def _size(shape: Shape) -> str:
+    return "×".join(map(str, shape))
+
+
 def explain(error: Exception, config: RunConfig) -> tuple[str, str]:
     """Say in plain words what ended a training, and what to do about it."""
     text = str(error)
@@ -118,7 +151,12 @@ def _train(
     )
     checkpoints.write_file(directory / "config.json", config.model_dump_json(indent=2).encode())
     engine = backend.Engine(config, architecture, dataset.image_shape, len(dataset.class_names))
-    if config.initialisation == "shared":
+    if config.initial_weights:
+        weights = starting_weights(store, config, dataset)
+        # A copy, so that the run can be repeated whatever becomes of the other one.
+        checkpoints.write_arrays(directory / "initial.safetensors", weights)
+        engine.load_weights(weights)
+    elif config.initialisation == "shared":
         engine.load_weights(draw(architecture, dataset.image_shape, len(dataset.class_names), config.seed))
     store.begin(run_id, attempt, total_steps=total_steps)
     recorder = _Recorder(store, run_id, attempt)

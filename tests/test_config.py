@@ -32,6 +32,7 @@ BOUNDS = {
     "optimizer": (["sgd", "adam", "rmsprop"], ["lion", "SGD"]),
     "normalization": (["unit", "symmetric"], ["none"]),
     "initialisation": (["shared", "framework"], ["random"]),
+    "initial_weights": ([None, "3f9c0a1b2c3d"], ["", "3f9c", "../../etc/pwd", "3F9C0A1B2C3D", 5]),
     "defaults": (["framework", "aligned"], ["keras", None]),
     "precision": (["float32", "float64"], ["float16", 32]),
     "rotation": ([0, 180], [-1, 181, math.nan]),

@@ -51,6 +51,8 @@ def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
         value = st.toggle(**common)
     elif float in {field.annotation, *get_args(field.annotation)}:
         value = st.number_input(step=_STEPS.get(name, _USUAL_STEP), format="%g", **common)
+    elif str in get_args(field.annotation):
+        value = st.text_input(placeholder="none", **common) or None
     else:
         value = st.number_input(step=1, placeholder="all", **common)
     chosen[name] = value

@@ -27,7 +27,7 @@ def page(store: Store) -> AppTest:  # noqa: ARG001 (its scheduler must not start
 
 
 def test_every_setting_has_a_knob_with_help(page: AppTest) -> None:
-    knobs = {widget.key: widget for widget in (*page.selectbox, *page.number_input, *page.toggle)}
+    knobs = {widget.key: widget for widget in (*page.selectbox, *page.number_input, *page.text_input, *page.toggle)}
 
     assert not page.exception
     for name in RunConfig.model_fields:
