@@ -1,0 +1,265 @@
+"""Run published experiments and put what they reported beside what is measured here.
+
+    python -m core.replicate                             # every recipe once, in its own framework
+    python -m core.replicate --recipe ann-100 --seeds 5
+    python -m core.replicate --recipe ann-100 --framework pytorch
+    python -m core.replicate --quick                     # a minute: does everything run?
+
+Each training is `python -m core.train --recipe NAME`, in the usual store; what is there already is not
+trained again, so this can be stopped and taken up. After each training `docs/replication.md` and
+`docs/replication.json` are written anew from all finished runs that a recipe describes.
+"""
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import psutil
+
+from core import datasets
+from core.checkpoints import write_file, write_json
+from core.command_line import Parser, duration, refuse
+from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure, option
+from core.home import PROJECT
+from core.recipes import RECIPES, SIGN_LANGUAGE, Recipe, Reported, describe, get_recipe
+from core.runs import Run, Store, open_store
+
+DOCUMENT = PROJECT / "docs" / "replication.md"
+"""The table for people; the same rows lie beside it as JSON."""
+
+_KAGGLE_TRAIN_IMAGES = 27_455
+_INTERRUPTED = 130
+_ALL_RUNS = 100_000
+_QUICK = {"epochs": 1, "train_limit": 2000}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One reported figure and what runs of its recipe measured, one value a seed.
+
+    `missing` says what to do where nothing is measured yet. Seconds are those of training, on average.
+    """
+
+    recipe: str
+    framework: Framework
+    data: str
+    figure: str
+    reported: float
+    measured: tuple[float, ...]
+    seconds: float | None
+    missing: str
+
+    @property
+    def mean(self) -> float:
+        """The mean of the measured values."""
+        return statistics.fmean(self.measured)
+
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation over the seeds; None where there is but one."""
+        return statistics.stdev(self.measured) if len(self.measured) > 1 else None
+
+
+class Data(NamedTuple):
+    """The data set that a recipe can use here, and in words which images those are."""
+
+    name: str | None
+    title: str
+
+
+def data_of(recipe: Recipe) -> Data:
+    """Return the data for a recipe: of several imports of the signs that with Kaggle's training images."""
+    wanted = recipe.settings["dataset"]
+    if wanted != SIGN_LANGUAGE:
+        return Data(wanted, datasets.specify(wanted).title)
+    found = [name for name in datasets.names() if name.startswith(SIGN_LANGUAGE)]
+    if not found:
+        return Data(None, "Sign Language MNIST")
+    sizes = {name: len(datasets.load(name).train.labels) for name in found}
+    name = max(found, key=lambda name: sizes[name] == _KAGGLE_TRAIN_IMAGES)
+    if sizes[name] == _KAGGLE_TRAIN_IMAGES:
+        return Data(name, "Sign Language MNIST, Kaggle's split")
+    test = len(datasets.load(name).test.labels)
+    return Data(name, f"Sign Language MNIST, not Kaggle's split: {sizes[name]:,} to train on, {test:,} to test on")
+
+
+def config_of(recipe: Recipe, framework: Framework, dataset: str, **changes: Any) -> RunConfig:
+    """Return the run that a recipe describes, in a framework, on the data there are."""
+    return configure(**{**recipe.settings, "framework": framework, "dataset": dataset, **changes})
+
+
+def finished_runs(store: Store, config: RunConfig) -> list[Run]:
+    """Return the finished runs of `config` with any seed, one a seed, by seed; where they ran makes no difference."""
+    same = ("seed", "device", "threads")
+    found: dict[int, Run] = {}
+    for run in store.find(states=["done"], limit=_ALL_RUNS):
+        if run.config.model_copy(update={name: getattr(config, name) for name in same}) == config:
+            found.setdefault(run.config.seed, run)
+    return [found[seed] for seed in sorted(found)]
+
+
+def measure(store: Store, run: Run, reported: Reported) -> float:
+    """Return a run's own value of a reported figure."""
+    if reported.epoch is None:
+        return run.results[reported.figure]
+    epoch = min(reported.epoch, run.config.epochs)
+    points = (point for _, point in store.metrics(run.id) if point.split == "validation")
+    (point,) = (point for point in points if point.epoch == epoch)
+    return point.loss if reported.figure.endswith("loss") else point.accuracy
+
+
+def train(config: RunConfig) -> int:
+    """Train a run in a process of its own, whose memory is free afterwards; return its exit code."""
+    settings = config.model_dump(exclude_defaults=True)
+    options = [text for name, value in settings.items() for text in (option(name), str(value))]
+    return subprocess.run(
+        [sys.executable, "-m", "core.train", *options], cwd=PROJECT, check=False, stdout=subprocess.DEVNULL
+    ).returncode
+
+
+def rows(store: Store, **changes: Any) -> Iterator[Row]:
+    """Yield a row for each reported figure in its own framework, and in the other one where it was run there."""
+    for recipe in RECIPES.values():
+        data = data_of(recipe)
+        for framework in get_args(Framework):
+            runs = finished_runs(store, config_of(recipe, framework, data.name, **changes)) if data.name else []
+            if not runs and framework != recipe.settings.get("framework"):
+                continue
+            missing = f"run `python -m core.replicate --recipe {recipe.name}`"
+            for reported in recipe.reported:
+                yield Row(
+                    recipe=recipe.name,
+                    framework=framework,
+                    data=data.title,
+                    figure=describe(reported).replace(f" {reported.value:.4f}", ""),
+                    reported=reported.value,
+                    measured=tuple(measure(store, run, reported) for run in runs),
+                    seconds=statistics.fmean(run.results["train_seconds"] for run in runs) if runs else None,
+                    missing="" if runs else missing if data.name else f"import {data.title}, then {missing}",
+                )
+
+
+def as_table(found: Iterable[Row]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| recipe | framework | data | figure | reported | measured | seeds | difference | training |",
+        "|---|---|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in found:
+        name = (
+            f"| `{row.recipe}` | {FRAMEWORK_TITLES[row.framework]} | {row.data} | {row.figure} | {row.reported:.4f} |"
+        )
+        if not row.measured:
+            lines.append(f"{name} {row.missing} | | | |")
+            continue
+        spread = "" if row.spread is None else f" ± {row.spread:.4f}"
+        lines.append(
+            f"{name} {row.mean:.4f}{spread} | {len(row.measured)} | {row.mean - row.reported:+.4f} | "
+            f"{duration(row.seconds)} |"
+        )
+    return "\n".join(lines)
+
+
+def write_report(store: Store, path: Path, command: str) -> None:
+    """Write what is measured so far as Markdown to `path` and as JSON beside it."""
+    found = list(rows(store))
+    about = {"machine": machine(), "versions": _versions(store), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    assumed = "\n".join(f"- `{recipe.name}`: {recipe.assumed}" for recipe in RECIPES.values() if recipe.assumed)
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    text = f"""# Published figures, measured again
+
+Written by `{command}` on {about["date"]}: {about["machine"]}; {versions}.
+
+Measured is the mean over the seeds ± the standard deviation over them. A figure "after 5 epochs" is that of the
+fifth epoch; any other one is that of the epoch with the lowest validation loss, whose weights are kept. Seconds
+are those of training on a machine that others used at the same time. An accuracy of .99 on MNIST's 10,000 test
+images is itself uncertain by ±.002 (95%), and one of .97 by ±.003.
+
+{as_table(found)}
+
+## What was assumed
+
+Where a write-up is silent:
+
+{assumed}
+"""
+    write_file(path, text.encode())
+    rows_as_json = [asdict(row) for row in found]
+    write_json(path.with_suffix(".json"), {**about, "command": command, "rows": rows_as_json})
+
+
+def machine() -> str:
+    """Return in words what processor, memory and system this machine has."""
+    described = Path("/proc/cpuinfo")
+    models = [line for line in described.read_text().splitlines() if "model name" in line] if described.exists() else []
+    processor = models[0].partition(":")[2].strip() if models else platform.processor()
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{processor}, {psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _versions(store: Store) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for run in store.find(states=["done"], limit=_ALL_RUNS, oldest_first=True):
+        versions |= run.results["versions"]
+    return versions
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train what is missing, recipe by recipe and then seed by seed, and write the table."""
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given)
+    changes = _QUICK if options.quick else {}
+    try:
+        recipes = [get_recipe(name) for name in options.recipe or RECIPES if get_recipe(name).reported]
+    except ValueError as error:
+        refuse(str(error))
+    if options.seeds < 1:
+        refuse(f"Seeds (--seeds): expected a whole number, at least 1, received {options.seeds}.")
+    store, failed = open_store(), False
+    for number in range(options.seeds):
+        for recipe in recipes:
+            data = data_of(recipe)
+            if data.name is None:
+                print(f"{recipe.name} is left out: import {data.title} first.", file=sys.stderr)
+                continue
+            framework = options.framework or recipe.settings["framework"]
+            config = config_of(recipe, framework, data.name, **changes)
+            config = config.model_copy(update={"seed": config.seed + number})
+            if config.seed in {run.config.seed for run in finished_runs(store, config)}:
+                continue
+            print(f"{recipe.name} in {FRAMEWORK_TITLES[framework]}, seed {config.seed}", file=sys.stderr)
+            code = train(config)
+            if code == _INTERRUPTED:
+                return code
+            failed = failed or code != 0
+            if not options.quick:
+                write_report(store, DOCUMENT, " ".join(["python -m core.replicate", *given]))
+    if not options.quick:
+        write_report(store, DOCUMENT, " ".join(["python -m core.replicate", *given]))
+    found = list(rows(store, **changes))
+    print(json.dumps([asdict(row) for row in found]) if options.json else as_table(found))
+    return 1 if failed else 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m core.replicate", description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--recipe", metavar="NAME", nargs="+", help="only these recipes")
+    parser.add_argument("--framework", choices=get_args(Framework), help="by default each recipe's own")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many trainings of each recipe")
+    parser.add_argument("--quick", action="store_true", help="2,000 images, one epoch; the documents stay as they are")
+    parser.add_argument("--json", action="store_true", help="print the rows as one JSON array")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
