@@ -15,7 +15,7 @@ import streamlit as st
 from core.gallery import png, sprite
 
 _GAP = 2
-_THUMBNAIL = 60  # pixels on the screen that a small image is enlarged to, at most
+_THUMBNAIL = 64  # pixels on the screen that a small image is enlarged to, at most
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core.home import PROJECT
 from tests.browser.app import Server, open_page, screenshot, settled
@@ -33,28 +33,34 @@ def photographs() -> bytes:
     return packed.getvalue()
 
 
+def see(element: Locator) -> None:
+    """Wait until an element is there to see."""
+    expect(element).to_be_visible(timeout=PATIENCE_MS)
+
+
 def test_photographs_are_brought_in_and_browsed(page: Page, complaints: list[str]):
     open_page(page, "data", view="Add data")
     page.locator("input[type=file]").set_input_files(
         [{"name": "colours.zip", "mimeType": "application/zip", "buffer": photographs()}]
     )
-    expect(page.get_by_text("As a network will see them")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("2 classes: blues, reds.")).to_be_visible()
+    see(page.get_by_text("As a network will see them"))
+    see(page.get_by_text("2 classes: blues, reds."))
     settled(page)
     screenshot(page, "import-plan")
     page.get_by_role("button", name="Import", exact=True).click()
 
-    expect(page.get_by_text("colours is here: 24 images.")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("1 file left out.")).to_be_visible()
+    see(page.get_by_text("colours is here: 24 images."))
+    see(page.get_by_text("1 file left out."))
     screenshot(page, "import-report")
     page.get_by_role("button", name="See the images").click()
-    expect(page.get_by_text("32×32×3")).to_be_visible()
-    page.get_by_role("radio", name="Images", exact=True).first.click()
-    expect(page.get_by_role("listbox", name="Images").get_by_role("option").first).to_be_visible()
-    page.get_by_role("listbox", name="Images").get_by_role("option").nth(4).click()
-    page.wait_for_url(re.compile("image="))
+    see(page.get_by_text("32×32×3"))
     settled(page)
-    expect(page.get_by_role("radio", name="Green")).to_be_visible()
+    page.get_by_role("radio", name="Images", exact=True).first.click()
+    see(page.get_by_role("listbox", name="Images").get_by_role("option").first)
+    page.get_by_role("listbox", name="Images").get_by_role("option").nth(4).click()
+    page.wait_for_url(re.compile("image="), timeout=PATIENCE_MS)
+    settled(page)
+    see(page.get_by_role("radio", name="Green"))
     screenshot(page, "photographs")
     assert complaints == []
 
@@ -64,14 +70,14 @@ def test_signs_are_brought_in_from_a_path(page: Page, complaints: list[str]):
     open_page(page, "data", view="Add data", source="Path on this machine")
     page.get_by_label("File or folder").fill(str(SIGNS))
     page.get_by_label("File or folder").press("Enter")
-    expect(page.get_by_text("24 classes: A, B, C")).to_be_visible(timeout=PATIENCE_MS)
+    see(page.get_by_text("24 classes: A, B, C"))
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_role("button", name="See the images").click(timeout=PATIENCE_MS)
 
-    expect(page.get_by_text("the most frequent, E, has 498 images, the rarest, R, has 144.")).to_be_visible()
+    see(page.get_by_text("the most frequent, E, has 498 images, the rarest, R, has 144."))
     chart = page.get_by_test_id("stVegaLiteChart")
     for count in ("144", "498"):
-        expect(chart.get_by_text(count, exact=True)).to_be_visible()
+        see(chart.get_by_text(count, exact=True))
     screenshot(page, "signs")
     assert complaints == []
 
@@ -82,19 +88,19 @@ def test_planted_faults_are_found_and_opened(
     monkeypatch.setenv("DUET_HOME", str(server.home))
     store(plant_faults((16, 16, 1), name="faulty"))
     open_page(page, "data", dataset="Tiny", view="Health")
-    expect(page.get_by_text("1 test image is also among the training images")).to_be_visible()
-    expect(page.get_by_text("1 image is of one colour throughout")).to_be_visible()
+    see(page.get_by_text("1 test image is also among the training images"))
+    see(page.get_by_text("1 image is of one colour throughout"))
     page.get_by_role("listbox", name="Duplicates across the splits").get_by_role("option").nth(1).click()
-    expect(page.get_by_text("Same as training image 3")).to_be_visible()
+    see(page.get_by_text("Same as training image 3"))
     page.get_by_role("radio", name="Duplicates with different labels").click()
-    expect(page.get_by_text("Also labelled dog")).to_be_visible()
+    see(page.get_by_text("Also labelled dog"))
     screenshot(page, "faults")
     assert complaints == []
 
 
 def test_a_mark_on_the_map_shows_its_image_and_so_does_the_keyboard(page: Page, complaints: list[str]):
     open_page(page, "data", view="Map")
-    page.locator("[data-testid=stVegaLiteChart] canvas").wait_for()
+    see(page.locator("[data-testid=stVegaLiteChart] canvas"))
     box = page.get_by_test_id("stVegaLiteChart").bounding_box()
     for share in np.linspace(0.3, 0.6, 30):  # one of so many places in the thick of it has a mark
         page.mouse.click(box["x"] + share * box["width"], box["y"] + 0.35 * box["height"])
@@ -103,11 +109,11 @@ def test_a_mark_on_the_map_shows_its_image_and_so_does_the_keyboard(page: Page, 
             break
     clicked = re.search(r"point=(\d+)", page.url)[1]
     split, row = ("training", int(clicked)) if int(clicked) < 60_000 else ("test", int(clicked) - 60_000)
-    expect(page.get_by_text(f"{split} image {row:,}", exact=False).first).to_be_visible()
+    see(page.get_by_text(f"{split} image {row:,}", exact=False).first)
     screenshot(page, "map")
 
     page.get_by_role("listbox", name="Images beside it").get_by_role("option").first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: f"point={clicked}" not in url)
+    page.wait_for_url(lambda url: f"point={clicked}" not in url, timeout=PATIENCE_MS)
     assert complaints == []

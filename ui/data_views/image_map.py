@@ -30,24 +30,25 @@ def show(dataset: Dataset) -> None:
         with st.spinner("Projecting the images …"):
             found = image_map.principal_components(dataset)
     else:
+        # Asked in this order, since what goes on now may have ended a moment later.
+        goes_on = image_map.progress(dataset.fingerprint) is not None
         found = image_map.find_neighbourhoods(dataset)
     if found is None:
-        _compute(dataset)
+        _compute(dataset, goes_on)
     else:
         _show_map(dataset, found, kind)
 
 
-def _compute(dataset: Dataset) -> None:
+def _compute(dataset: Dataset, goes_on: bool) -> None:
     """Have the map computed in the background, and show how far it has come."""
-    name = dataset.specification.name
     asked = f"map-asked-{dataset.fingerprint}"
-    if image_map.progress(dataset.fingerprint) is None:
+    if not goes_on:
         if st.session_state.get(asked):
             st.error("The map could not be computed: its process ended unexpectedly.", icon=":material/error:")
             if not st.button("Try again"):
                 return
         st.session_state[asked] = True
-        image_map.start(name)
+        image_map.start(dataset.specification.name)
     st.fragment(_watch, run_every=_REFRESH_S)(dataset)
 
 
