@@ -67,6 +67,17 @@ class Row:
         return statistics.stdev(self.measured) if len(self.measured) > 1 else None
 
 
+@dataclass(frozen=True)
+class Report:
+    """The rows, and on what machine, with which versions, when and by which command they were measured."""
+
+    machine: str
+    versions: dict[str, str]
+    date: str
+    command: str
+    rows: tuple[Row, ...]
+
+
 class Data(NamedTuple):
     """The data set that a recipe can use here, and in words which images those are."""
 
@@ -97,9 +108,13 @@ def config_of(recipe: Recipe, framework: Framework, dataset: str, **changes: Any
 
 def finished_runs(store: Store, config: RunConfig) -> list[Run]:
     """Return the finished runs of `config` with any seed, one a seed, by seed; where they ran makes no difference."""
+    return _matching(store.find(states=["done"], limit=_ALL_RUNS), config)
+
+
+def _matching(done: Iterable[Run], config: RunConfig) -> list[Run]:
     same = ("seed", "device", "threads")
     found: dict[int, Run] = {}
-    for run in store.find(states=["done"], limit=_ALL_RUNS):
+    for run in done:
         if run.config.model_copy(update={name: getattr(config, name) for name in same}) == config:
             found.setdefault(run.config.seed, run)
     return [found[seed] for seed in sorted(found)]
@@ -126,10 +141,11 @@ def train(config: RunConfig) -> int:
 
 def rows(store: Store, **changes: Any) -> Iterator[Row]:
     """Yield a row for each reported figure in its own framework, and in the other one where it was run there."""
+    done = store.find(states=["done"], limit=_ALL_RUNS)
     for recipe in RECIPES.values():
         data = data_of(recipe)
         for framework in get_args(Framework):
-            runs = finished_runs(store, config_of(recipe, framework, data.name, **changes)) if data.name else []
+            runs = _matching(done, config_of(recipe, framework, data.name, **changes)) if data.name else []
             if not runs and framework != recipe.settings.get("framework"):
                 continue
             missing = f"run `python -m core.replicate --recipe {recipe.name}`"
@@ -169,20 +185,19 @@ def as_table(found: Iterable[Row]) -> str:
 
 def write_report(store: Store, path: Path, command: str) -> None:
     """Write what is measured so far as Markdown to `path` and as JSON beside it."""
-    found = list(rows(store))
-    about = {"machine": machine(), "versions": _versions(store), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    report = Report(machine(), _versions(store), f"{datetime.now(UTC):%Y-%m-%d}", command, tuple(rows(store)))
     assumed = "\n".join(f"- `{recipe.name}`: {recipe.assumed}" for recipe in RECIPES.values() if recipe.assumed)
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     text = f"""# Published figures, measured again
 
-Written by `{command}` on {about["date"]}: {about["machine"]}; {versions}.
+Written by `{command}` on {report.date}: {report.machine}; {versions}.
 
 Measured is the mean over the seeds ± the standard deviation over them. A figure "after 5 epochs" is that of the
-fifth epoch; any other one is that of the epoch with the lowest validation loss, whose weights are kept. Seconds
-are those of training on a machine that others used at the same time. An accuracy of .99 on MNIST's 10,000 test
-images is itself uncertain by ±.002 (95%), and one of .97 by ±.003.
+fifth epoch; any other one is that of the epoch with the lowest validation loss, whose weights are kept. The
+time is that of training, whatever else the machine did meanwhile. An accuracy of .99 on MNIST's 10,000 test images
+is itself uncertain by ±.002 (95%), and one of .97 by ±.003.
 
-{as_table(found)}
+{as_table(report.rows)}
 
 ## What was assumed
 
@@ -191,8 +206,17 @@ Where a write-up is silent:
 {assumed}
 """
     write_file(path, text.encode())
-    rows_as_json = [asdict(row) for row in found]
-    write_json(path.with_suffix(".json"), {**about, "command": command, "rows": rows_as_json})
+    write_json(path.with_suffix(".json"), asdict(report))
+
+
+def read_report() -> Report | None:
+    """Return the report that was written last, or None if there is none."""
+    path = DOCUMENT.with_suffix(".json")
+    if not path.exists():
+        return None
+    values = json.loads(path.read_text())
+    found = (Row(**{**row, "measured": tuple(row["measured"])}) for row in values["rows"])
+    return Report(**{**values, "rows": tuple(found)})
 
 
 def machine() -> str:

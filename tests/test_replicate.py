@@ -8,7 +8,18 @@ import pytest
 from core import replicate
 from core.config import FRAMEWORK_TITLES, RunConfig
 from core.recipes import RECIPES, Reported
-from core.replicate import as_table, config_of, data_of, finished_runs, main, measure, rows, train, write_report
+from core.replicate import (
+    as_table,
+    config_of,
+    data_of,
+    finished_runs,
+    main,
+    measure,
+    read_report,
+    rows,
+    train,
+    write_report,
+)
 from core.runs import Run, Store, new_id, open_store
 from core.training import Point
 
@@ -135,9 +146,18 @@ def test_documents_tell_machine_versions_command_and_assumptions(store, tmp_path
     assert "torch 2.13.0" in text
     assert replicate.machine() in text
     assert all(recipe.assumed in text for recipe in RECIPES.values())
-    found = json.loads((tmp_path / "replication.json").read_text())
-    assert found["versions"] == {"torch": "2.13.0"}
-    assert [row["measured"] for row in found["rows"] if row["recipe"] == "ann-100"] == [[0.97], [0.1], [0.97]]
+
+
+def test_report_is_read_as_it_was_written(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(replicate, "DOCUMENT", tmp_path / "replication.md")
+    assert read_report() is None
+    finish(store, published("ann-100"), 0.97)
+
+    write_report(store, replicate.DOCUMENT, "python -m core.replicate")
+
+    report = read_report()
+    assert report.rows == tuple(rows(store))
+    assert (report.versions, report.machine) == ({"torch": "2.13.0"}, replicate.machine())
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""The replication page, without a browser: the table that was written last, or what to do for one."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import replicate
+from core.replicate import Row, write_report
+from core.runs import open_store
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+
+
+@pytest.fixture(autouse=True)
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(replicate, "DOCUMENT", tmp_path / "replication.md")
+    return replicate.DOCUMENT
+
+
+def replication_page() -> AppTest:
+    return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/replication.py").run()
+
+
+def test_without_a_report_it_says_what_to_do() -> None:
+    page = replication_page()
+
+    assert not page.exception
+    assert "python -m core.replicate" in page.info[0].value
+
+
+def test_rows_are_shown_with_where_they_were_measured(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Row("ann-100", "tensorflow", "MNIST", "test accuracy", 0.9758, (0.97, 0.98), 8.0, "")
+    missing = Row("cnn-64-32-32", "tensorflow", "MNIST", "test accuracy", 0.9896, (), None, "run `this`")
+    monkeypatch.setattr(replicate, "rows", lambda _store: [measured, missing])
+    write_report(open_store(), document, "python -m core.replicate --seeds 2")
+
+    page = replication_page()
+
+    assert not page.exception
+    table = page.dataframe[0].value
+    assert list(table["Measured"]) == ["0.9750 ± 0.0071", "run this"]
+    assert table["Difference"][0] == pytest.approx(-0.0008)
+    assert "python -m core.replicate --seeds 2" in page.caption[0].value
+    assert replicate.machine() in page.caption[0].value

@@ -1,0 +1,42 @@
+"""The table of published and measured figures, with where and when it was measured."""
+
+import pandas as pd
+import streamlit as st
+
+from core.command_line import duration
+from core.config import FRAMEWORK_TITLES
+from core.recipes import get_recipe
+from core.replicate import Report, Row
+
+
+def show_replication(report: Report) -> None:
+    """Show a row a figure, then the machine, and what each recipe assumed."""
+    st.dataframe(
+        pd.DataFrame([_cells(row) for row in report.rows]),
+        hide_index=True,
+        height="content",
+        column_config={
+            "Reported": st.column_config.NumberColumn(format="%.4f"),
+            "Difference": st.column_config.NumberColumn(format="%+.4f"),
+        },
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    st.caption(f"`{report.command}` on {report.date}: {report.machine}; {versions}.")
+    with st.expander("What was assumed where a publication is silent"):
+        for name in dict.fromkeys(row.recipe for row in report.rows):
+            st.markdown(f"**{name}**: {get_recipe(name).assumed}")
+
+
+def _cells(row: Row) -> dict[str, object]:
+    spread = f" ± {row.spread:.4f}" if row.spread is not None else ""
+    return {
+        "Recipe": row.recipe,
+        "Framework": FRAMEWORK_TITLES[row.framework],
+        "Data": row.data,
+        "Figure": row.figure,
+        "Reported": row.reported,
+        "Measured": f"{row.mean:.4f}{spread}" if row.measured else row.missing.replace("`", ""),
+        "Seeds": len(row.measured),
+        "Difference": row.mean - row.reported if row.measured else None,
+        "Training": duration(row.seconds) if row.measured else "",
+    }
