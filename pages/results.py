@@ -21,6 +21,7 @@ from core.evaluation import (
 from core.home import run_directory
 from core.runs import ENDED, Run, open_store
 from ui.evaluation import show_class_scores, show_confused_pairs, show_mistakes
+from ui.exports import show_exports
 from ui.knobs import fill
 from ui.live import watch
 from ui.runs_table import show_runs
@@ -141,6 +142,7 @@ def show(run: Run) -> None:
         if len(finished) > 1:
             chosen = st.segmented_control("Details of", list(titles), default=chosen, required=True, key="details")
         show_errors(titles[chosen])
+        show_exports(titles[chosen])
     for each in group:
         show_log(each)
 

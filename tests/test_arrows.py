@@ -33,8 +33,15 @@ ARROWS = [
         "only the two backends import a framework",
         ("*.py", "core/**/*.py", "pages/**/*.py", "ui/**/*.py"),
         FRAMEWORKS,
-        # Fetching knows torchvision's data sets; only a process of its own imports it, and ends afterwards.
-        spared=("core/backends/pytorch.py", "core/backends/tensorflow.py", "core/datasets/fetching.py"),
+        # Fetching knows torchvision's data sets, and only a framework writes its own files; processes of their own
+        # import these, and end afterwards.
+        spared=(
+            "core/backends/pytorch.py",
+            "core/backends/tensorflow.py",
+            "core/datasets/fetching.py",
+            "core/export/keras.py",
+            "core/export/pytorch.py",
+        ),
     ),
     Arrow("PyTorch's backend knows no TensorFlow", ("core/backends/pytorch.py",), ("tensorflow", "keras")),
     Arrow("TensorFlow's backend knows no PyTorch", ("core/backends/tensorflow.py",), ("torch", "torchvision")),
@@ -50,6 +57,11 @@ ARROWS = [
         ("core/*.py", "core/datasets/*.py", "pages/**/*.py", "ui/**/*.py"),
         ("core.datasets.fetching",),
         spared=("core/datasets/__main__.py",),
+    ),
+    Arrow(
+        "whoever exports asks for a format by name",
+        ("core/*.py", "core/export/*.py", "pages/**/*.py", "ui/**/*.py"),
+        ("core.export.keras", "core.export.pytorch"),
     ),
     Arrow(
         "training knows a backend only by its verbs",

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig
+from core.export import FORMATS
 from core.runs import Run, new_id, open_store
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
@@ -56,6 +57,16 @@ def test_the_matrix_shows_rates_too(finished: Run) -> None:
 
     assert not page.exception
     assert "%" in page.get("plotly_chart")[0].proto.spec
+
+
+def test_every_export_is_offered_and_explained(finished: Run) -> None:
+    page = results_page(run=finished.id)
+
+    assert not page.exception
+    buttons = [element for element in page.get("download_button") if element.key.startswith("export-")]
+    assert [button.label for button in buttons] == [entry.title for entry in FORMATS.values()]
+    captions = {caption.value for caption in page.caption}
+    assert captions >= {entry.description for entry in FORMATS.values()}
 
 
 def test_a_failed_run_says_what_happened_and_what_to_do() -> None:

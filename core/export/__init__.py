@@ -1,0 +1,137 @@
+"""A run's network in forms that need no Duet: `python -m core.export RUN_ID --format onnx`.
+
+    content = export(run_id, "onnx")          # bytes, made in a process of its own
+    build(run_id, "onnx")                     # the same in this process, which may import a framework
+
+Whatever the form, it predicts as Duet does, so the preprocessing goes with it: inside the graph
+(`onnx`, `keras`), in the code (`pytorch` and both scripts), and as metadata everywhere.
+
+A new format is one module with a `build(run_id, checkpoint) -> bytes` and its entry in `FORMATS`.
+"""
+
+import importlib
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import checkpoints
+from core.checkpoints import Checkpoint
+from core.home import run_directory
+from core.processes import spawn
+
+_DEADLINE_S = 120
+
+
+@dataclass(frozen=True)
+class Format:
+    """A form in which a run can leave Duet: its module in this package, its file's ending, and what it is for."""
+
+    name: str
+    module: str
+    title: str
+    ending: str
+    description: str
+
+
+FORMATS: dict[str, Format] = {
+    entry.name: entry
+    for entry in (
+        Format(
+            "pytorch",
+            "pytorch",
+            "PyTorch weights",
+            "-pytorch.zip",
+            "The network as a plain PyTorch module (model.py) with its weights as weights.pt, which "
+            "torch.load(weights_only=True) opens, and as safetensors.",
+        ),
+        Format(
+            "keras",
+            "keras",
+            "Keras model",
+            ".keras",
+            "One file that keras.models.load_model opens: pixels from 0 to 255 in, probabilities out.",
+        ),
+        Format(
+            "onnx",
+            "onnx",
+            "ONNX graph",
+            ".onnx",
+            "One file for any runtime, without PyTorch or TensorFlow: uint8 pixels in, probabilities out.",
+        ),
+        Format(
+            "pytorch-script",
+            "pytorch_script",
+            "PyTorch script",
+            "-pytorch.py",
+            "Plain PyTorch that repeats the run without Duet; needs torch and numpy, and the images.",
+        ),
+        Format(
+            "keras-script",
+            "keras_script",
+            "Keras script",
+            "-keras.py",
+            "Plain Keras (compile and fit) that repeats the run without Duet; needs tensorflow and the images.",
+        ),
+        Format(
+            "data",
+            "data",
+            "Images for the scripts",
+            "-images.npz",
+            "The data set's images and labels in the form that both scripts read.",
+        ),
+    )
+}
+
+
+def get_format(name: str) -> Format:
+    """Return the format called `name`.
+
+    Raises:
+        ValueError: if there is none; the message lists those there are.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"Format (--format): expected one of {', '.join(FORMATS)}, received {name!r}.")
+    return FORMATS[name]
+
+
+def file_name(run_id: str, name: str) -> str:
+    """Return what a file of this format is called unless it is told otherwise."""
+    return f"duet-{run_id}{get_format(name).ending}"
+
+
+def build(run_id: str, name: str) -> bytes:
+    """Make an export in this process; two of them import a framework for it.
+
+    Raises:
+        ValueError: if there is no such format, the run has no checkpoint, or its network has no such form.
+    """
+    module = importlib.import_module(f"core.export.{get_format(name).module}")
+    checkpoint: Checkpoint = checkpoints.load(run_directory(run_id))
+    return module.build(run_id, checkpoint)
+
+
+def export(run_id: str, name: str) -> bytes:
+    """Make an export in a process of its own, seconds.
+
+    Raises:
+        ValueError: as `build` does.
+        RuntimeError: if the process fails; the message has its last words.
+    """
+    get_format(name)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+        path = Path(folder) / file_name(run_id, name)
+        process = spawn("core.export", run_id, "--format", name, "--output", str(path), log=log)
+        try:
+            code = process.wait(_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise RuntimeError(f"The export took longer than {_DEADLINE_S} s, so it was given up.") from None
+        if code == 0:
+            return path.read_bytes()
+        log.seek(0)
+        said = log.read().decode(errors="replace").strip()
+    if code == 2:
+        raise ValueError(said)
+    raise RuntimeError(f"The export failed: {said[-2000:]}")

@@ -1,0 +1,44 @@
+"""Keras's own form, one `.keras` file: pixels from 0 to 255 in, probabilities out.
+
+    model = keras.models.load_model("digits.keras")
+    probabilities = model.predict(images)               # (N, H, W, C)
+
+The file is a zip; beside what Keras writes it holds a `description.json` with the class names. Imports
+keras, as only Keras writes its own files; `core.export` runs this in a process of its own.
+"""
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from core.backends import get_backend
+from core.checkpoints import Checkpoint
+from core.export.keras_script import model_source
+from core.export.metadata import describe
+
+
+def build(run_id: str, checkpoint: Checkpoint) -> bytes:
+    """Return the file."""
+    get_backend("tensorflow")  # before the import: it chooses what Keras computes with, and how images lie
+    import keras
+
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    names = {"keras": keras, "layers": keras.layers}
+    # What is exported is the very network of the exported script, from source that holds numbers and literals only.
+    exec(model_source(checkpoint.description), names)
+    model = names["build_model"]()
+    for key, values in checkpoint.weights.items():
+        layer, weight = key.rsplit("/", 1)
+        getattr(model.get_layer(layer.replace("/", ".")), weight).assign(values.astype(np.float32))
+    if not checkpoint.description.architecture.gives_probabilities:
+        model = keras.Model(model.input, keras.layers.Softmax(name="probabilities")(model.output))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("description.json", json.dumps(describe(run_id, checkpoint), indent=2))
+        return path.read_bytes()

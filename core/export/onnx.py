@@ -1,0 +1,138 @@
+"""The network as an ONNX graph, made from its description: no framework takes part.
+
+`images`, uint8 `(N, height, width, channels)`, are normalised inside; `probabilities` are float32
+`(N, classes)`. Opset 17 is the oldest that has all this graph uses as it is used here, so every
+runtime of the last years takes it. The metadata hold the class names and how images are prepared.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from core.architectures import Layer, Shape, named
+from core.backends import same_padding
+from core.checkpoints import Checkpoint
+from core.export.metadata import SCALES, describe
+
+OPSET = 17
+
+_IR_VERSION = 8  # the one that came with opset 17
+
+
+def build(run_id: str, checkpoint: Checkpoint) -> bytes:
+    """Return the file, after `onnx.checker` has passed it."""
+    _, description, weights = checkpoint
+    scale, offset = SCALES[description.config.normalization]
+    graph = _Graph()
+    values = graph.add("Cast", "images", to=TensorProto.FLOAT)
+    values = graph.add("Mul", values, graph.constant("scale", np.float32(scale)))
+    values = graph.add("Add", values, graph.constant("offset", np.float32(offset)))
+    values = graph.add("Transpose", values, perm=[0, 3, 1, 2])
+    layers = description.architecture.for_classes(len(description.class_names)).layers
+    values = _add_layers(graph, values, named(layers), description.input_shape, weights)
+    if not description.architecture.gives_probabilities:
+        values = graph.add("Softmax", values, axis=1)
+    graph.nodes[-1].output[0] = "probabilities"
+
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "duet",
+            [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", *description.input_shape])],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(description.class_names)])],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="Duet",
+    )
+    helper.set_model_props(model, {key: json.dumps(value) for key, value in describe(run_id, checkpoint).items()})
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+@dataclass
+class _Graph:
+    """Nodes and constants as they gather."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def constant(self, name: str, values: np.ndarray) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values).reshape(values.shape), name))
+        return name
+
+    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
+        output = f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+
+def _add_layers(
+    graph: _Graph,
+    values: str,
+    layers: Iterable[tuple[str, Layer]],
+    shape: Shape,
+    weights: dict[str, np.ndarray],
+) -> str:
+    """Append named layers to what gives `values`, channels first; return the name of the last output."""
+    for name, layer in layers:
+        if layer.kind == "residual":
+            branch = _add_layers(graph, values, named(layer.layers, f"{name}/"), shape, weights)
+            values = graph.add("Add", values, branch)
+        else:
+            values = _add_layer(graph, values, name, layer, shape, weights)
+        shape = layer.output_shape(shape)
+    return values
+
+
+def _add_layer(
+    graph: _Graph, values: str, name: str, layer: Layer, shape: Shape, weights: dict[str, np.ndarray]
+) -> str:
+    def weight(key: str, axes: tuple[int, ...] = (0,)) -> str:
+        array = weights[f"{name}/{key}"].astype(np.float32)  # a run in float64 exports what float32 can hold
+        return graph.constant(f"{name}/{key}", array.transpose(axes))
+
+    match layer.kind:
+        case "convolution":
+            return graph.add(
+                "Conv",
+                values,
+                weight("kernel", (3, 2, 0, 1)),
+                weight("bias"),
+                strides=[layer.stride] * 2,
+                pads=_pads(layer.padding, shape, layer.kernel, layer.stride),
+            )
+        case "batch_norm":
+            keys = ("gamma", "beta", "moving_mean", "moving_variance")
+            return graph.add("BatchNormalization", values, *map(weight, keys), epsilon=layer.epsilon)
+        case "max_pool":
+            return graph.add(
+                "MaxPool",
+                values,
+                kernel_shape=[layer.size] * 2,
+                strides=[layer.stride] * 2,
+                pads=_pads(layer.padding, shape, layer.size, layer.stride),
+            )
+        case "dropout":
+            return values
+        case "flatten":
+            # The canonical order is height, width, channel.
+            last = graph.add("Transpose", values, perm=[0, 2, 3, 1]) if len(shape) == 3 else values
+            return graph.add("Flatten", last)
+        case "dense":
+            return graph.add("Gemm", values, weight("kernel", (0, 1)), weight("bias"))
+        case "activation":
+            attributes = {"axis": 1} if layer.function == "softmax" else {}
+            return graph.add({"relu": "Relu", "softmax": "Softmax"}[layer.function], values, **attributes)
+
+
+def _pads(padding: str, shape: Shape, window: int, stride: int) -> list[int]:
+    if padding == "valid":
+        return [0, 0, 0, 0]
+    (top, bottom), (left, right) = (same_padding(size, window, stride) for size in shape[:2])
+    return [top, left, bottom, right]
