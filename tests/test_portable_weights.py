@@ -1,4 +1,4 @@
-"""A network learns in one framework and reads, or learns on, in the other."""
+"""A network learns in one framework and reads, or learns on, in the other; and reads in onnxruntime."""
 
 import json
 import os
@@ -12,10 +12,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 
 from core import checkpoints
 from core.config import Framework, RunConfig, configure
 from core.datasets import load
+from core.export import build
 from core.home import PROJECT, run_directory
 from core.predict import main as predict
 from core.prediction import Predictor
@@ -59,6 +61,17 @@ def test_the_other_framework_gives_the_same_answers_on_all_test_images(runs, fir
     tested = checkpoints.read_arrays(directory / "test.safetensors")["probabilities"]
 
     found = Predictor(directory, second).predict(load("mnist").test.images)
+
+    assert found.shape == (10_000, 10)
+    np.testing.assert_allclose(found, tested, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_onnx_gives_the_same_answers_on_all_test_images(runs, framework):
+    run_id = runs[framework].id
+    tested = checkpoints.read_arrays(run_directory(run_id) / "test.safetensors")["probabilities"]
+
+    (found,) = InferenceSession(build(run_id, "onnx")).run(None, {"images": load("mnist").test.images})
 
     assert found.shape == (10_000, 10)
     np.testing.assert_allclose(found, tested, rtol=0, atol=1e-5)
