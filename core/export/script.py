@@ -18,7 +18,6 @@ def values(run_id: str, checkpoint: Checkpoint) -> dict[str, Any]:
         "run": run_id,
         "network": checkpoint.description.architecture.name.encode("unicode_escape").decode().replace('"', "'"),
         "notes": "".join(f"\n{note}" for note in _notes(config)),
-        "class_names": ascii(checkpoint.description.class_names),
         "batch_size": config.batch_size,
         "epochs": config.epochs,
         "learning_rate": config.learning_rate,
