@@ -132,7 +132,6 @@ class RunConfig(BaseModel):
         title="Defaults",
         description="Framework: each keeps its own where they differ, such as the optimizer's epsilon. "
         "Aligned: both compute the same algorithm.",
-        json_schema_extra={"advanced": True},
     )
     precision: Precision = Field(
         default="float32",

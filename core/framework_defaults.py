@@ -2,6 +2,7 @@
 
     for row in FRAMEWORK_DEFAULTS:
         print(row.name, row.pytorch, row.keras, row.aligned)
+    pair_terms(config)                  # what the two runs of a pair share, in a sentence
 
 `core.backends` computes what is said here. Aligned takes what the method's paper says, where there is
 one. `decided_by` tells what makes a pair equal: the setting `defaults`, another setting, or Duet itself,
@@ -10,6 +11,9 @@ which always does the same in both.
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
+
+from core.augmentation import is_augmented
+from core.config import RunConfig
 
 DecidedBy = Literal["defaults", "initialisation", "the network", "always", "never"]
 
@@ -147,3 +151,19 @@ FRAMEWORK_DEFAULTS: tuple[FrameworkDefault, ...] = (
         "never",
     ),
 )
+
+
+def pair_terms(config: RunConfig) -> str:
+    """Say on what terms a pair with these settings runs."""
+    shared = ["split", "batches"]
+    if is_augmented(config):
+        shared.append("augmentation")
+    if config.initialisation == "shared":
+        shared.append("initial weights")
+    own = [] if config.initialisation == "shared" else ["initial weights"]
+    if config.defaults == "framework":
+        own.append("defaults")
+    terms = f"A pair has the same {', '.join(shared[:-1])} and {shared[-1]}. "
+    if not own:
+        return terms + "Its defaults are aligned: both compute the same algorithm, but for dropout masks and rounding."
+    return terms + f"Each framework keeps its own {' and '.join(own)}, and its own dropout masks."

@@ -7,7 +7,6 @@ import numpy as np
 import streamlit as st
 
 from core.charts import confusion_matrix
-from core.checkpoints import read_arrays
 from core.config import FRAMEWORK_TITLES
 from core.datasets import load
 from core.evaluation import (
@@ -25,16 +24,10 @@ from ui.exports import show_exports
 from ui.knobs import fill
 from ui.live import watch
 from ui.runs_table import show_runs
+from ui.test_images import test_answers
 from ui.words import ENDING_BADGES, counted
 
 LOG_CHARACTERS = 20_000
-
-
-@st.cache_resource(max_entries=16)
-def test_answers(run_id: str, ended_at: float) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001, the cache's key
-    """Return the probabilities `(N, classes)` that a run gave to the test images, and their labels."""
-    arrays = read_arrays(run_directory(run_id) / "test.safetensors")
-    return arrays["probabilities"], arrays["labels"]
 
 
 def show_header(run: Run, group: list[Run]) -> None:

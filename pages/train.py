@@ -11,6 +11,7 @@ from core.estimates import estimate_time
 from core.recipes import RECIPES, get_recipe
 from core.runs import open_store
 from core.training import split_of, validation_of
+from ui.framework_defaults import show_terms
 from ui.knobs import fill, knob, settings
 from ui.launching import both, configs_for, launch
 from ui.layer_table import show_layers
@@ -115,10 +116,16 @@ form, plan = st.columns([2, 3], gap="large")
 with form:
     choose_recipe()
     frameworks = choose_frameworks()
+    knob("defaults")
+    terms = st.container()
     choose_device(frameworks)
     choose_settings()
 with plan:
     try:
-        show_plan(configure(**{**settings(), "framework": frameworks[0]}), frameworks)
+        config = configure(**{**settings(), "framework": frameworks[0]})
+        show_plan(config, frameworks)
+        if len(frameworks) > 1:
+            with terms:
+                show_terms(config)
     except ValueError as error:
         st.error(str(error), icon=":material/error:")

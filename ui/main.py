@@ -18,6 +18,7 @@ st.navigation(
         st.Page(_PAGES / "data.py", title="Data", icon=":material/grid_view:"),
         st.Page(_PAGES / "train.py", title="Train", icon=":material/play_circle:"),
         st.Page(_PAGES / "results.py", title="Results", icon=":material/show_chart:"),
+        st.Page(_PAGES / "compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page(_PAGES / "predict.py", title="Predict", icon=":material/draw:"),
         st.Page(_PAGES / "replication.py", title="Replication", icon=":material/science:"),
     ],

@@ -23,6 +23,9 @@ from core.config import RunConfig
 # What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
 
+# Each engine is traced once; TensorFlow takes several in one process for one that is traced again and again.
+tf.get_logger().setLevel("ERROR")
+
 _PREDICT_BATCH = 1000
 
 # Canonical name → Keras's name; the canonical arrays have Keras's order of axes.

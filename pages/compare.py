@@ -1,0 +1,58 @@
+"""Compare: finished runs over one another, and how far the two frameworks part from the same start."""
+
+import streamlit as st
+
+from core.comparison import run_labels
+from core.comparison_charts import MOST_RUNS
+from core.runs import Run, open_store
+from ui.comparison import show_curves, show_differing_settings, show_disagreements, show_test_figures
+from ui.framework_defaults import show_defaults
+from ui.parity import choose_measurement, show_measurement
+
+
+def choose_runs() -> list[Run]:
+    """Offer the finished runs, newest first; the newest pair, or the two newest, at the start."""
+    finished = {run.id: run for run in open_store().find(states=("done",), limit=200)}
+    newest = next(iter(finished.values()), None)
+    pair = [run_id for run_id, run in finished.items() if newest and newest.pair and run.pair == newest.pair]
+    labels = run_labels(list(finished.values()))
+    chosen = st.multiselect(
+        "Runs",
+        list(finished),
+        default=pair if len(pair) > 1 else list(finished)[:2],
+        format_func=lambda run_id: f"{labels[run_id]} · {finished[run_id].config.epochs} epochs",
+        max_selections=MOST_RUNS,
+        key="compared",
+        help="Two or more finished runs.",
+    )
+    # Oldest first: a pair's PyTorch, which is queued first, then has its usual colour.
+    return sorted((finished[run_id] for run_id in chosen), key=lambda run: run.created_at)
+
+
+def compare_runs() -> None:
+    """Show the chosen runs over one another."""
+    runs = choose_runs()
+    if len(runs) < 2:
+        st.info("Choose two finished runs or more. A pair is launched on the Train page with *Both*.")
+        return
+    show_curves(runs)
+    show_differing_settings(runs)
+    show_test_figures(runs)
+    show_disagreements(runs)
+
+
+def compare_frameworks() -> None:
+    """Show how far the frameworks part, and by which defaults they differ."""
+    st.markdown(
+        "One network, trained in both frameworks from the same weights on the same batches. "
+        "In float64 two equal algorithms stay together; in float32 rounding alone parts them."
+    )
+    show_measurement(choose_measurement())
+    st.subheader("Defaults that differ")
+    show_defaults()
+
+
+st.title("Compare")
+views = {"Runs": compare_runs, "Parity": compare_frameworks}
+view = st.segmented_control("Show", list(views), default="Runs", required=True, key="comparison", bind="query-params")
+views[view]()

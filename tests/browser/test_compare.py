@@ -1,0 +1,21 @@
+"""Parity as a visitor meets it: ask, wait, look."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.app import open_page, screenshot, settled
+from tests.browser.waiting import PATIENCE_MS
+
+
+def test_parity_is_measured_and_drawn(page: Page, complaints: list[str]):
+    open_page(page, "compare", comparison="Parity")
+    steps = page.get_by_role("spinbutton", name="Steps")
+    steps.fill("12")
+    steps.press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Measure").click()
+
+    expect(page.get_by_text("Logits before step 1, float64")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("[data-testid=stVegaLiteChart] path[aria-roledescription='line mark']").first).to_be_attached()
+    expect(page.get_by_text("No layer's weights part by 1e-09.")).to_be_visible()
+    screenshot(page, "parity")
+    assert complaints == []

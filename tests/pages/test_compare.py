@@ -1,0 +1,87 @@
+"""The compare page, without a browser: runs over one another, and the parity panel."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.framework_defaults import FRAMEWORK_DEFAULTS
+from core.parity_background import Asked, Progress
+from core.runs import open_store
+from tests.test_parity import MEASURED
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+
+
+def compare_page(**query: str) -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/compare.py")
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def test_without_finished_runs_it_says_what_to_do() -> None:
+    page = compare_page()
+
+    assert not page.exception
+    assert "Train page" in page.info[0].value
+
+
+def test_finished_runs_are_laid_over_one_another(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
+    monkeypatch.setenv("DUET_HOME", str(trained_home))
+    runs = open_store().find(states=("done",), oldest_first=True)
+
+    page = compare_page()
+
+    assert not page.exception
+    assert len(page.get("vega_lite_chart")) == 2
+    differing, figures, apart = (table.value for table in page.dataframe)
+    assert list(differing["Setting"]) == ["Framework"]
+    assert sorted(figures["Test accuracy"]) == sorted(run.results["test_accuracy"] for run in runs)
+    assert figures["95% interval"].str.contains(" to ").all()
+    ones = apart["Only the first reads"][0] - apart["Only the other reads"][0]
+    reading = [int(np.trace(run.results["confusion"])) for run in runs]
+    assert ones == reading[0] - reading[1]
+
+
+def test_one_run_is_not_enough(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
+    monkeypatch.setenv("DUET_HOME", str(trained_home))
+    page = compare_page()
+    page.multiselect(key="compared").set_value(page.multiselect(key="compared").value[:1]).run()
+
+    assert not page.exception
+    assert "two finished runs" in page.info[0].value
+
+
+def test_a_measurement_is_begun_with_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Asked] = []
+    monkeypatch.setattr("ui.parity.start", begun.append)
+    page = compare_page(comparison="Parity")
+
+    assert list(page.table[0].value.index) == [row.name for row in FRAMEWORK_DEFAULTS]
+    page.selectbox(key="parity-architecture").set_value("cnn-quick").run()
+    page.number_input(key="parity-steps").set_value(50).run()
+    page.button(key="measure").click().run()
+
+    assert not page.exception
+    assert begun == [Asked("cnn-quick", "sgd", 50, "aligned")]
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (Progress("running", 0.4, "cnn-quick, Adam"), "cnn-quick, Adam"),
+        (Progress("failed", sentence="Killed"), "It could not be measured: Killed"),
+        (Progress("done", 1.0, parities=(MEASURED,)), "No layer's weights part by 1e-09"),
+    ],
+)
+def test_a_measurement_is_shown_as_far_as_it_is(monkeypatch: pytest.MonkeyPatch, found: Progress, shown: str) -> None:
+    monkeypatch.setattr("ui.parity.progress", lambda _asked: found)
+
+    page = compare_page(comparison="Parity")
+
+    assert not page.exception
+    texts = [text.value for text in (*page.markdown, *page.error)] + [bar.proto.text for bar in page.get("progress")]
+    assert any(shown in text for text in texts)
+    assert len(page.get("vega_lite_chart")) == (found.state == "done")
