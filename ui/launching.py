@@ -2,24 +2,43 @@
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import streamlit as st
 
 from core.backends import available_cores
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig
-from core.runs import new_id, open_store
+from core.runs import Store, new_id, open_store
 from core.scheduler import submit
 
 _DOUBLE_CLICK_S = 2.0
 
 
 def launch(configs: Sequence[RunConfig]) -> list[str]:
-    """Queue runs and return their ids at once; a second click within two seconds gives the same ones."""
-    token, used_at = st.session_state.get("submission", (None, 0.0))
-    if token is None or time.monotonic() - used_at > _DOUBLE_CLICK_S:
-        token = new_id()
-    st.session_state["submission"] = token, time.monotonic()
-    return submit(open_store(), configs, submission=token)
+    """Queue runs and return their ids at once.
+
+    Asked again for the same, within two seconds or while they still wait for a device, it gives the same ones.
+    """
+    store = open_store()
+    before = st.session_state.get("launched")
+    if before is None or before.configs != list(configs) or _has_begun(store, before):
+        before = _Launch(list(configs), submission=new_id(), clicked_at=time.monotonic())
+    run_ids = submit(store, configs, submission=before.submission)
+    st.session_state["launched"] = before._replace(run_ids=run_ids)
+    return run_ids
+
+
+class _Launch(NamedTuple):
+    configs: list[RunConfig]
+    submission: str
+    clicked_at: float
+    run_ids: Sequence[str] = ()
+
+
+def _has_begun(store: Store, before: _Launch) -> bool:
+    if time.monotonic() - before.clicked_at < _DOUBLE_CLICK_S:
+        return False
+    return any(store.get(run_id).state != "queued" for run_id in before.run_ids)
 
 
 def configs_for(config: RunConfig, frameworks: Sequence[Framework]) -> list[RunConfig]:
