@@ -91,8 +91,8 @@ What each change alone adds to the accuracy, for each pair of runs that differ i
 
 {contributions}
 
-By its description, Kaggle's images are variations of far fewer photographs. Where the data are not its split, variations of one lie on
-both sides: then compare the columns with one another, not with what was published.
+By its description, Kaggle's images are variations of far fewer photographs. Where the data are not its split,
+variations of one lie on both sides: then compare the columns with one another, not with what was published.
 """
     write_file(DOCUMENT, text.encode())
 
