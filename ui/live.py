@@ -51,15 +51,16 @@ def _show_progress(run: Run, key: str) -> None:
             st.markdown(status(run))
             return
         st.progress(run.progress, text=status(run))
-        if st.button(
+        # A callback, since the page may turn to a run that has just ended before it comes to this button.
+        st.button(
             "Stop",
             key=f"{key}-stop-{run.id}",
             icon=":material/stop:",
             disabled=run.stop_requested,
             help="Ends the training after its current steps. The best weights so far are kept.",
-        ):
-            open_store().request_stop(run.id)
-            st.rerun(scope="fragment")
+            on_click=open_store().request_stop,
+            args=(run.id,),
+        )
 
 
 def _points(runs: Sequence[Run]) -> dict[str, list[Point]]:

@@ -2,13 +2,14 @@
 
 import re
 import time
+from collections.abc import Iterator
 
 import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
 from core.config import configure
-from core.runs import Store
+from core.runs import ENDED, Store
 from core.scheduler import submit
 from tests.browser.app import Server, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS, wait_until
@@ -26,14 +27,18 @@ def store(server: Server) -> Store:
 
 
 @pytest.fixture
-def long_pair(server: Server, store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A pair that trains for minutes unless it is stopped."""
+def long_pair(server: Server, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A pair that trains for minutes unless it is stopped, which it is at the end of the test."""
     monkeypatch.setenv("DUET_HOME", str(server.home))
     configs = [
         configure(framework=framework, architecture="ann-100", epochs=1000, train_limit=20_000, threads=1)
         for framework in ("pytorch", "tensorflow")
     ]
-    return submit(store, configs, submission=f"long-{time.monotonic_ns()}")
+    run_ids = submit(store, configs, submission=f"long-{time.monotonic_ns()}")
+    yield run_ids
+    for run_id in run_ids:
+        store.request_stop(run_id)
+    wait_until(lambda: all(store.get(run_id).state in ENDED for run_id in run_ids))
 
 
 def test_a_pair_is_launched_watched_and_understood(page: Page, store: Store, complaints: list[str]):
@@ -152,6 +157,6 @@ def stop_all(page: Page, store: Store, run_ids: list[str]) -> None:
     expect(going_on).to_have_count(len(run_ids))
     for left in reversed(range(len(run_ids))):
         going_on.first.click()
-        expect(going_on).to_have_count(left)
+        expect(going_on).to_have_count(left, timeout=PATIENCE_MS)
     wait_until(lambda: all(store.get(run_id).state == "stopped" for run_id in run_ids))
     expect(page.get_by_text(": stopped").first).to_be_visible(timeout=PATIENCE_MS)
