@@ -16,7 +16,8 @@ from core.prediction import Reading, prediction_service
 from core.runs import Run, Store, open_store
 from ui.canvas import draw
 from ui.reading_table import show_table
-from ui.readings import escape, read, show_answers, show_seen, show_steps
+from ui.readings import read, show_answers, show_seen, show_steps
+from ui.words import literal
 
 MOST_FILES = 200
 FORMATS = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
@@ -30,7 +31,7 @@ def finished_runs(store: Store) -> list[Run]:
         try:
             run = store.get(asked)
         except ValueError as error:
-            st.warning(escape(str(error)))
+            st.warning(literal(str(error)))
         else:
             if run.state == "done":
                 return [*runs, run]
@@ -103,7 +104,7 @@ def from_files(runs: Sequence[Run]) -> None:
     elif files:
         picked = show_table(runs, files[:MOST_FILES])
         if picked is not None:
-            st.subheader(escape(picked.name), anchor=False)
+            st.subheader(literal(picked.name), anchor=False)
             _show_image(runs, picked.getvalue(), picked.name)
 
 
@@ -127,7 +128,7 @@ def from_test_split(runs: Sequence[Run]) -> None:
         if another or st.session_state.get("test-row", len(labels)) >= len(labels):
             st.session_state["test-row"] = int(np.random.default_rng().integers(len(labels)))
         row = st.session_state["test-row"]
-        st.markdown(f"Test image {row:,} is of class **{escape(dataset.class_names[labels[row]])}**.")
+        st.markdown(f"Test image {row:,} is of class **{literal(dataset.class_names[labels[row]])}**.")
     _show_image(runs, png(images[row]), f"Test image {row:,}")
 
 

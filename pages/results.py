@@ -25,14 +25,14 @@ from ui.knobs import fill
 from ui.live import watch
 from ui.runs_table import show_runs
 from ui.test_images import test_answers
-from ui.words import ENDING_BADGES, counted
+from ui.words import ENDING_BADGES, counted, literal
 
-LOG_CHARACTERS = 20_000
+LOG_BYTES = 20_000
 
 
 def show_header(run: Run, group: list[Run]) -> None:
     """Show what the run is, its state, and what can be done with it."""
-    st.title(f"{run.config.architecture} on {load(run.config.dataset).specification.title}")
+    st.title(f"{run.config.architecture} on {literal(load(run.config.dataset).specification.title)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         for each in (each for each in group if each.state in ENDED):  # before that, its progress tells
             icon, colour = ENDING_BADGES[each.state]
@@ -56,7 +56,10 @@ def show_header(run: Run, group: list[Run]) -> None:
 
 def show_failure(run: Run) -> None:
     """Say what went wrong, what to do about it, and where to read more."""
-    st.error(f"**{FRAMEWORK_TITLES[run.config.framework]}: {run.failure}** {run.advice}", icon=":material/error:")
+    st.error(
+        f"**{FRAMEWORK_TITLES[run.config.framework]}: {literal(run.failure)}** {literal(run.advice)}",
+        icon=":material/error:",
+    )
     if run.traceback:
         with st.expander("Traceback"):
             st.code(run.traceback, language=None)
@@ -66,8 +69,11 @@ def show_log(run: Run) -> None:
     """Offer the last lines that a run's process wrote."""
     log = run_directory(run.id) / "log.txt"
     if log.exists():
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_BYTES))
+            lines = file.read().decode(errors="replace")
         with st.expander(f"Log, {FRAMEWORK_TITLES[run.config.framework]}", icon=":material/notes:"):
-            st.code(log.read_text(errors="replace")[-LOG_CHARACTERS:], language=None)
+            st.code(lines, language=None)
 
 
 def show_figures(runs: list[Run]) -> None:

@@ -12,6 +12,7 @@ from core.datasets import Dataset
 from core.evaluation import ClassScore, ConfusedPair, Mistake
 from core.gallery import enlarge
 from ui.sprite_grid import sprite_grid
+from ui.words import literal
 
 
 def show_class_scores(scores: Sequence[ClassScore], class_names: Sequence[str]) -> None:
@@ -87,8 +88,8 @@ def show_mistakes(
         with st.container(width=220):
             st.image(enlarge(images[picked], 220), output_format="PNG", alt="The picked image, enlarged")
             st.markdown(
-                f"**{names[mistake.label]}** read as **{names[mistake.predicted]}**, {mistake.probability:.1%} sure "
-                f"(test image {mistake.index:,})"
+                f"**{literal(names[mistake.label])}** read as **{literal(names[mistake.predicted])}**, "
+                f"{mistake.probability:.1%} sure (test image {mistake.index:,})"
             )
         with st.container(width=230):
             st.altair_chart(probability_bars(probabilities[mistake.index], names, framework), key="mistake-bars")

@@ -15,7 +15,7 @@ from core.config import FRAMEWORK_TITLES
 from core.gallery import png
 from core.prediction import Reading, Unreadable, prediction_service
 from core.runs import Run
-from ui.readings import escape
+from ui.words import literal
 
 _MOST_REASONS = 5
 _SHOWN_EVERY = 10
@@ -85,7 +85,7 @@ def _read_once(run: Run, file_id: str, _file: UploadedFile) -> Reading | Unreada
 
 def _show_reasons(refused: Sequence[Unreadable]) -> None:
     for one in refused[:_MOST_REASONS]:
-        st.error(escape(one.reason), icon=":material/broken_image:")
+        st.error(literal(one.reason), icon=":material/broken_image:")
     if len(refused) > _MOST_REASONS:
         st.error(f"{len(refused) - _MOST_REASONS} more images cannot be read; the CSV says why.")
 

@@ -7,7 +7,6 @@
 Names and reasons come from outside, so they are escaped wherever they are shown.
 """
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,15 +19,9 @@ from core.config import FRAMEWORK_TITLES
 from core.gallery import enlarge
 from core.prediction import Reading, Unreadable, prediction_service
 from core.runs import Run
+from ui.words import literal
 
 _TILE = 140  # side of a step's image on the screen, in pixels; the files have twice as many for sharp screens
-
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
-
-
-def escape(text: str) -> str:
-    """Return text from outside such that Markdown shows it as it is."""
-    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def read(run: Run, data: bytes, name: str) -> Reading | Unreadable:
@@ -41,13 +34,13 @@ def read(run: Run, data: bytes, name: str) -> Reading | Unreadable:
 def show_answers(answers: Sequence[tuple[Run, Reading | Unreadable]], key: str) -> None:
     """Show what each network reads, side by side, with the probabilities; or why it cannot."""
     for reason in dict.fromkeys(answer.reason for _, answer in answers if isinstance(answer, Unreadable)):
-        st.error(escape(reason), icon=":material/broken_image:")
+        st.error(literal(reason), icon=":material/broken_image:")
     readings = [(run, answer) for run, answer in answers if isinstance(answer, Reading)]
     if not readings:
         return
     for column, (run, reading) in zip(st.columns(len(readings), gap="medium"), readings, strict=True):
         with column.container(gap="xsmall"):
-            st.header(escape(verdict(reading)), anchor=False)
+            st.header(literal(verdict(reading)), anchor=False)
             st.caption(f"{FRAMEWORK_TITLES[run.config.framework]} · {run.config.architecture}")
             chart = probability_bars(reading.probabilities, reading.class_names, run.config.framework)
             st.altair_chart(chart, key=f"{key}-{run.config.framework}")
