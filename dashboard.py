@@ -13,6 +13,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.devices import refresh_in_background
+
 _SLOW_IMPORTS = (
     "altair",
     "pandas",
@@ -30,6 +32,7 @@ async def start_up(_: st.App) -> AsyncIterator[None]:
     for name in _SLOW_IMPORTS:
         importlib.import_module(name)
     send_small_packets_at_once()
+    refresh_in_background()
     # What is loaded now stays loaded: later collections need not look at it again.
     gc.collect()
     gc.freeze()

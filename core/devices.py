@@ -7,6 +7,7 @@
 """
 
 import json
+import os
 import subprocess
 import sys
 from typing import NamedTuple, get_args
@@ -52,6 +53,7 @@ def _file():
 
 def main() -> int:
     """Ask both frameworks, remember the answer and print it."""
+    os.nice(10)  # whoever has just started Duet may be training already
     found = {framework: get_backend(framework).devices() for framework in get_args(Framework)}
     write_json(_file(), found)
     print(json.dumps(found, indent=2))

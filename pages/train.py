@@ -67,7 +67,15 @@ def choose_device(frameworks: tuple[Framework, ...]) -> None:
     shared = [device for device in found[0].devices if all(device.name in dict(other.devices) for other in found)]
     knob("device", {device.name: device.title for device in shared})
     if not all(devices.probed for devices in found):
-        st.caption("Still looking for GPUs; they will be offered here.")
+        wait_for_devices(frameworks)
+
+
+@st.fragment(run_every=1)
+def wait_for_devices(frameworks: tuple[Framework, ...]) -> None:
+    """Say that devices are still looked for, and offer them when they have been found."""
+    if all(known_devices(framework).probed for framework in frameworks):
+        st.rerun()
+    st.caption("Still looking for GPUs; they will be offered here.")
 
 
 def choose_settings() -> None:
