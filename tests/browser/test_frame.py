@@ -1,11 +1,14 @@
 """Every page of the navigation opens, from a link and by a click, and nothing on it is broken."""
 
+import json
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 from core.home import PROJECT
 from tests.browser.app import open_page, screenshot, settled
+from tests.browser.waiting import PATIENCE_MS
 
 PAGES = sorted(path.stem for path in (PROJECT / "pages").glob("*.py"))
 
@@ -32,6 +35,15 @@ def test_navigation_leads_to_every_page(page, server, complaints):
         page.wait_for_url(f"{server.url}/{address}")
         settled(page)
         _is_sound(page, server, complaints)
+
+
+def test_devices_are_found_and_offered(page, server):
+    open_page(page, "train")
+
+    expect(page.get_by_text("Still looking for GPUs")).to_have_count(0, timeout=PATIENCE_MS)
+    found = json.loads((server.home / "devices.json").read_text())
+    assert [device["name"] for device in found["pytorch"]][0] == "cpu"
+    expect(page.get_by_role("combobox", name="Device")).to_have_value(found["pytorch"][0]["title"])
 
 
 def test_page_comes_back_with_the_server(page, server):
