@@ -2,14 +2,14 @@
 
     architecture = ARCHITECTURES["cnn-64-32-32"]
     for row in summarise(architecture, input_shape=(28, 28, 1), classes=10):
-        print(row.name, row.output_shape, row.parameters)
+        print(row.name, row.output_shape, row.parameters, explain_parameters(row))
 
 Every record knows its output shape and the shapes of its weights in Duet's canonical layout,
 which is channels-last: convolution kernels `(height, width, in, out)`, dense kernels `(in, out)`
 with flattened inputs in the order height, width, channel. A network gives logits; the softmax
 belongs to the loss and to the prediction, unless a network names one explicitly.
 
-A new network is one entry in `ARCHITECTURES`.
+A new built-in network is one entry in `ARCHITECTURES`; `core.networks` adds those that users have made.
 """
 
 import math
@@ -190,39 +190,92 @@ def named(layers: Iterable[Layer], prefix: str = "") -> Iterator[tuple[str, Laye
         yield f"{prefix}{layer.kind}_{seen[layer.kind]}", layer
 
 
-def summarise(architecture: Architecture, input_shape: Shape, classes: int) -> list[LayerRow]:
-    """Follow an image of `input_shape` through a network.
+class LayerError(ValueError):
+    """A `layer`, named as in the rows, that cannot be where it is, and the `reason` in one sentence."""
 
-    Returns:
-        One row a layer, in order. The layers of a residual come before the row of its sum.
+    def __init__(self, network: str, layer: str, reason: str):
+        super().__init__(f"{network}, layer {layer}: {reason}")
+        self.layer = layer
+        self.reason = reason
+
+
+def follow(architecture: Architecture, input_shape: Shape, classes: int) -> Iterator[LayerRow]:
+    """Yield one row a layer as an image of `input_shape` goes through a network.
+
+    The layers of a residual come before the row of its sum.
 
     Raises:
-        ValueError: if a layer cannot take what comes to it; the message names the layer.
+        LayerError: at the first layer that cannot take what comes to it.
     """
     return _follow(architecture.name, named(architecture.for_classes(classes).layers), tuple(input_shape))
 
 
-def _follow(network: str, layers: Iterable[tuple[str, Layer]], shape: Shape) -> list[LayerRow]:
-    rows = []
+def summarise(architecture: Architecture, input_shape: Shape, classes: int) -> list[LayerRow]:
+    """Return the rows of `follow`, all or none of them.
+
+    Raises:
+        LayerError: if a layer cannot take what comes to it.
+    """
+    return list(follow(architecture, input_shape, classes))
+
+
+def check(architecture: Architecture, input_shape: Shape, classes: int) -> None:
+    """Refuse a network that cannot learn to tell so many `classes` of images of `input_shape` apart.
+
+    Raises:
+        ValueError: if a layer cannot take what comes to it, nothing can be learnt, or the last layer does not
+            give one number a class.
+    """
+    rows = summarise(architecture, input_shape, classes)
+    if not any(row.parameters for row in rows):
+        raise ValueError(f"{architecture.name}: It has nothing to learn: add a dense layer.")
+    if rows[-1].output_shape != (classes,):
+        raise LayerError(
+            architecture.name,
+            rows[-1].name,
+            f"The last layer gives one number a class, {(classes,)}, here it gives {rows[-1].output_shape}: "
+            "end with a dense layer of one unit a class.",
+        )
+
+
+def explain_parameters(row: LayerRow) -> str:
+    """Say how the count of a row comes about, such as "3 × 3 × 1 × 64 weights + 64 biases = 640"."""
+    weights = row.layer.weights(row.input_shape)
+    if "kernel" in weights:
+        kernel = " × ".join(f"{size:,}" for size in weights["kernel"])
+        return f"{kernel} weights + {weights['bias'][0]:,} biases = {row.parameters:,}"
+    if "gamma" in weights:
+        channels = f"{weights['gamma'][0]:,}"
+        return (
+            f"{channels} scales + {channels} shifts = {row.parameters:,}; "
+            f"{channels} means and {channels} variances are averaged, not learnt"
+        )
+    return "nothing to learn"
+
+
+def _follow(network: str, layers: Iterable[tuple[str, Layer]], shape: Shape) -> Iterator[LayerRow]:
     for name, layer in layers:
         if isinstance(layer, Residual):
-            rows += _follow(network, named(layer.layers, f"{name}/"), shape)
-            if rows[-1].output_shape != shape:
-                raise ValueError(
-                    f"{network}, layer {name}: A residual adds its input, {shape}, to what its layers give, "
-                    f"{rows[-1].output_shape}: give its last layer as many filters, and all of them stride 1 and "
-                    "padding 'same'."
+            inner = shape
+            for row in _follow(network, named(layer.layers, f"{name}/"), shape):
+                yield row
+                inner = row.output_shape
+            if inner != shape:
+                raise LayerError(
+                    network,
+                    name,
+                    f"A residual adds its input, {shape}, to what its layers give, {inner}: give its last layer as "
+                    "many filters, and all of them stride 1 and padding 'same'.",
                 )
         try:
             output_shape = layer.output_shape(shape)
         except ValueError as error:
-            raise ValueError(f"{network}, layer {name}: {error}") from None
+            raise LayerError(network, name, str(error)) from None
         weights = layer.weights(shape)
         parameters = sum(math.prod(weight) for key, weight in weights.items() if key not in BatchNorm.STATISTICS)
         multiplications = math.prod(weights.get("kernel", (0,))) * math.prod(output_shape[:-1])
-        rows.append(LayerRow(name, layer, shape, output_shape, parameters, multiplications))
+        yield LayerRow(name, layer, shape, output_shape, parameters, multiplications)
         shape = output_shape
-    return rows
 
 
 def count_parameters(architecture: Architecture, input_shape: Shape, classes: int) -> int:
@@ -414,14 +467,3 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
     )
 }
-
-
-def get_architecture(name: str) -> Architecture:
-    """Return the network called `name`.
-
-    Raises:
-        ValueError: if there is none; the message lists those there are.
-    """
-    if name not in ARCHITECTURES:
-        raise ValueError(f"Network (--architecture): expected one of {', '.join(ARCHITECTURES)}, received {name!r}.")
-    return ARCHITECTURES[name]

@@ -10,9 +10,9 @@ are in the fields, so widgets and options are made from them.
 
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.architectures import ARCHITECTURES, get_architecture
+from core import networks
 
 Framework = Literal["pytorch", "tensorflow"]
 Optimizer = Literal["sgd", "adam", "rmsprop"]
@@ -210,11 +210,6 @@ class RunConfig(BaseModel):
         json_schema_extra={"advanced": True},
     )
 
-    @field_validator("architecture")
-    @classmethod
-    def _known_architecture(cls, name: str) -> str:
-        return get_architecture(name).name
-
 
 def configure(**values: Any) -> RunConfig:
     """Check a user's values and return the run they describe.
@@ -223,16 +218,18 @@ def configure(**values: Any) -> RunConfig:
         ValueError: with one sentence that names the first wrong option, what was expected and what came.
     """
     try:
-        return RunConfig.model_validate(values)
+        config = RunConfig.model_validate(values)
     except ValidationError as error:
         raise ValueError(_sentence(error)) from None
+    networks.get_architecture(config.architecture)  # here only: a run of a network that was deleted stays readable
+    return config
 
 
 def expected(name: str) -> str:
     """Say in words what values the field `name` takes, such as "a whole number from 1 to 1,000"."""
     field = RunConfig.model_fields[name]
     if name == "architecture":
-        return f"one of {', '.join(ARCHITECTURES)}"
+        return f"one of {', '.join(networks.names())}"
     if name == "device":
         return "cpu, mps or gpu:0, gpu:1, …"
     if name == "initial_weights":

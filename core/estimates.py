@@ -8,8 +8,9 @@ import math
 from typing import NamedTuple
 
 from core import datasets
-from core.architectures import get_architecture, summarise
+from core.architectures import summarise
 from core.config import Framework, RunConfig
+from core.networks import get_architecture
 from core.runs import Store
 
 # A laptop's two cores, rounded: what a network that was never trained here is guessed from.

@@ -27,13 +27,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.architectures import ARCHITECTURES, Architecture, Dropout, Layer, Residual, get_architecture
+from core.architectures import ARCHITECTURES, Architecture, Dropout, Layer, Residual, check
 from core.backends import get_backend
 from core.command_line import Parser, duration, refuse
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, OPTIMIZER_TITLES, Defaults, Optimizer, Precision, configure
 from core.datasets import load
 from core.framework_defaults import DECIDED_BY_TITLES, FRAMEWORK_DEFAULTS
 from core.initialisation import draw
+from core.networks import get_architecture
 
 STEPS = 200
 BATCH_SIZE = 8
@@ -142,12 +143,13 @@ def measure(
         on_step: called with the number of each step that was taken.
 
     Raises:
-        ValueError: if there is no such network.
+        ValueError: if there is no such network, or it cannot learn MNIST.
     """
     began = time.perf_counter()
     tolerance = TOLERANCES[precision] if tolerance is None else tolerance
     dataset = load("mnist")
     described = get_architecture(architecture)
+    check(described, dataset.image_shape, len(dataset.class_names))
     tried = without_dropout(described)
     start = draw(tried, dataset.image_shape, len(dataset.class_names), seed=42)
     batches = np.random.default_rng(42).permutation(len(dataset.train.images))
@@ -292,8 +294,8 @@ def main(arguments: list[str] | None = None) -> int:
     parities = []
     for position, (name, optimizer, precision) in enumerate(plan):
         title = f"{name}, {OPTIMIZER_TITLES[optimizer]}, {precision}"
-        parities.append(
-            measure(
+        try:
+            parity = measure(
                 name,
                 optimizer,
                 precision,
@@ -302,7 +304,9 @@ def main(arguments: list[str] | None = None) -> int:
                 tolerance=options.tolerance,
                 on_step=lambda step, done=position * options.steps, title=title: progress.show(done + step, title),
             )
-        )
+        except ValueError as error:  # a network that was made for other images than MNIST's
+            refuse(str(error))
+        parities.append(parity)
     if options.json:
         print(json.dumps(to_json(parities)))
     elif options.markdown:

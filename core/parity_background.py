@@ -18,10 +18,10 @@ from typing import Literal, NamedTuple
 import psutil
 from filelock import FileLock
 
-from core.architectures import get_architecture
 from core.checkpoints import write_json
 from core.config import Defaults, Optimizer
 from core.home import home
+from core.networks import get_architecture
 from core.parity import Parity, from_json
 from core.processes import spawn, started_at
 

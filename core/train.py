@@ -19,10 +19,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import datasets
+from core.architectures import check
 from core.backends import get_backend
 from core.command_line import Parser, duration, refuse
 from core.config import FRAMEWORK_TITLES, RunConfig, configure, expected, option
 from core.home import run_directory
+from core.networks import get_architecture
 from core.recipes import get_recipe
 from core.runs import Run, Store, StoreError, new_id, open_store, summary
 from core.training import Point, count_steps
@@ -39,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = configure(**{**_settings_to_start_from(recipe, source), **given})
         dataset = datasets.load(config.dataset)
+        check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
         count_steps(config, dataset)
         if config.initial_weights:
             starting_weights(open_store(), config, dataset)

@@ -20,13 +20,14 @@ import psutil
 from sqlalchemy.exc import OperationalError
 
 from core import checkpoints
-from core.architectures import Architecture, Shape, count_parameters, get_architecture, summarise
+from core.architectures import Architecture, Shape, check, count_parameters, summarise
 from core.backends import get_backend
 from core.config import RunConfig
 from core.datasets import Dataset, load
 from core.evaluation import confusion, loss_and_accuracy, probabilities
 from core.home import run_directory
 from core.initialisation import draw
+from core.networks import recall
 from core.processes import started_at
 from core.runs import ENDED, Store, SupersededError, open_store
 from core.training import DivergedError, Outcome, Point, count_steps, train
@@ -92,7 +93,7 @@ def starting_weights(store: Store, config: RunConfig, dataset: Dataset) -> dict[
     checkpoint = checkpoints.load(run_directory(source.id))
     expected = {
         f"{row.name}/{key}": shape
-        for row in summarise(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+        for row in summarise(recall(config.architecture), dataset.image_shape, len(dataset.class_names))
         for key, shape in row.layer.weights(row.input_shape).items()
     }
     if {name: values.shape for name, values in checkpoint.weights.items()} != expected:
@@ -138,7 +139,8 @@ def _train(
     dataset = load(config.dataset)
     total_steps = count_steps(config, dataset)
     backend = get_backend(config.framework)
-    architecture = get_architecture(config.architecture)
+    architecture = recall(config.architecture)
+    check(architecture, dataset.image_shape, len(dataset.class_names))
     directory = run_directory(run_id)
     directory.mkdir(parents=True, exist_ok=True)
     description = checkpoints.Description(

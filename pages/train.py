@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from core.architectures import get_architecture
+from core.architectures import check
 from core.command_line import duration
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure
 from core.datasets import load, names
 from core.devices import known_devices
 from core.estimates import estimate_time
+from core.networks import get_architecture
 from core.recipes import RECIPES, get_recipe
 from core.runs import open_store
 from core.training import split_of, validation_of
@@ -100,6 +101,8 @@ def choose_settings() -> None:
 def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
     """Say what a launch will do and how long it will take, with the button that does it."""
     dataset = load(config.dataset)
+    architecture = get_architecture(config.architecture)
+    check(architecture, dataset.image_shape, len(dataset.class_names))
     learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
     configs = configs_for(config, frameworks)
     estimates = [estimate_time(open_store(), each) for each in configs]
@@ -114,7 +117,6 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
         run_ids = launch(configs)
         st.switch_page("../pages/results.py", query_params={"run": run_ids[0]})
     st.subheader("Layers")
-    architecture = get_architecture(config.architecture)
     st.caption(architecture.description)
     show_layers(architecture, dataset.image_shape, len(dataset.class_names))
 

@@ -16,10 +16,13 @@ from core.architectures import (
     Dense,
     Dropout,
     Flatten,
+    LayerError,
     MaxPool,
     Residual,
+    check,
     count_parameters,
-    get_architecture,
+    explain_parameters,
+    follow,
     named,
     pool_before_relu,
     summarise,
@@ -68,9 +71,12 @@ def test_softmax_before_the_loss_is_told_from_one_that_belongs_to_it(name):
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 class TestEveryNetwork:
-    def test_is_found_by_its_name_and_described(self, name):
-        assert get_architecture(name).name == name
-        assert get_architecture(name).description.endswith(".")
+    def test_is_described(self, name):
+        assert ARCHITECTURES[name].name == name
+        assert ARCHITECTURES[name].description.endswith(".")
+
+    def test_can_learn_mnist(self, name):
+        check(ARCHITECTURES[name], **MNIST)
 
     def test_has_its_size(self, name):
         assert count_parameters(ARCHITECTURES[name], **MNIST) == PARAMETERS[name]
@@ -214,12 +220,64 @@ def test_network_that_cannot_be_built_is_refused(layers, sentence):
         summarise(network(*layers), **MNIST)
 
 
-def test_unknown_network_is_refused_with_those_there_are():
-    with pytest.raises(
-        ValueError, match=r"^Network \(--architecture\): expected one of .*, received 'vgg'\.$"
-    ) as error:
-        get_architecture("vgg")
-    assert all(name in str(error.value) for name in ARCHITECTURES)
+def test_rows_before_a_misfit_are_there():
+    rows = follow(network(Convolution(filters=2), MaxPool(), Dense(units=5), Flatten()), **MNIST)
+
+    assert [next(rows).name, next(rows).output_shape] == ["convolution_1", (14, 14, 2)]
+    with pytest.raises(LayerError) as error:
+        next(rows)
+    assert error.value.layer == "dense_1"
+    assert error.value.reason.startswith("A dense layer needs one row of numbers, received (14, 14, 2)")
+
+
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        ((), "tried: It has nothing to learn: add a dense layer."),
+        ((Flatten(), Activation()), "tried: It has nothing to learn: add a dense layer."),
+        (
+            (Flatten(), Dense(units=9), Activation()),
+            "tried, layer activation_1: The last layer gives one number a class, (10,), here it gives (9,): "
+            "end with a dense layer of one unit a class.",
+        ),
+        (
+            (Convolution(filters=10),),
+            "tried, layer convolution_1: The last layer gives one number a class, (10,), here it gives (28, 28, 10): "
+            "end with a dense layer of one unit a class.",
+        ),
+        (
+            (Dense(units="classes"),),
+            "tried, layer dense_1: A dense layer needs one row of numbers, received (28, 28, 1): "
+            "put a flatten before it.",
+        ),
+    ],
+    ids=["empty", "nothing to learn", "other classes", "an image at the end", "does not fit"],
+)
+def test_network_that_cannot_tell_the_classes_apart_is_refused(layers, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        check(network(*layers), **MNIST)
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_shape", "sentence"),
+    [
+        (Convolution(filters=64), (28, 28, 1), "3 × 3 × 1 × 64 weights + 64 biases = 640"),
+        (Convolution(filters=32), (14, 14, 64), "3 × 3 × 64 × 32 weights + 32 biases = 18,464"),
+        (Dense(units=100), (784,), "784 × 100 weights + 100 biases = 78,500"),
+        (Dense(units="classes"), (1000,), "1,000 × 10 weights + 10 biases = 10,010"),
+        (
+            BatchNorm(),
+            (7, 7, 16),
+            "16 scales + 16 shifts = 32; 16 means and 16 variances are averaged, not learnt",
+        ),
+        *((layer, (4, 4, 2), "nothing to learn") for layer in (Flatten(), MaxPool(), Dropout(), Activation())),
+    ],
+    ids=repr,
+)
+def test_count_is_explained(layer, input_shape, sentence):
+    (row,) = summarise(network(layer), input_shape, classes=10)
+
+    assert explain_parameters(row) == sentence
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,13 @@ ARROWS = [
     Arrow("TensorFlow's backend knows no PyTorch", ("core/backends/tensorflow.py",), ("torch", "torchvision")),
     Arrow(
         "descriptions know no backend and no store",
-        ("core/config.py", "core/architectures.py", "core/augmentation.py", "core/datasets/**/*.py"),
+        (
+            "core/config.py",
+            "core/architectures.py",
+            "core/networks.py",
+            "core/augmentation.py",
+            "core/datasets/**/*.py",
+        ),
         ("core.backends", "core.runs"),
         # The command asks the store which runs use a data set that is to be deleted.
         spared=("core/datasets/__main__.py",),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from core import checkpoints
-from core.architectures import get_architecture
 from core.checkpoints import Description, load, save
 from core.config import configure
+from core.networks import get_architecture
 
 DESCRIPTION = Description(
     config=configure(architecture="ann-100"),

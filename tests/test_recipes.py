@@ -6,10 +6,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from core.architectures import get_architecture
 from core.backends import get_backend
 from core.config import Framework, configure
 from core.initialisation import draw
+from core.networks import get_architecture
 from core.recipes import RECIPES, SIGN_LANGUAGE, Reported, describe, get_recipe, main
 from tests.networks import draw_data
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from core import datasets, training
-from core.architectures import get_architecture
 from core.backends import get_backend
 from core.config import Framework, configure
 from core.datasets import Dataset, Split
 from core.evaluation import loss_and_accuracy
 from core.initialisation import draw
+from core.networks import get_architecture
 from core.training import TICK, DivergedError, Outcome, Point, count_steps, split_of, train, validation_of
 
 FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)

@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from core.architectures import ARCHITECTURES
 from core.config import OPTIMIZER_TITLES, RunConfig, choices_of
 from core.datasets import names, specify
+from core.networks import names as network_names
 
 _STEPS = {"learning_rate": 0.001, "rotation": 5.0}
 _USUAL_STEP = 0.05
@@ -64,7 +64,7 @@ def _options(name: str) -> Mapping[str, str]:
         case "dataset":
             return {known: specify(known).title for known in names()}
         case "architecture":
-            return {known: known for known in ARCHITECTURES}
+            return {known: known for known in network_names()}
         case "optimizer":
             return OPTIMIZER_TITLES
     return {choice: choice.capitalize() for choice in choices_of(name)}

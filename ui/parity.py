@@ -7,9 +7,9 @@ show_defaults()
 
 import streamlit as st
 
-from core.architectures import ARCHITECTURES
 from core.comparison_charts import parity_curves, parity_frame
 from core.config import OPTIMIZER_TITLES, choices_of
+from core.networks import names
 from core.parity import BATCH_SIZE, LOGITS_BAR, LOSS_BAR, STEPS, Parity
 from core.parity_background import Asked, progress, start
 
@@ -20,7 +20,7 @@ _MOST_STEPS = 1000
 def choose_measurement() -> Asked:
     """Offer a network, an optimizer, a number of steps and the defaults."""
     first, second, third, fourth = st.columns(4)
-    architecture = first.selectbox("Network", list(ARCHITECTURES), index=1, key="parity-architecture")
+    architecture = first.selectbox("Network", names(), index=1, key="parity-architecture")
     optimizer = second.selectbox(
         "Optimizer", list(OPTIMIZER_TITLES), format_func=OPTIMIZER_TITLES.get, key="parity-optimizer"
     )
