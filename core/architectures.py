@@ -23,6 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Shape = tuple[int, ...]
 Padding = Literal["same", "valid"]
 
+CLASSES = "classes"
+"""The units of a dense layer that has one for each class of the data."""
+
 
 class _Layer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,10 +43,10 @@ class Convolution(_Layer):
     """A 2-D convolution with a bias."""
 
     kind: Literal["convolution"] = "convolution"
-    filters: int = Field(ge=1, le=1024)
-    kernel: int = Field(default=3, ge=1, le=11)
-    stride: int = Field(default=1, ge=1, le=8)
-    padding: Padding = "same"
+    filters: int = Field(ge=1, le=1024, title="Filters")
+    kernel: int = Field(default=3, ge=1, le=11, title="Kernel")
+    stride: int = Field(default=1, ge=1, le=8, title="Stride")
+    padding: Padding = Field(default="same", title="Padding")
 
     def output_shape(self, shape: Shape) -> Shape:
         height, width = _spatial(shape, self.kernel, self.stride, self.padding, "convolution")
@@ -61,8 +64,8 @@ class BatchNorm(_Layer):
     """
 
     kind: Literal["batch_norm"] = "batch_norm"
-    epsilon: float = Field(default=1e-5, gt=0, le=0.1)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
+    epsilon: float = Field(default=1e-5, gt=0, le=0.1, title="Epsilon")
+    momentum: float = Field(default=0.9, ge=0, lt=1, title="Momentum")
 
     STATISTICS: ClassVar = ("moving_mean", "moving_variance")
 
@@ -74,9 +77,9 @@ class MaxPool(_Layer):
     """Max pooling over square windows."""
 
     kind: Literal["max_pool"] = "max_pool"
-    size: int = Field(default=2, ge=1, le=8)
-    stride: int = Field(default=2, ge=1, le=8)
-    padding: Padding = "valid"
+    size: int = Field(default=2, ge=1, le=8, title="Window")
+    stride: int = Field(default=2, ge=1, le=8, title="Stride")
+    padding: Padding = Field(default="valid", title="Padding")
 
     def output_shape(self, shape: Shape) -> Shape:
         height, width = _spatial(shape, self.size, self.stride, self.padding, "pooling")
@@ -87,7 +90,7 @@ class Dropout(_Layer):
     """Sets a share of the inputs to zero while training."""
 
     kind: Literal["dropout"] = "dropout"
-    rate: float = Field(default=0.5, ge=0, lt=1)
+    rate: float = Field(default=0.5, ge=0, lt=1, title="Share dropped")
 
 
 class Flatten(_Layer):
@@ -103,7 +106,7 @@ class Dense(_Layer):
     """A fully connected layer; `units="classes"` takes the number of classes of the data."""
 
     kind: Literal["dense"] = "dense"
-    units: Annotated[int, Field(ge=1, le=8192)] | Literal["classes"]
+    units: Annotated[int, Field(ge=1, le=8192)] | Literal["classes"] = Field(title="Units")
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
@@ -118,7 +121,7 @@ class Activation(_Layer):
     """An activation; `softmax` only where a network wants it before the loss."""
 
     kind: Literal["activation"] = "activation"
-    function: Literal["relu", "softmax"] = "relu"
+    function: Literal["relu", "softmax"] = Field(default="relu", title="Function")
 
 
 class Residual(_Layer):

@@ -5,61 +5,19 @@ import streamlit as st
 from core.architectures import check
 from core.command_line import duration
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure
-from core.datasets import load, names
+from core.datasets import Dataset, load
 from core.devices import known_devices
 from core.estimates import estimate_time
 from core.networks import get_architecture
-from core.recipes import RECIPES, get_recipe
 from core.runs import open_store
 from core.training import split_of, validation_of
 from ui.framework_defaults import show_terms
-from ui.knobs import fill, knob, settings
-from ui.launching import both, configs_for, launch
+from ui.knobs import knob, settings
+from ui.launching import configs_for, launch
+from ui.layer_editor import begin, show_editor
 from ui.layer_table import show_layers
-
-OWN = "Own settings"
-BOTH = "Both"
-
-
-def choose_recipe() -> None:
-    """Offer recipes to start from; picking one fills the form."""
-
-    def start_from() -> None:
-        if st.session_state["recipe"] != OWN:
-            chosen = get_recipe(st.session_state["recipe"]).settings
-            fill(chosen)
-            st.session_state["frameworks"] = FRAMEWORK_TITLES.get(chosen.get("framework"), BOTH)
-
-    here = set(names())
-    offered = [name for name, recipe in RECIPES.items() if recipe.settings["dataset"] in here]
-    recipe = st.selectbox(
-        "Start from",
-        [OWN, *offered],
-        key="recipe",
-        on_change=start_from,
-        help="A recipe fills in all settings: published experiments, and one of Duet's own.",
-    )
-    if recipe != OWN:
-        st.caption(f"{get_recipe(recipe).description} Source: {get_recipe(recipe).source}.")
-        if get_recipe(recipe).assumed:
-            st.caption(f"Assumed: {get_recipe(recipe).assumed}")
-    if len(offered) < len(RECIPES):
-        st.caption(f"{len(RECIPES) - len(offered)} more want Sign Language MNIST, which the Data page brings in.")
-
-
-def choose_frameworks() -> tuple[Framework, ...]:
-    """Let the user pick one framework, or both as a pair."""
-    choices = {BOTH: both(), **{title: (name,) for name, title in FRAMEWORK_TITLES.items()}}
-    chosen = st.segmented_control(
-        "Framework",
-        list(choices),
-        default=BOTH,
-        required=True,
-        key="frameworks",
-        bind="query-params",
-        help="Both trains a pair: same data, same batches, same initial weights, side by side.",
-    )
-    return choices[chosen]
+from ui.own_networks import show_deletion, show_way_back
+from ui.recipe_picker import choose_frameworks, choose_recipe, show_changes
 
 
 def choose_device(frameworks: tuple[Framework, ...]) -> None:
@@ -101,8 +59,7 @@ def choose_settings() -> None:
 def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
     """Say what a launch will do and how long it will take, with the button that does it."""
     dataset = load(config.dataset)
-    architecture = get_architecture(config.architecture)
-    check(architecture, dataset.image_shape, len(dataset.class_names))
+    check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
     learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
     configs = configs_for(config, frameworks)
     estimates = [estimate_time(open_store(), each) for each in configs]
@@ -116,20 +73,36 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
     if st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch"):
         run_ids = launch(configs)
         st.switch_page("../pages/results.py", query_params={"run": run_ids[0]})
-    st.subheader("Layers")
+
+
+def show_network(name: str, dataset: Dataset) -> None:
+    """Show the layers of a network for the images of a data set, and what can be done with it."""
+    try:
+        architecture = get_architecture(name)
+    except ValueError:  # deleted or damaged, as the refusal of the launch has said
+        show_deletion(name)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Layers", width="stretch")
+        st.button("Change a copy", key="edit", icon=":material/edit:", on_click=begin, args=(architecture,))
+        show_deletion(name)
     st.caption(architecture.description)
     show_layers(architecture, dataset.image_shape, len(dataset.class_names))
+    show_editor(dataset.image_shape, len(dataset.class_names))
 
 
 st.title("Train")
 form, plan = st.columns([2, 3], gap="large")
 with form:
     choose_recipe()
+    changes = st.container()
     frameworks = choose_frameworks()
     knob("defaults")
     terms = st.container()
     choose_device(frameworks)
     choose_settings()
+    with changes:
+        show_changes()
 with plan:
     try:
         config = configure(**{**settings(), "framework": frameworks[0]})
@@ -139,3 +112,5 @@ with plan:
                 show_terms(config)
     except ValueError as error:
         st.error(str(error), icon=":material/error:")
+    show_way_back()
+    show_network(settings()["architecture"], load(settings()["dataset"]))

@@ -1,11 +1,13 @@
 """The layers of a network with their output shapes and parameters, before anything is trained."""
 
+from contextlib import suppress
+
 import pandas as pd
 import streamlit as st
 
-from core.architectures import Architecture, LayerRow, Shape, summarise
+from core.architectures import Architecture, LayerError, LayerRow, Shape, explain_parameters, follow
 
-_KIND_TITLES = {
+KIND_TITLES = {
     "convolution": "Convolution",
     "batch_norm": "Batch norm",
     "max_pool": "Max pooling",
@@ -18,23 +20,33 @@ _KIND_TITLES = {
 
 
 def show_layers(architecture: Architecture, input_shape: Shape, classes: int) -> None:
-    """Show a row a layer, and the sum of the parameters."""
-    rows = summarise(architecture, input_shape, classes)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Layer": ["↳ " * row.name.count("/") + _KIND_TITLES[row.layer.kind] for row in rows],
-                "Settings": [_settings(row) for row in rows],
-                "Output shape": [" × ".join(map(str, row.output_shape)) for row in rows],
-                "Parameters": [row.parameters for row in rows],
-            }
-        ),
+    """Show a row a layer up to the first that does not fit, the sum of the parameters, and how each comes about."""
+    rows = []
+    with suppress(LayerError):  # the page says it where it refuses the launch
+        rows.extend(follow(architecture, input_shape, classes))
+    table = {
+        "Layer": ["↳ " * row.name.count("/") + KIND_TITLES[row.layer.kind] for row in rows],
+        "Settings": [_settings(row) for row in rows],
+        "Output shape": [sizes(row.output_shape) for row in rows],
+        "Parameters": [row.parameters for row in rows],
+    }
+    place = st.container()
+    if st.toggle("How each count comes about", key="counts-explained"):
+        table["How the count comes about"] = [explain_parameters(row) for row in rows]
+        del table["Settings"]
+    place.dataframe(
+        pd.DataFrame(table),
         hide_index=True,
         height="content",
         column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
     )
     total = sum(row.parameters for row in rows)
-    st.markdown(f"**{total:,} parameters** in both frameworks, for images of {' × '.join(map(str, input_shape))}.")
+    place.markdown(f"**{total:,} parameters** in both frameworks, for images of {sizes(input_shape)}.")
+
+
+def sizes(shape: Shape) -> str:
+    """Return a shape in words, such as "28 × 28 × 64"."""
+    return " × ".join(f"{size:,}" for size in shape)
 
 
 def _settings(row: LayerRow) -> str:

@@ -26,6 +26,10 @@ def page(store: Store) -> AppTest:  # noqa: ARG001 (its scheduler must not start
     return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/train.py").run()
 
 
+def captions(page: AppTest) -> str:
+    return "\n".join(caption.value for caption in page.caption)
+
+
 def test_every_setting_has_a_knob_with_help(page: AppTest) -> None:
     knobs = {widget.key: widget for widget in (*page.selectbox, *page.number_input, *page.text_input, *page.toggle)}
 
@@ -42,6 +46,11 @@ def test_the_layers_are_counted_before_anything_is_trained(page: AppTest, name: 
     parameters = count_parameters(ARCHITECTURES[name], (28, 28, 1), 10)
     assert page.dataframe[0].value["Parameters"].sum() == parameters
     assert any(f"{parameters:,} parameters" in text.value for text in page.markdown)
+    page.toggle(key="counts-explained").set_value(True).run()
+    explained = page.dataframe[0].value["How the count comes about"]
+    learnt = page.dataframe[0].value["Parameters"] > 0
+    assert all(explained[learnt].str.contains(" = "))
+    assert set(explained[~learnt]) == {"nothing to learn"}
 
 
 @pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("learning_rate", -1.0), ("train_limit", 100_000)])
@@ -50,7 +59,7 @@ def test_a_value_out_of_range_is_refused_in_the_command_lines_words(page: AppTes
 
     assert len(page.error) == 1
     assert f"--{name.replace('_', '-')}" in page.error[0].value
-    assert not page.button, "it can be launched all the same"
+    assert "launch" not in [button.key for button in page.button], "it can be launched all the same"
     if name != "train_limit":
         with pytest.raises(ValueError, match="expected") as refusal:
             configure(**{name: value})
@@ -75,6 +84,43 @@ def test_a_recipe_fills_the_form(page: AppTest, name: str) -> None:
             assert knobs[f"knob-{setting}"] == value
     framework = RECIPES[name].settings.get("framework")
     assert page.segmented_control(key="frameworks").value == FRAMEWORK_TITLES.get(framework, "Both")
+    assert "Everything is as the recipe says" in captions(page)
+
+
+def test_what_was_changed_since_is_marked_and_reset_by_one_click(page: AppTest) -> None:
+    page.selectbox(key="recipe").set_value("ann-100").run()
+    page.number_input(key="knob-epochs").set_value(3).run()
+    page.selectbox(key="knob-optimizer").set_value("adam").run()
+    page.toggle(key="knob-flip_vertical").set_value(True).run()
+    page.segmented_control(key="frameworks").set_value("PyTorch").run()
+
+    assert "4 settings changed: Framework, Epochs, Optimizer, Vertical flip." in page.markdown[0].value
+    for says in ("15", "SGD with momentum", "off", "Keras"):
+        assert f"Changed. The recipe says {says}." in captions(page)
+    page.button(key="reset-recipe").click().run()
+    assert "Changed" not in captions(page)
+    assert (page.number_input(key="knob-epochs").value, page.toggle(key="knob-flip_vertical").value) == (15, False)
+    assert page.segmented_control(key="frameworks").value == "Keras"
+    assert "reset-recipe" not in [button.key for button in page.button]
+
+
+def test_a_recipe_and_its_changes_are_there_again_after_another_page(page: AppTest) -> None:
+    page.selectbox(key="recipe").set_value("ann-100").run()
+    page.number_input(key="knob-epochs").set_value(3).run()
+    page.switch_page("../pages/home.py").run()
+    page.switch_page("../pages/train.py").run()
+
+    assert page.selectbox(key="recipe").value == "ann-100"
+    assert "Changed. The recipe says 15." in captions(page)
+
+
+def test_own_settings_are_not_compared(page: AppTest) -> None:
+    page.selectbox(key="recipe").set_value("ann-100").run()
+    page.selectbox(key="recipe").set_value("Own settings").run()
+    page.number_input(key="knob-epochs").set_value(3).run()
+
+    assert "recipe says" not in captions(page)
+    assert page.selectbox(key="knob-architecture").value == "ann-100", "what a recipe filled in stays"
 
 
 @pytest.mark.parametrize(("choice", "frameworks"), [("Both", 2), ("PyTorch", 1), ("Keras", 1)])
