@@ -19,15 +19,24 @@ def home() -> Path:
     return place
 
 
+def checked_run_id(run_id: str) -> str:
+    """Return a run's id as it is.
+
+    Raises:
+        ValueError: if it is not twelve hexadecimal digits.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"Run id: expected twelve digits or letters a–f such as 3f9c0a1b2c3d, received {run_id!r}.")
+    return run_id
+
+
 def run_directory(run_id: str) -> Path:
     """Return the folder of one run. Only opaque ids make paths, so nothing can point outside.
 
     Raises:
         ValueError: if `run_id` is not twelve hexadecimal digits.
     """
-    if not _RUN_ID.fullmatch(run_id):
-        raise ValueError(f"Run id: expected twelve digits or letters a–f such as 3f9c0a1b2c3d, received {run_id!r}.")
-    return home() / "runs" / run_id
+    return home() / "runs" / checked_run_id(run_id)
 
 
 def store_url() -> str:

@@ -43,6 +43,25 @@ class Point(NamedTuple):
     accuracy: float
     seconds: float
     images_per_second: float | None = None
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+
+
+class Epoch(NamedTuple):
+    """What an epoch came to. `epoch` counts from 1, `step` from the start of the run, `seconds` are its own.
+
+    The validation figures and the confusion matrix, rows of true classes, are None where it was not validated.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float | None
+    seconds: float
+    confusion: list[list[int]] | None
 
 
 @dataclass(frozen=True)

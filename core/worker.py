@@ -29,8 +29,8 @@ from core.home import run_directory
 from core.initialisation import draw
 from core.networks import recall
 from core.processes import started_at
-from core.runs import ENDED, Store, SupersededError, open_store
-from core.training import DivergedError, Outcome, Point, count_steps, train
+from core.runs import ENDED, Request, Store, SupersededError, open_store
+from core.training import DivergedError, Point, count_steps, train
 
 _log = logging.getLogger("duet")
 
@@ -60,15 +60,15 @@ def execute(
     """Train a claimed run to its end, whatever that is, and record it.
 
     Args:
-        stop: set it to stop the run after its next chunk; it is set, too, when the store asks for that.
+        stop: set it to stop the run after its next chunk; it is set, too, when the store asks to stop or to pause.
         on_point: called with each measurement and the number of steps of the whole run.
     """
     process = psutil.Process()
     config = store.get(run_id).config
     try:
         store.enter(run_id, attempt, pid=process.pid, process_started_at=started_at(process))
-        with _Heartbeat(store, run_id, attempt, stop):
-            _train(store, run_id, attempt, config, stop, on_point)
+        with _Heartbeat(store, run_id, attempt, stop) as heartbeat:
+            _train(store, run_id, attempt, config, stop, on_point, heartbeat)
     except SupersededError as error:
         _log.info("%s", error)
     except Exception as error:
@@ -134,6 +134,7 @@ def _train(
     config: RunConfig,
     stop: threading.Event,
     on_point: Callable[[Point, int], None],
+    heartbeat: "_Heartbeat",
 ) -> None:
     _log.info("Preparing %s for %s on %s", config.architecture, config.framework, config.device)
     dataset = load(config.dataset)
@@ -160,8 +161,7 @@ def _train(
         engine.load_weights(weights)
     elif config.initialisation == "shared":
         engine.load_weights(draw(architecture, dataset.image_shape, len(dataset.class_names), config.seed))
-    store.begin(run_id, attempt, total_steps=total_steps)
-    recorder = _Recorder(store, run_id, attempt)
+    recorder = _Recorder(store, run_id, attempt, store.begin(run_id, attempt, total_steps=total_steps))
 
     def report(point: Point) -> None:
         recorder.add(point)
@@ -195,8 +195,9 @@ def _train(
         engine.load_weights(checkpoints.load(directory).weights)
         results |= _test(engine, architecture, dataset, directory)
     checkpoints.write_json(directory / "results.json", results)
-    store.finish(run_id, attempt, "stopped" if outcome.stopped else "done", results)
-    _log.info(_ending(outcome))
+    state = "done" if not outcome.stopped else "paused" if heartbeat.request == "pause" else "stopped"
+    store.finish(run_id, attempt, state, results)
+    _log.info("%s after %.1f s of training", state.capitalize(), outcome.train_seconds)
 
 
 def _test(engine, architecture: Architecture, dataset: Dataset, directory) -> dict:
@@ -211,17 +212,14 @@ def _test(engine, architecture: Architecture, dataset: Dataset, directory) -> di
     return {"test_loss": loss, "test_accuracy": accuracy, "confusion": matrix.tolist()}
 
 
-def _ending(outcome: Outcome) -> str:
-    return f"{'Stopped' if outcome.stopped else 'Done'} after {outcome.train_seconds:.1f} s of training"
-
-
 class _Recorder:
     """Writes measurements to the store, gathered so that short epochs don't wait for the disk."""
 
-    def __init__(self, store: Store, run_id: str, attempt: int):
+    def __init__(self, store: Store, run_id: str, attempt: int, written: int):
+        """Number the measurements after the `written` ones that earlier attempts have left."""
         self._store, self._run_id, self._attempt = store, run_id, attempt
         self._waiting: list[Point] = []
-        self._written = 0
+        self._written = written
         self._flushed_at = 0.0
 
     def add(self, point: Point) -> None:
@@ -238,15 +236,19 @@ class _Recorder:
 
 
 class _Heartbeat:
-    """A thread that gives signs of life while its block runs, and passes on a request to stop."""
+    """A thread that gives signs of life while its block runs, and passes on a request to stop or to pause."""
 
     def __init__(self, store: Store, run_id: str, attempt: int, stop: threading.Event):
         self._store, self._run_id, self._attempt, self._stop = store, run_id, attempt, stop
+        self._process = psutil.Process()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self.request: Request | None = None
+        """What the store asked for last."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_Heartbeat":
         self._thread.start()
+        return self
 
     def __exit__(self, *_exception: object) -> None:
         self._over.set()
@@ -255,13 +257,22 @@ class _Heartbeat:
     def _beat(self) -> None:
         while not self._over.wait(_BEAT_S):
             try:
-                if self._store.beat(self._run_id, self._attempt):
+                self.request = self._store.beat(self._run_id, self._attempt, self._load())
+                if self.request:
                     self._stop.set()
             except SupersededError:
                 self._stop.set()
                 return
             except OperationalError as error:  # busy, or the disk is full: the next beat may get through
                 _log.info("No sign of life could be written: %s", error.orig)
+
+    def _load(self) -> dict[str, float]:
+        """Return what this process uses: memory in bytes, and processors in percent of one."""
+        with self._process.oneshot():
+            return {
+                "memory_bytes": self._process.memory_info().rss,
+                "cpu_percent": self._process.cpu_percent(),  # since the last beat
+            }
 
 
 def main(arguments: list[str] | None = None) -> None:

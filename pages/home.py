@@ -6,7 +6,7 @@ from core.command_line import duration
 from core.config import configure
 from core.estimates import estimate_time
 from core.recipes import get_recipe
-from core.runs import ENDED, Run, open_store
+from core.runs import AT_REST, Run, open_store
 from ui.launching import both, configs_for, launch
 from ui.live import watch
 from ui.runs_table import show_runs
@@ -29,7 +29,7 @@ def show_welcome() -> None:
 
 def show_current(runs: list[Run]) -> None:
     """Show the runs that go on, or the ones that were launched here, and what to do next."""
-    st.subheader("Training now" if any(run.state not in ENDED for run in runs) else "Just trained")
+    st.subheader("Training now" if any(run.state not in AT_REST for run in runs) else "Just trained")
     watch(runs, key="home")
     if any(run.state == "done" for run in runs):
         finished = next(run for run in runs if run.state == "done")

@@ -18,7 +18,7 @@ from core.evaluation import (
     worst_mistakes,
 )
 from core.home import run_directory
-from core.runs import ENDED, Run, open_store
+from core.runs import AT_REST, Run, open_store
 from ui.evaluation import show_class_scores, show_confused_pairs, show_mistakes
 from ui.exports import show_exports
 from ui.knobs import fill
@@ -34,7 +34,7 @@ def show_header(run: Run, group: list[Run]) -> None:
     """Show what the run is, its state, and what can be done with it."""
     st.title(f"{run.config.architecture} on {literal(load(run.config.dataset).specification.title)}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        for each in (each for each in group if each.state in ENDED):  # before that, its progress tells
+        for each in (each for each in group if each.state in AT_REST):  # before that, its progress tells
             icon, colour = ENDING_BADGES[each.state]
             st.badge(f"{FRAMEWORK_TITLES[each.config.framework]}: {each.state}", icon=icon, color=colour)
         st.caption(

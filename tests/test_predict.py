@@ -13,9 +13,9 @@ from core import checkpoints
 from core.config import FRAMEWORK_TITLES, configure
 from core.datasets import load
 from core.gallery import png
-from core.home import PROJECT, run_directory
+from core.home import PROJECT, run_directory, store_url
 from core.predict import main
-from core.runs import new_id, open_store, store_url
+from core.runs import new_id, open_store
 from tests.bad_files import bad_files
 
 

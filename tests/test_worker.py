@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from core import checkpoints, worker
 from core.config import RunConfig, configure
 from core.home import run_directory, store_url
-from core.runs import Run, Store
+from core.runs import Request, Run, Store
 from core.training import DivergedError, Point
 from core.worker import execute, explain
 from tests.conftest import furnish
@@ -230,12 +230,12 @@ def test_busy_store_does_not_end_the_signs_of_life(monkeypatch):
     class Busy(Store):
         beats = 0
 
-        def beat(self, run_id: str, attempt: int) -> bool:
+        def beat(self, run_id: str, attempt: int, load: dict[str, float] | None = None) -> Request | None:
             self.beats += 1
             if self.beats < 3:
                 raise OperationalError("UPDATE runs", {}, Exception("database is locked"))
             self.request_stop(run_id)
-            return super().beat(run_id, attempt)
+            return super().beat(run_id, attempt, load)
 
     run = train(CONFIG.model_copy(update={"epochs": 1000}), Busy(store_url()))
 

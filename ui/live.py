@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.charts import curve_frame, curves
-from core.runs import ENDED, Run, open_store
+from core.runs import AT_REST, Run, open_store
 from core.scheduler import ensure_running
 from core.training import Point
 from ui.words import status
@@ -21,14 +21,14 @@ _REFRESH_S = 0.5
 
 def watch(runs: Sequence[Run], key: str) -> None:
     """Show progress and curves of `runs`, live while one goes on."""
-    going_on = [run.id for run in runs if run.state not in ENDED]
+    going_on = [run.id for run in runs if run.state not in AT_REST]
     st.fragment(_watch, run_every=_REFRESH_S if going_on else None)([run.id for run in runs], key, going_on)
 
 
 def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str]) -> None:
     store = open_store()
     runs = [store.get(run_id) for run_id in run_ids]
-    if any(run.state in ENDED for run in runs if run.id in going_on):
+    if any(run.state in AT_REST for run in runs if run.id in going_on):
         st.rerun()
     if going_on:
         ensure_running()
@@ -47,7 +47,7 @@ def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str]) -> None:
 
 def _show_progress(run: Run, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if run.state in ENDED:
+        if run.state in AT_REST:
             st.markdown(status(run))
             return
         st.progress(run.progress, text=status(run))
@@ -66,9 +66,10 @@ def _show_progress(run: Run, key: str) -> None:
 def _points(runs: Sequence[Run]) -> dict[str, list[Point]]:
     """Return the measurements of runs, reading only those that this session has not seen."""
     store = open_store()
-    before: dict[str, list[Point]] = st.session_state.get("points", {})
-    points = {run.id: before.get(run.id, []) for run in runs}
-    for run_id, measured in points.items():
+    before: dict[tuple[str, int], list[Point]] = st.session_state.get("points", {})
+    # A next attempt takes back what it measures again.
+    points = {(run.id, run.attempt): before.get((run.id, run.attempt), []) for run in runs}
+    for (run_id, _), measured in points.items():
         measured.extend(point for _, point in store.metrics(run_id, after=len(measured)))
     st.session_state["points"] = points
-    return points
+    return {run_id: measured for (run_id, _), measured in points.items()}

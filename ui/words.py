@@ -2,21 +2,20 @@
 
 import re
 import string
-import time
 
 from core.command_line import duration
 from core.config import FRAMEWORK_TITLES
-from core.runs import ACTIVE, Run
+from core.runs import Run
 
-_SILENT_S = 10
 _WORD_JOINER = "\u2060"  # takes no room and is not seen
 
 ENDING_BADGES = {
     "done": (":material/check:", "green"),
     "failed": (":material/error:", "red"),
     "stopped": (":material/stop:", "orange"),
+    "paused": (":material/pause:", "blue"),
 }
-"""An icon and a colour for each way to end; the word always stands beside them."""
+"""An icon and a colour for each way to come to rest; the word always stands beside them."""
 
 
 def counted(count: int, thing: str) -> str:
@@ -27,16 +26,16 @@ def counted(count: int, thing: str) -> str:
 def status(run: Run) -> str:
     """Say in one line where a run is."""
     framework = FRAMEWORK_TITLES[run.config.framework]
-    silent = time.time() - run.heartbeat_at if run.state in ACTIVE and run.heartbeat_at else 0
-    if silent > _SILENT_S:
-        return f"{framework} · not responding for {duration(silent)}"
+    if run.silent:
+        return f"{framework} · not responding"
     match run.state:
         case "queued":
             return f"{framework} · waiting for a free device"
         case "starting":
             return f"{framework} · starting"
         case "running":
-            parts = [framework, "stopping" if run.stop_requested else "training"]
+            ending = "stopping" if run.stop_requested else "pausing" if run.pause_requested else None
+            parts = [framework, ending or "training"]
             if run.images_per_second:
                 parts += [f"epoch {run.progress * run.config.epochs:.1f} of {run.config.epochs}"]
                 parts += [f"{run.images_per_second:,.0f} images/s"]
@@ -45,9 +44,7 @@ def status(run: Run) -> str:
             return " · ".join(parts)
         case "done":
             return f"{framework} · done · test accuracy {run.results['test_accuracy']:.2%}"
-        case "stopped":
-            return f"{framework} · stopped after {run.progress:.0%}"
-    return f"{framework} · failed after {run.progress:.0%}"
+    return f"{framework} · {run.state} after {run.progress:.0%}"
 
 
 def literal(text: str) -> str:

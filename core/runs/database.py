@@ -1,0 +1,158 @@
+"""The connections to the store's database: SQLite in WAL mode, or PostgreSQL where the URL names one.
+
+On SQLite every write is a `BEGIN IMMEDIATE` transaction; every process opens its own connections. A database that is
+damaged or newer than this code is refused and left as it is; an older one is copied before it is brought up to date.
+"""
+
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+
+from core.runs.migrations import migrate
+from core.runs.schema import VERSION, metadata, schema
+
+_BUSY_TIMEOUT_S = 20
+_CONNECT_TIMEOUT_S = 10
+
+_LONG_WAL_BYTES = 4 * 2**20
+_CHECKPOINT_WAIT_S = 1
+_CHECKPOINT_PAUSE_S = 10.0
+
+_MIGRATION_LOCK = 0x64756574  # a number of Duet's own among PostgreSQL's advisory locks
+
+
+class StoreError(RuntimeError):
+    """The database cannot be used; the message says why, and what to do."""
+
+
+class Database:
+    """One database, opened. Safe to share between threads, never across a fork.
+
+    Raises:
+        StoreError: if it is damaged, empty, out of reach, or written by a newer Duet.
+    """
+
+    def __init__(self, url: str):
+        self._engine = _connect(url)
+        self._checkpoint_tried_at = -_CHECKPOINT_PAUSE_S
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def _reading(self) -> sa.Connection:
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def _shorten_log(self) -> None:
+        """Move SQLite's write-ahead log into the database once it is long, one process at a time.
+
+        SQLite before 3.51.3 can damage a database when a checkpoint meets another one and a write
+        (https://sqlite.org/wal.html#walresetbug), so its automatic checkpoints are off. This one is
+        alone by a file lock, and TRUNCATE keeps writers out while it works.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        database = Path(self._engine.url.database)
+        log = database.with_name(f"{database.name}-wal")
+        now = time.monotonic()
+        if now - self._checkpoint_tried_at < _CHECKPOINT_PAUSE_S or log.stat().st_size < _LONG_WAL_BYTES:
+            return
+        self._checkpoint_tried_at = now
+        # Whatever keeps it from being done now, such as a reader that stays, a later one makes up for it.
+        with (
+            suppress(Timeout, sqlite3.OperationalError),
+            FileLock(f"{database}.checkpoint.lock", timeout=0),
+            closing(sqlite3.connect(database, timeout=_CHECKPOINT_WAIT_S)) as connection,
+        ):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _connect(url: str) -> sa.Engine:
+    if not url.startswith("sqlite"):
+        return _connect_to_server(url)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    _prepare_sqlite(engine)
+    database = Path(engine.url.database)
+    with FileLock(f"{database}.lock"):  # of two first starts at once, one makes the tables
+        if database.exists() and database.stat().st_size == 0:  # SQLite would take it for a new one
+            raise StoreError(
+                f"The runs' database {database} has lost its content: the file is empty. Put a backup in its place, "
+                f"or remove it to begin with no runs."
+            )
+        _bring_up_to_date(engine)
+    return engine
+
+
+def _connect_to_server(url: str) -> sa.Engine:
+    # A connection that the server has closed meanwhile is noticed and opened anew.
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S})
+    try:
+        _bring_up_to_date(engine)
+    except sa.exc.OperationalError as error:
+        reason = " ".join(str(error.orig).split())
+        raise StoreError(
+            f"The runs' database {engine.url.render_as_string()} cannot be reached ({reason}). Start it, correct "
+            f"DUET_STORE, or unset DUET_STORE to keep the runs in a file."
+        ) from error
+    return engine
+
+
+def _bring_up_to_date(engine: sa.Engine) -> None:
+    """Make the tables, or migrate older ones; nothing is written to those of a newer Duet."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        version = None
+        if sa.inspect(connection).has_table(schema.name):
+            version = connection.scalar(sa.select(sa.func.max(schema.c.version)))
+        if version is not None and version > VERSION:
+            raise StoreError(
+                f"The runs in {engine.url.database} were written by a newer Duet (schema {version}, this one "
+                f"reads {VERSION}): start that one, or set DUET_HOME to another folder."
+            )
+        if version is None:
+            metadata.create_all(connection)
+            connection.execute(schema.insert().values(version=VERSION))
+        elif version < VERSION:
+            _keep_a_copy(engine, version)
+            migrate(connection, version)
+
+
+def _keep_a_copy(engine: sa.Engine, version: int) -> None:
+    """Copy a database file as it was beside itself; a server has backups of its own."""
+    if engine.dialect.name != "sqlite":
+        return
+    database = Path(engine.url.database)
+    copy = database.with_name(f"{database.name}.schema-{version}")
+    unfinished = copy.with_name(f"{copy.name}.part")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as target:
+        source.backup(target)
+    unfinished.replace(copy)
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    """Set what WAL mode needs, and make every transaction take the write lock at its start."""
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN is deferred; ours below is not
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @sa.event.listens_for(engine, "handle_error")
+    def explain(context: sa.engine.ExceptionContext) -> None:
+        # The class itself stands for a damaged file; its subclasses for a constraint, a full disk and so on.
+        if type(context.original_exception) is sqlite3.DatabaseError:
+            raise StoreError(
+                f"The runs' database {engine.url.database} is damaged ({context.original_exception}). It is left as "
+                f"it is: put a backup in its place, or move it away to begin with no runs."
+            ) from context.original_exception

@@ -1,0 +1,160 @@
+"""Finding runs: by page, filtered, sorted and counted by the database."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
+
+import sqlalchemy as sa
+
+from core.config import RunConfig
+from core.runs.database import Database
+from core.runs.run import Attempt, Run, State
+from core.runs.schema import attempts, runs, tags
+
+Order = Literal["newest", "oldest", "most accurate", "name"]
+Column = Literal["architecture", "dataset", "framework"]
+
+_ORDERS: dict[Order, tuple[sa.ColumnElement, ...]] = {
+    "newest": (runs.c.created_at.desc(), runs.c.id),
+    "oldest": (runs.c.created_at, runs.c.id),
+    "most accurate": (runs.c.test_accuracy.desc().nulls_last(), runs.c.id),
+    "name": (runs.c.name.nulls_last(), runs.c.created_at.desc(), runs.c.id),
+}
+
+
+class Lists(Database):
+    """The reading half of the store, as far as it is about runs and not their measurements."""
+
+    def get(self, run_id: str) -> Run:
+        """Return one run, also a deleted one.
+
+        Raises:
+            ValueError: if there is none of that id.
+        """
+        with self._reading() as connection:
+            row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().first()
+            if row is None:
+                raise ValueError(f"There is no run {run_id!r} here. Listed runs: python -m core.runs.")
+            return _with_tags(connection, [row])[0]
+
+    def find(
+        self,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        oldest_first: bool = False,
+        order: Order | None = None,
+        **filters: Any,
+    ) -> list[Run]:
+        """Return a page of runs, newest first unless said otherwise; `filters` are those of `count`."""
+        columns = _ORDERS[order or ("oldest" if oldest_first else "newest")]
+        query = sa.select(runs).where(*_conditions(**filters)).order_by(*columns).limit(limit).offset(offset)
+        with self._reading() as connection:
+            return _with_tags(connection, connection.execute(query).mappings().all())
+
+    def count(self, **filters: Any) -> int:
+        """Return how many runs there are that fit.
+
+        Args:
+            filters: `states`; `search`, a part of the name, note, tag or id, in any case; `tag`; `architecture`,
+                `framework`, `dataset`; `pair`, `group`, `submitter`; `deleted`, which is False, True for those alone,
+                or None for both.
+        """
+        query = sa.select(sa.func.count()).select_from(runs).where(*_conditions(**filters))
+        with self._reading() as connection:
+            return connection.scalar(query)
+
+    def counts(self, **filters: Any) -> dict[State, int]:
+        """Return how many runs that fit are in each state, states without any left out."""
+        query = sa.select(runs.c.state, sa.func.count()).where(*_conditions(**filters)).group_by(runs.c.state)
+        with self._reading() as connection:
+            found = dict(connection.execute(query).all())
+        return {state: found[state] for state in get_args(State) if state in found}
+
+    def values(self, column: Column) -> list[str]:
+        """Return what runs have in a column, to filter by, in the order of the alphabet."""
+        query = sa.select(runs.c[column]).where(*_conditions()).distinct().order_by(runs.c[column])
+        with self._reading() as connection:
+            return list(connection.scalars(query))
+
+    def tags(self) -> dict[str, int]:
+        """Return every tag with the number of runs that bear it, in the order of the alphabet."""
+        query = (
+            sa.select(tags.c.tag, sa.func.count())
+            .join(runs, runs.c.id == tags.c.run_id)
+            .where(*_conditions())
+            .group_by(tags.c.tag)
+            .order_by(tags.c.tag)
+        )
+        with self._reading() as connection:
+            return dict(connection.execute(query).all())
+
+    def attempts(self, run_id: str) -> list[Attempt]:
+        """Return the attempts at a run, the first one first."""
+        columns = [column for column in attempts.c if column is not attempts.c.run_id]
+        query = sa.select(*columns).where(attempts.c.run_id == run_id).order_by(attempts.c.attempt)
+        with self._reading() as connection:
+            return [Attempt(**row) for row in connection.execute(query).mappings()]
+
+    def speeds(self, config: RunConfig, limit: int = 200) -> dict[int, float]:
+        """Return the images per second of finished runs like `config`, newest first, by batch size."""
+        query = (
+            sa.select(runs.c.config["batch_size"].as_integer(), runs.c.results["images_per_second"].as_float())
+            .where(
+                runs.c.state == "done",
+                *(runs.c[name] == getattr(config, name) for name in ("dataset", "architecture", "framework", "device")),
+                runs.c.config["threads"].as_integer() == config.threads,
+            )
+            .order_by(runs.c.created_at.desc())
+            .limit(limit)
+        )
+        found: dict[int, float] = {}
+        with self._reading() as connection:
+            for batch_size, speed in connection.execute(query):
+                found.setdefault(batch_size, speed)
+        return found
+
+
+def _conditions(
+    *,
+    states: Iterable[State] | None = None,
+    search: str | None = None,
+    tag: str | None = None,
+    deleted: bool | None = False,
+    **values: str | None,
+) -> list[sa.ColumnElement[bool]]:
+    """Return what a run must fulfil; a filter that is None or empty is none."""
+    conditions = []
+    if deleted is not None:
+        conditions.append(runs.c.deleted_at.is_not(None) if deleted else runs.c.deleted_at.is_(None))
+    if states is not None:
+        conditions.append(runs.c.state.in_(list(states)))
+    if tag:
+        conditions.append(runs.c.id.in_(sa.select(tags.c.run_id).where(tags.c.tag == tag)))
+    if search:
+        searched = (runs.c.id, runs.c.name, runs.c.note, runs.c.architecture, runs.c.dataset)
+        tagged = sa.select(tags.c.run_id).where(tags.c.tag.icontains(search, autoescape=True))
+        conditions.append(
+            sa.or_(*(column.icontains(search, autoescape=True) for column in searched), runs.c.id.in_(tagged))
+        )
+    for name in ("architecture", "framework", "dataset", "pair", "group", "submitter"):
+        value = values.pop(name, None)
+        if value:
+            conditions.append(runs.c[name] == value)
+    if values:
+        raise TypeError(f"There is no filter {', '.join(values)}.")
+    return conditions
+
+
+def _with_tags(connection: sa.Connection, rows: Iterable[sa.RowMapping]) -> list[Run]:
+    rows = list(rows)
+    found: dict[str, list[str]] = {}
+    if rows:
+        query = sa.select(tags).where(tags.c.run_id.in_([row["id"] for row in rows])).order_by(tags.c.tag)
+        for run_id, tag in connection.execute(query):
+            found.setdefault(run_id, []).append(tag)
+    return [_run(row, found.get(row["id"], ())) for row in rows]
+
+
+def _run(row: sa.RowMapping, run_tags: Iterable[str]) -> Run:
+    values = {name: value for name, value in row.items() if name in Run.__dataclass_fields__}
+    return Run(**values | {"config": RunConfig.model_validate(row["config"]), "tags": tuple(run_tags)})

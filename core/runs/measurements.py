@@ -1,0 +1,95 @@
+"""What runs measure: the points of their curves, and a record an epoch."""
+
+import time
+
+import sqlalchemy as sa
+
+from core.runs.changes import update
+from core.runs.database import Database
+from core.runs.schema import epochs, metrics
+from core.runs.thinning import add_blocks, chosen_points, forget_blocks
+from core.training import Epoch, Point
+
+_POINT = [metrics.c.sequence, *(metrics.c[name] for name in Point._fields)]
+
+
+class Measurements(Database):
+    """The part of the store that is about measurements. Those of a run are numbered from 1, without a gap."""
+
+    def add_metrics(self, run_id: str, attempt: int, first: int, points: list[Point]) -> None:
+        """Append measurements numbered from `first`, and move the run's progress on."""
+        speed = [point.images_per_second for point in points if point.images_per_second]
+        values = {"step": points[-1].step, "heartbeat_at": time.time(), "silent": False}
+        if speed:
+            values["images_per_second"] = speed[-1]
+        with self._engine.begin() as connection:
+            update(connection, run_id, attempt, ("running",), **values)
+            connection.execute(
+                metrics.insert(),
+                [
+                    {"run_id": run_id, "sequence": number, **point._asdict()}
+                    for number, point in enumerate(points, start=first)
+                ],
+            )
+            add_blocks(connection, run_id, first - 1, first - 1 + len(points))
+        self._shorten_log()
+
+    def metrics(self, run_id: str, after: int = 0, limit: int = 100_000) -> list[tuple[int, Point]]:
+        """Return a run's measurements with their numbers, in order, those up to `after` left out.
+
+        A next attempt takes back those after the step that it goes on from: read anew when `Run.attempt` has changed.
+        """
+        query = (
+            sa.select(*_POINT)
+            .where(metrics.c.run_id == run_id, metrics.c.sequence > after)
+            .order_by(metrics.c.sequence)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return [(row[0], Point(*row[1:])) for row in connection.execute(query)]
+
+    def curve(self, run_id: str, split: str, buckets: int = 400) -> list[tuple[int, Point]]:
+        """Return a run's measurements on one split, thinned to at most six a bucket, with their numbers, in order.
+
+        In each bucket the points with the lowest and highest loss, accuracy and gradient norm are kept, so no spike
+        is lost and the best epoch always there; so are the first and the last point.
+
+        Args:
+            split: "train" or "validation".
+            buckets: how many parts of equally many measurements, 1 to 2,000.
+        """
+        if not 1 <= buckets <= 2000:
+            raise ValueError(f"Buckets: expected 1 to 2,000, received {buckets}.")
+        with self._reading() as connection:
+            chosen = chosen_points(connection, run_id, split, buckets)
+            query = (
+                sa.select(*_POINT)
+                .where(metrics.c.run_id == run_id, metrics.c.sequence.in_(chosen))
+                .order_by(metrics.c.sequence)
+            )
+            return [(row[0], Point(*row[1:])) for row in connection.execute(query)]
+
+    def add_epoch(self, run_id: str, attempt: int, epoch: Epoch) -> None:
+        """Append the record of an epoch."""
+        with self._engine.begin() as connection:
+            update(connection, run_id, attempt, ("running",), heartbeat_at=time.time(), silent=False)
+            connection.execute(epochs.insert().values(run_id=run_id, **epoch._asdict()))
+
+    def epochs(self, run_id: str, after: int = 0) -> list[Epoch]:
+        """Return the records of a run's epochs, in order, those up to epoch `after` left out."""
+        query = (
+            sa.select(*(epochs.c[name] for name in Epoch._fields))
+            .where(epochs.c.run_id == run_id, epochs.c.epoch > after)
+            .order_by(epochs.c.epoch)
+        )
+        with self._reading() as connection:
+            return [Epoch(*row) for row in connection.execute(query)]
+
+
+def forget_after(connection: sa.Connection, run_id: str, step: int) -> int:
+    """Delete a run's measurements after a step; return how many are kept."""
+    connection.execute(metrics.delete().where(metrics.c.run_id == run_id, metrics.c.step > step))
+    connection.execute(epochs.delete().where(epochs.c.run_id == run_id, epochs.c.step > step))
+    kept = connection.scalar(sa.select(sa.func.max(metrics.c.sequence)).where(metrics.c.run_id == run_id)) or 0
+    forget_blocks(connection, run_id, kept)
+    return kept

@@ -1,0 +1,72 @@
+"""Runs and measurements for the tests of the store, and processes that do something to it at once."""
+
+import subprocess
+import sys
+
+from core.config import RunConfig, configure
+from core.home import PROJECT, store_url
+from core.runs import Store
+from core.training import Epoch, Point
+
+CONFIG = configure(architecture="ann-100", train_limit=100)
+
+_TOGETHER = """
+import sys
+from core.config import configure
+from core.runs import database
+from core.runs import Store
+from core.training import Epoch, Point
+url, *arguments = sys.argv[1:]
+config = configure(architecture="ann-100", train_limit=100)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def start_together(script: str, arguments: list[str]) -> list[subprocess.Popen]:
+    """Start a process for each of `arguments`, and let them run `script` when the last is ready."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _TOGETHER + script, store_url(), argument],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for argument in arguments
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return processes
+
+
+def outputs(processes: list[subprocess.Popen]) -> list[str]:
+    """Wait for processes to end well and return what each printed."""
+    printed = []
+    for process in processes:
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        printed.append(output)
+    return printed
+
+
+def running(store: Store, submission: str = "a", config: RunConfig = CONFIG) -> tuple[str, int]:
+    run_id = store.create(config, submission=submission)
+    attempt = store.claim(run_id)
+    store.enter(run_id, attempt, pid=1, process_started_at=0.0)
+    store.begin(run_id, attempt, total_steps=100)
+    return run_id, attempt
+
+
+def point(step: int, split: str = "train", **values: float) -> Point:
+    return Point(step, step / 10, split, **{"loss": 1.0, "accuracy": 0.5, "seconds": step / 10} | values)
+
+
+def epoch(number: int, step: int, **values: float | None) -> Epoch:
+    """Return the record of an epoch."""
+    usual = {"train_loss": 1.0, "train_accuracy": 0.5, "val_loss": 0.9, "val_accuracy": 0.6, "learning_rate": 0.01}
+    return Epoch(**{"epoch": number, "step": step, "seconds": 2.0, "confusion": [[3, 1], [0, 4]]} | usual | values)
