@@ -17,13 +17,14 @@ SPECIFICATION = Specification(
     bundled=True,
 )
 
-_BUNDLED = Path(__file__).parent / "bundled" / "mnist"
+BUNDLED = Path(__file__).parent / "bundled" / "mnist"
+"""The folder of its four files, gzipped, under their usual names."""
 
 
 def read() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return train images and labels, test images and labels: uint8 `(N, 28, 28, 1)`, int64 `(N,)`."""
     arrays = []
     for part in ("train", "t10k"):
-        arrays.append(read_idx(_BUNDLED / f"{part}-images-idx3-ubyte.gz", 3)[..., np.newaxis])
-        arrays.append(read_idx(_BUNDLED / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64))
+        arrays.append(read_idx(BUNDLED / f"{part}-images-idx3-ubyte.gz", 3)[..., np.newaxis])
+        arrays.append(read_idx(BUNDLED / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64))
     return tuple(arrays)

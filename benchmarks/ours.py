@@ -1,0 +1,241 @@
+"""Duet's side of `benchmarks.training`: what it measures, as programs that take turns with the peers'."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from benchmarks.turns import Turns
+from core.augmentation import draw_transforms
+from core.backends import get_backend
+from core.config import Framework, RunConfig, configure, option
+from core.datasets import Dataset, load
+from core.evaluation import loss_and_accuracy
+from core.home import PROJECT, home
+from core.initialisation import draw
+from core.networks import get_architecture
+from core.recipes import get_recipe
+from core.runs import Store, new_id, open_store
+from core.scheduler import submit
+from core.training import Engine, Outcome, Point, train
+from core.worker import execute
+from tests import processes
+
+_POLL_S = 0.01
+_WATCH_S = 0.5
+"""How often the Results page asks for new points."""
+
+_DEADLINE_S = 120
+
+
+def epochs(turns: Turns, *, repeats: int, **settings: Any) -> None:
+    """Train on all the training images, after one epoch to warm up; a turn is one epoch.
+
+    It lasts until its last point is reported; validation comes after that.
+    """
+    config = _config(repeats, settings)
+    dataset = load(config.dataset)
+    _train(config, dataset, _Epochs(turns, config.epochs))
+
+
+def recorded_epochs(turns: Turns, *, repeats: int, **settings: Any) -> None:
+    """Train as `epochs` does, but as a run in the store that another process watches as the Results page does."""
+    config = _config(repeats, settings)
+    store = open_store()
+    run_id = store.create(config, submission=new_id(), claimed=True)
+    with _watched(run_id) as pause:
+        report = _Epochs(turns, config.epochs, pause)
+        execute(store, run_id, 1, stop=threading.Event(), on_point=lambda point, _total: report(point))
+    if store.get(run_id).state != "done":
+        raise RuntimeError(store.get(run_id).failure)
+
+
+def augment(
+    turns: Turns,
+    *,
+    framework: Framework,
+    degrees: float,
+    zoom: float,
+    shift: float,
+    images: int,
+    batch_size: int,
+    repeats: int,
+) -> None:
+    """Draw and apply an affine map for each of so many images, in batches; a turn is all of them once."""
+    config = configure(rotation=degrees, zoom=zoom, shift_x=shift, shift_y=shift)
+    backend = get_backend(framework)
+    dataset = load("mnist")
+    generator = np.random.default_rng(config.seed)
+    batches = [dataset.train.images[i : i + batch_size] for i in range(0, images, batch_size)]
+
+    def change(batch: np.ndarray) -> None:
+        backend.augment(batch, draw_transforms(config, dataset.image_shape, len(batch), generator))
+
+    change(batches[0])
+    for _ in range(repeats):
+        with turns.measure():
+            for batch in batches:
+                change(batch)
+
+
+def time_to_accuracy(turns: Turns, *, recipe: str, framework: Framework, seeds: int, **changes: Any) -> None:
+    """Train a recipe with each of so many seeds; a turn is one training.
+
+    It reports its `seed`, the `seconds` spent training, and the `accuracy` on the test images, which choose nothing.
+    """
+    dataset = load("mnist")
+    for seed in range(seeds):
+        config = configure(**{**get_recipe(recipe).settings, "framework": framework, "seed": seed, **changes})
+        with turns.measure() as figures:
+            outcome, engine = _train(config, dataset)
+            _, accuracy = loss_and_accuracy(engine.predict(dataset.test.images), dataset.test.labels)
+            figures.update(seed=seed, seconds=outcome.train_seconds, accuracy=accuracy)
+
+
+def first_point(turns: Turns, *, way: Literal["click", "command"], repeats: int, **settings: Any) -> None:
+    """Start a run in a home where nothing runs yet; a turn is the time until its first point is in the store."""
+    config = configure(**settings)
+    load(config.dataset)
+    datasets = home() / "datasets"
+    start = {"click": _click, "command": _command}[way]
+    for turn in range(
+        1 + repeats
+    ):  # the first reads the frameworks' files from the disk, later ones find them in memory
+        with _new_home(datasets):
+            store = open_store()
+            if turn:
+                turns.begin()
+            start(config)
+            run_id = _await(lambda store: next((run.id for run in store.find(limit=1)), None), store)
+            _await(lambda store, run_id=run_id: store.metrics(run_id, limit=1), store)
+            if turn:
+                turns.end()
+
+
+def memory(turns: Turns, *, repeats: int, **settings: Any) -> None:
+    """Train a run by the command, in a process of its own; a turn reports the most memory it held, in `bytes`."""
+    config = configure(**settings)
+    for _ in range(repeats):
+        with turns.measure() as figures:
+            _, status, used = os.wait4(_command(config).pid, 0)
+            if code := os.waitstatus_to_exitcode(status):
+                raise RuntimeError(f"The training ended with exit code {code}.")
+            figures["bytes"] = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class _Epochs:
+    """Told of each point of a training, makes every epoch but the first a turn; `pause` is set between them."""
+
+    def __init__(self, turns: Turns, epochs: int, pause: Event | None = None):
+        self._turns, self._epochs = turns, epochs
+        self._pause = pause or threading.Event()
+        self._reported = 0.0
+
+    def __call__(self, point: Point) -> None:
+        if point.split == "train":
+            self._reported = time.perf_counter()
+            return
+        if point.epoch > 1:
+            self._turns.end(until=self._reported)
+        if point.epoch < self._epochs:
+            self._pause.set()
+            self._turns.begin()
+            self._pause.clear()
+
+
+def _config(repeats: int, settings: dict[str, Any]) -> RunConfig:
+    """Return a run of one epoch to warm up and as many as are measured, on all the training images."""
+    return configure(epochs=1 + repeats, validation_part="test", **settings)
+
+
+def _train(
+    config: RunConfig, dataset: Dataset, report: Callable[[Point], None] = lambda _point: None
+) -> tuple[Outcome, Engine]:
+    """Train as `core.worker` does, without a store and a folder; the engine then has the weights that are kept."""
+    architecture, classes = get_architecture(config.architecture), len(dataset.class_names)
+    engine = get_backend(config.framework).Engine(config, architecture, dataset.image_shape, classes)
+    if config.initialisation == "shared":
+        engine.load_weights(draw(architecture, dataset.image_shape, classes, config.seed))
+    kept: dict[str, np.ndarray] = {}
+    outcome = train(
+        config,
+        dataset,
+        engine,
+        report=report,
+        save=lambda _epoch, weights: kept.update(weights),
+        should_stop=lambda: False,
+    )
+    engine.load_weights(kept)
+    return outcome, engine
+
+
+@contextmanager
+def _watched(run_id: str) -> Iterator[Event]:
+    """Let another process ask for a run's new points while the block runs, but not while the event yielded is set."""
+    context = multiprocessing.get_context("spawn")
+    pause = context.Event()
+    process = context.Process(target=_watch, args=(run_id, pause), daemon=True)
+    process.start()
+    try:
+        yield pause
+    finally:
+        process.kill()
+        process.join()
+
+
+def _watch(run_id: str, pause: Event) -> None:
+    store, seen = open_store(), 0
+    while True:
+        time.sleep(_WATCH_S)
+        if not pause.is_set():
+            store.get(run_id)
+            seen += len(store.metrics(run_id, after=seen))
+
+
+@contextmanager
+def _new_home(datasets: Path) -> Iterator[None]:
+    """Let Duet work in a home of its own, with these data sets, and end what it leaves running there."""
+    before = home()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        (Path(place) / "datasets").symlink_to(datasets)
+        os.environ["DUET_HOME"] = place
+        try:
+            yield
+        finally:
+            os.environ["DUET_HOME"] = str(before)
+            processes.end(Path(place))
+
+
+def _click(config: RunConfig) -> None:
+    submit(open_store(), [config], submission=new_id())
+
+
+def _command(config: RunConfig) -> subprocess.Popen:
+    settings = config.model_dump(exclude_defaults=True)
+    options = [text for name, value in settings.items() for text in (option(name), str(value))]
+    return subprocess.Popen(
+        [sys.executable, "-m", "core.train", *options],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _await(look: Callable[[Store], Any], store: Store) -> Any:
+    """Look into the store until there is something, and return that."""
+    deadline = time.monotonic() + _DEADLINE_S
+    while not (found := look(store)):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"Nothing came of the run within {_DEADLINE_S} s.")
+        time.sleep(_POLL_S)
+    return found
