@@ -1,4 +1,4 @@
-"""Augmentation: every image of a batch moved, turned, scaled and flipped by amounts of its own.
+"""Augmentation: every image of a batch moved, turned, scaled, flipped and erased by amounts of its own.
 
     transforms = draw_transforms(config, image_shape, count, np.random.default_rng([seed, 4, epoch]))
 
@@ -13,20 +13,32 @@ from core.architectures import Shape
 from core.config import RunConfig
 from core.datasets import Specification
 
+ERASED_AREA = (0.02, 0.33)
+"""The least and the greatest share of an image that is erased, as in Zhong et al., "Random erasing data
+augmentation", 2017."""
+
+ERASED_RATIO = 3.3
+"""The greatest ratio of the sides of what is erased, either way; from the same paper."""
+
 
 def is_augmented(config: RunConfig) -> bool:
     """Say whether a run changes its training images at all."""
     return any(
-        (config.rotation, config.zoom, config.shift_x, config.shift_y, config.flip_horizontal, config.flip_vertical)
+        (
+            *(config.rotation, config.zoom, config.shift_x, config.shift_y),
+            *(config.flip_horizontal, config.flip_vertical, config.erasing),
+        )
     )
 
 
 def draw_transforms(config: RunConfig, image_shape: Shape, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw an affine map for each of `count` images, uniform in the ranges of `config`.
+    """Draw an affine map and a rectangle to erase for each of `count` images, uniform in the ranges of `config`.
 
     Returns:
-        float32 `(count, 2, 3)`: `(x, y, 1)` of a pixel in the new image to `(x, y)` in the old one.
-        Coordinates are those of pixel centres, from 0; turning and scaling are about the middle.
+        float32 `(count, 2, 5)`, a row for x and one for y. The first three columns take `(x, y, 1)` of a pixel
+        in the new image to its place in the old one; coordinates are those of pixel centres, from 0, and turning
+        and scaling are about the middle. The last two are where the rectangle that is blacked out in the new
+        image begins and where it ends, in pixels, the end not included; none where both are 0.
     """
     height, width = image_shape[:2]
     angle = np.radians(generator.uniform(-config.rotation, config.rotation, count))
@@ -38,7 +50,21 @@ def draw_transforms(config: RunConfig, image_shape: Shape, count: int, generator
     linear *= flips[:, :, np.newaxis]
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     offset = middle - np.einsum("nij,nj->ni", linear, middle + shift)
-    return np.concatenate([linear, offset[:, :, np.newaxis]], axis=2).astype(np.float32)
+    erased = _draw_rectangles(config.erasing, (width, height), count, generator)
+    return np.concatenate([linear, offset[:, :, np.newaxis], erased], axis=2).astype(np.float32)
+
+
+def _draw_rectangles(share: float, size: tuple[int, int], count: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw where a rectangle begins and ends, `(count, 2, 2)`, in a `share` of the images."""
+    if not share:
+        return np.zeros((count, 2, 2))
+    chosen = generator.random(count) < share
+    area = generator.uniform(*ERASED_AREA, count)
+    ratio = np.exp(generator.uniform(-np.log(ERASED_RATIO), np.log(ERASED_RATIO), count))
+    sides = np.sqrt(area[:, np.newaxis] * np.stack([ratio, 1 / ratio], axis=1)) * size
+    sides = np.clip(np.rint(sides), 1, size)
+    begins = np.floor(generator.random((count, 2)) * (size - sides + 1))
+    return np.where(chosen[:, np.newaxis, np.newaxis], np.stack([begins, begins + sides], axis=2), 0)
 
 
 def warnings(config: RunConfig, specification: Specification) -> list[str]:

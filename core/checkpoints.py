@@ -4,13 +4,19 @@
     checkpoint = load(directory)
     checkpoint.description.architecture, checkpoint.weights
 
-`checkpoint.json` is written last and holds the hash of the weights it names: while it is not
-replaced, the checkpoint before is the whole one. Nothing is ever unpickled.
+    save_state(directory, progress, state, description)     # what it takes to go on from there
+    resumable = load_state(directory)
+
+A manifest is written last and holds the hash of the arrays it names: while it is not there, the one
+before is the newest whole one. The newest two are kept, and one whose arrays are not what was written
+is refused for the one before. Nothing is ever unpickled.
 """
 
 import hashlib
 import json
+import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +27,10 @@ from safetensors.numpy import save as save_tensors
 
 from core.architectures import Architecture
 from core.config import RunConfig
+from core.normalization import FIXED, Scaling
+from core.training import Progress
+
+_log = logging.getLogger("duet")
 
 
 class Description(BaseModel):
@@ -34,14 +44,33 @@ class Description(BaseModel):
     class_names: tuple[str, ...]
     preparation: str
     fingerprint: str
+    standard_scaling: Scaling | None = None
+
+    @property
+    def scaling(self) -> Scaling:
+        """What each pixel is multiplied by, and what is added then."""
+        return self.standard_scaling or FIXED[self.config.normalization]
 
 
 class Checkpoint(NamedTuple):
-    """A network after `epoch` epochs: its description and its canonical weights by name."""
+    """A network after `epoch` epochs: its description and its canonical weights by name.
+
+    `damage` says in a sentence that a newer one was refused, if one was.
+    """
 
     epoch: int
     description: Description
     weights: dict[str, np.ndarray]
+    damage: str = ""
+
+
+class Resumable(NamedTuple):
+    """A training that was broken off: what its loop and its engine need to go on, see `core.training.train`."""
+
+    progress: Progress
+    state: dict[str, np.ndarray]
+    description: Description
+    damage: str = ""
 
 
 class _Manifest(BaseModel):
@@ -49,44 +78,103 @@ class _Manifest(BaseModel):
     weights_file: str
     weights_sha256: str
     description: Description
+    progress: Progress | None = None
 
 
 def save(directory: Path, epoch: int, weights: dict[str, np.ndarray], description: Description) -> None:
-    """Write a checkpoint in place of the one before, which stays whole until this one is."""
-    content = _pack(weights)
-    digest = hashlib.sha256(content).hexdigest()
-    # With the digest, an epoch that is trained again never overwrites what the manifest still names.
-    name = f"weights-{epoch:04}-{digest[:12]}.safetensors"
-    write_file(directory / name, content)
-    manifest = _Manifest(
-        epoch=epoch,
-        weights_file=name,
-        weights_sha256=digest,
-        description=description,
-    )
-    write_file(directory / "checkpoint.json", manifest.model_dump_json(indent=2).encode())
-    for old in directory.glob("weights-*.safetensors"):
-        if old.name != name:
-            old.unlink()
+    """Write a checkpoint; the one before is kept to fall back on."""
+    _write(directory, "checkpoint", f"weights-{epoch:04}", weights, epoch=epoch, description=description)
 
 
 def load(directory: Path) -> Checkpoint:
-    """Read the checkpoint of a run.
+    """Read the newest whole checkpoint of a run.
 
     Raises:
-        ValueError: if there is none, or its files are not what was written.
+        ValueError: if there is none, or what is there is not what was written.
     """
-    path = directory / "checkpoint.json"
-    if not path.exists():
+    if not _exists(directory, "checkpoint"):
         raise ValueError(f"Run {directory.name} has no checkpoint yet: one is written after its first epoch.")
-    try:
-        manifest = _Manifest.model_validate_json(path.read_bytes())
-        content = (directory / Path(manifest.weights_file).name).read_bytes()
-    except (ValueError, OSError) as error:
-        raise ValueError(f"Run {directory.name}: its checkpoint cannot be read ({type(error).__name__}).") from error
-    if hashlib.sha256(content).hexdigest() != manifest.weights_sha256:
-        raise ValueError(f"Run {directory.name}: {manifest.weights_file} is damaged; train it again.")
-    return Checkpoint(manifest.epoch, manifest.description, load_tensors(content))
+    manifest, weights, damage = _read(directory, "checkpoint")
+    return Checkpoint(manifest.epoch, manifest.description, weights, damage)
+
+
+def save_state(directory: Path, progress: Progress, state: dict[str, np.ndarray], description: Description) -> None:
+    """Write what it takes to go on from here; the state before is kept to fall back on."""
+    _write(
+        *(directory, "state", f"state-{progress.step:08}", state),
+        epoch=progress.epoch,
+        description=description,
+        progress=progress,
+    )
+
+
+def load_state(directory: Path) -> Resumable | None:
+    """Read the newest whole state of a run, or nothing where none has been written.
+
+    Raises:
+        ValueError: if what is there is not what was written.
+    """
+    if not _exists(directory, "state"):
+        return None
+    manifest, state, damage = _read(directory, "state")
+    return Resumable(manifest.progress, state, manifest.description, damage)
+
+
+def drop_states(directory: Path) -> None:
+    """Remove the states of a run that has reached its end."""
+    for path in (*_manifests(directory, "state"), *directory.glob("state-*.safetensors")):
+        path.unlink(missing_ok=True)
+
+
+def _manifests(directory: Path, kind: str) -> tuple[Path, Path]:
+    """Return where the newest manifest lies and where the one before does."""
+    return directory / f"{kind}.json", directory / f"{kind}-before.json"
+
+
+def _exists(directory: Path, kind: str) -> bool:
+    return any(path.exists() for path in _manifests(directory, kind))
+
+
+def _write(directory: Path, kind: str, stem: str, arrays: dict[str, np.ndarray], **described: object) -> None:
+    """Write arrays, then make their manifest the newest and the newest the one before; sweep what neither names."""
+    content = _pack(arrays)
+    digest = hashlib.sha256(content).hexdigest()
+    # With the digest, an epoch that is trained again never overwrites what a manifest still names.
+    name = f"{stem}-{digest[:12]}.safetensors"
+    write_file(directory / name, content)
+    newest, before = _manifests(directory, kind)
+    named = {name}
+    with suppress(OSError, ValueError, KeyError, TypeError):  # there is none yet, or it is damaged
+        named.add(json.loads(newest.read_bytes())["weights_file"])
+        newest.replace(before)
+    manifest = _Manifest(weights_file=name, weights_sha256=digest, **described)
+    write_file(newest, manifest.model_dump_json(indent=2).encode())
+    for old in directory.glob(f"{stem.partition('-')[0]}-*.safetensors"):
+        if old.name not in named:
+            old.unlink()
+
+
+def _read(directory: Path, kind: str) -> tuple[_Manifest, dict[str, np.ndarray], str]:
+    """Return the newest whole manifest and its arrays, and what was refused for it."""
+    refused = []
+    for path in _manifests(directory, kind):
+        if not path.exists():
+            continue
+        try:
+            manifest = _Manifest.model_validate_json(path.read_bytes())
+            content = (directory / Path(manifest.weights_file).name).read_bytes()
+        except (ValueError, OSError) as error:
+            refused.append(f"its {kind} cannot be read ({type(error).__name__})")
+            continue
+        if hashlib.sha256(content).hexdigest() != manifest.weights_sha256:
+            refused.append(f"{manifest.weights_file} is damaged")
+            continue
+        damage = ""
+        if refused:
+            damage = f"Run {directory.name}: {refused[0]}; the one before it, of epoch {manifest.epoch}, is used."
+            _log.warning("%s", damage)
+        return manifest, load_tensors(content), damage
+    raise ValueError(f"Run {directory.name}: {refused[0]}; train it again.")
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

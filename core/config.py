@@ -10,24 +10,52 @@ are in the fields, so widgets and options are made from them.
 
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core import networks
 
 Framework = Literal["pytorch", "tensorflow"]
-Optimizer = Literal["sgd", "adam", "rmsprop"]
-Normalization = Literal["unit", "symmetric"]
-Initialisation = Literal["shared", "framework"]
-Precision = Literal["float32", "float64"]
+Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
+Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle"]
+Normalization = Literal["unit", "symmetric", "standard"]
+Initialisation = Literal["shared", "he", "framework"]
+Precision = Literal["float32", "bfloat16", "float64"]
 Defaults = Literal["framework", "aligned"]
 ValidationPart = Literal["stratified", "last", "test"]
+Monitor = Literal["val_loss", "val_accuracy"]
+Kept = Literal["best", "last"]
+ClassWeights = Literal["none", "balanced"]
 
 FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "tensorflow": "Keras"}
 
-OPTIMIZER_TITLES: dict[Optimizer, str] = {"sgd": "SGD with momentum", "adam": "Adam", "rmsprop": "RMSprop"}
+OPTIMIZER_TITLES: dict[Optimizer, str] = {
+    "sgd": "SGD with momentum",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "rmsprop": "RMSprop",
+    "adadelta": "Adadelta",
+}
 
-LEARNING_RATES: dict[Optimizer, float] = {"sgd": 0.01, "adam": 0.001, "rmsprop": 0.001}
+LEARNING_RATES: dict[Optimizer, float] = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adadelta": 1.0}
 """A learning rate per optimizer that works for every bundled network."""
+
+OPTIMIZER_FIELDS: dict[Optimizer, tuple[str, ...]] = {
+    "sgd": ("momentum", "nesterov"),
+    "adam": ("beta_1", "beta_2", "epsilon"),
+    "adamw": ("beta_1", "beta_2", "epsilon"),
+    "rmsprop": ("rho", "epsilon"),
+    "adadelta": ("rho", "epsilon"),
+}
+"""The settings that each optimizer has of its own; the others' do nothing."""
+
+SCHEDULE_FIELDS: dict[Schedule, tuple[str, ...]] = {
+    "constant": (),
+    "step": ("decay_factor", "decay_epochs"),
+    "exponential": ("decay_factor", "decay_epochs"),
+    "cosine": (),
+    "one_cycle": (),
+}
+"""The settings that each schedule has of its own, besides the warm-up that all have."""
 
 
 class RunConfig(BaseModel):
@@ -79,7 +107,7 @@ class RunConfig(BaseModel):
         default="sgd",
         title="Optimizer",
         description="How a step is made from the gradient. SGD with momentum wants a rate near 0.01, "
-        "Adam and RMSprop near 0.001.",
+        "Adam, AdamW and RMSprop near 0.001, Adadelta near 1.",
     )
     momentum: float = Field(
         default=0.9,
@@ -87,7 +115,123 @@ class RunConfig(BaseModel):
         lt=1,
         title="Momentum",
         description="How much of the last step SGD carries into the next one.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Optimizer"},
+    )
+    nesterov: bool = Field(
+        default=False,
+        title="Nesterov momentum",
+        description="Lets SGD look one step ahead, which often learns a little faster. Needs momentum.",
+        json_schema_extra={"group": "Optimizer"},
+    )
+    beta_1: float = Field(
+        default=0.9,
+        ge=0,
+        lt=1,
+        title="Beta 1",
+        description="How much Adam and AdamW remember of earlier gradients.",
+        json_schema_extra={"group": "Optimizer"},
+    )
+    beta_2: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        title="Beta 2",
+        description="How much Adam and AdamW remember of the gradients' sizes.",
+        json_schema_extra={"group": "Optimizer"},
+    )
+    rho: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        title="Rho",
+        description="How much RMSprop and Adadelta remember of the gradients' sizes. Empty takes the default of "
+        "the framework, or of the method where defaults are aligned.",
+        json_schema_extra={"group": "Optimizer"},
+    )
+    epsilon: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        title="Epsilon",
+        description="Keeps steps from exploding where gradients are tiny. Empty takes the default of the "
+        "framework, or of the method where defaults are aligned.",
+        json_schema_extra={"group": "Optimizer"},
+    )
+    weight_decay: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        title="Weight decay",
+        description="Pulls every weight towards zero a little at each step, against memorising. 0.0005 is usual "
+        "with SGD, 0.01 with AdamW.",
+        json_schema_extra={"group": "Optimizer"},
+    )
+    clip_norm: float = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        title="Gradient clipping",
+        description="Shortens a gradient that is longer than this, all layers taken together, so that one odd "
+        "batch cannot wreck the weights. 0 leaves gradients alone.",
+        json_schema_extra={"group": "Optimizer"},
+    )
+    schedule: Schedule = Field(
+        default="constant",
+        title="Schedule",
+        description="How the learning rate changes. Step and exponential multiply it by a factor every few epochs, "
+        "at once or gradually; cosine falls to zero at the end; one-cycle rises from a 25th to the rate and falls "
+        "to almost nothing, and learns fastest.",
+        json_schema_extra={"group": "Learning rate"},
+    )
+    decay_factor: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        title="Decay factor",
+        description="What step and exponential schedules multiply the rate by.",
+        json_schema_extra={"group": "Learning rate"},
+    )
+    decay_epochs: float = Field(
+        default=1,
+        gt=0,
+        le=1000,
+        title="Decay epochs",
+        description="After how many epochs the rate has been multiplied by the factor once.",
+        json_schema_extra={"group": "Learning rate"},
+    )
+    warmup_epochs: float = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        title="Warm-up epochs",
+        description="Over so many epochs the rate rises to its full height, in equal steps. One-cycle rises by a "
+        "cosine, and for 30% of the training where this is 0.",
+        json_schema_extra={"group": "Learning rate"},
+    )
+    label_smoothing: float = Field(
+        default=0,
+        ge=0,
+        lt=1,
+        title="Label smoothing",
+        description="The share of each answer that is spread over all classes, so that the network is never too "
+        "sure. 0.1 is usual. The training loss then stays above zero; the validation loss is measured without it.",
+        json_schema_extra={"group": "Loss"},
+    )
+    class_weights: ClassWeights = Field(
+        default="none",
+        title="Class weights",
+        description="Balanced: images of rare classes count more, so that all classes together count the same. "
+        "For uneven data.",
+        json_schema_extra={"group": "Loss"},
+    )
+    weight_average: float = Field(
+        default=0,
+        ge=0,
+        lt=1,
+        title="Weight averaging",
+        description="Validates, keeps and tests a running average of the weights, which is calmer than the weights "
+        "themselves. 0.99 remembers about 100 steps, 0.999 about 1,000; 0 turns it off.",
+        json_schema_extra={"group": "Validation"},
     )
     validation_share: float = Field(
         default=0.1,
@@ -95,8 +239,8 @@ class RunConfig(BaseModel):
         le=0.5,
         title="Validation share",
         description="The part of the training images that is held back to measure progress on. "
-        "The weights of the epoch with the lowest validation loss are kept.",
-        json_schema_extra={"advanced": True},
+        "By default the weights of the epoch with the lowest validation loss are kept.",
+        json_schema_extra={"group": "Validation"},
     )
     validation_part: ValidationPart = Field(
         default="stratified",
@@ -104,20 +248,51 @@ class RunConfig(BaseModel):
         description="Stratified: drawn at random with the seed, each class in proportion. Last: the end of "
         "the training images, as Keras does it. Test: all training images are learnt from and the test images "
         "choose the epoch, as some publications do; the test accuracy is then a little too good.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Validation"},
+    )
+    validation_every: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        title="Validate every",
+        description="After how many epochs the network is validated; it always is after the last.",
+        json_schema_extra={"group": "Validation"},
+    )
+    monitor: Monitor = Field(
+        default="val_loss",
+        title="Best by",
+        description="What tells which epoch is the best: the lowest validation loss, or the highest validation "
+        "accuracy.",
+        json_schema_extra={"group": "Validation"},
+    )
+    patience: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        title="Patience",
+        description="Stops early when no epoch has been better for so many epochs. 0 never stops early.",
+        json_schema_extra={"group": "Validation"},
+    )
+    kept: Kept = Field(
+        default="best",
+        title="Weights kept",
+        description="Best: those of the best validated epoch are tested and used. Last: those of the end.",
+        json_schema_extra={"group": "Validation"},
     )
     normalization: Normalization = Field(
         default="unit",
         title="Normalisation",
-        description="Unit scales pixels to 0…1, symmetric to -1…1.",
-        json_schema_extra={"advanced": True},
+        description="Unit scales pixels to 0…1, symmetric to -1…1, standard to a mean of 0 and a standard deviation "
+        "of 1 over the images that are learnt from.",
+        json_schema_extra={"group": "Data"},
     )
     initialisation: Initialisation = Field(
         default="shared",
         title="Initial weights",
         description="Shared: Glorot uniform, drawn once, so both frameworks start from the same weights. "
+        "He: the same, but He normal, which suits deep networks with relu. "
         "Framework: each draws its own by its own defaults.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Start"},
     )
     initial_weights: str | None = Field(
         default=None,
@@ -125,7 +300,7 @@ class RunConfig(BaseModel):
         description="The run whose weights this one starts from, trained in either framework. "
         "It must have the same network and images of the same shape and classes. Empty starts anew.",
         pattern=r"^[0-9a-f]{12}$",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Start"},
     )
     defaults: Defaults = Field(
         default="framework",
@@ -136,9 +311,9 @@ class RunConfig(BaseModel):
     precision: Precision = Field(
         default="float32",
         title="Precision",
-        description="The numbers it computes with. float64 is several times slower; "
-        "it tells rounding from real differences of the frameworks.",
-        json_schema_extra={"advanced": True},
+        description="The numbers it computes with. bfloat16 is faster on processors made for it, slower on others. "
+        "float64 is several times slower; it tells rounding from real differences of the frameworks.",
+        json_schema_extra={"group": "Arithmetic"},
     )
     rotation: float = Field(
         default=0,
@@ -147,7 +322,7 @@ class RunConfig(BaseModel):
         title="Rotation, degrees",
         description="Turns each training image by a random angle of up to so many degrees either way. "
         "10 suits handwriting.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Augmentation"},
     )
     zoom: float = Field(
         default=0,
@@ -155,7 +330,7 @@ class RunConfig(BaseModel):
         le=0.5,
         title="Zoom",
         description="Scales each training image up or down by up to this share. 0.1 is ±10%.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Augmentation"},
     )
     shift_x: float = Field(
         default=0,
@@ -163,7 +338,7 @@ class RunConfig(BaseModel):
         le=0.5,
         title="Horizontal shift",
         description="Moves each training image sideways by up to this share of its width.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Augmentation"},
     )
     shift_y: float = Field(
         default=0,
@@ -171,19 +346,28 @@ class RunConfig(BaseModel):
         le=0.5,
         title="Vertical shift",
         description="Moves each training image up or down by up to this share of its height.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Augmentation"},
     )
     flip_horizontal: bool = Field(
         default=False,
         title="Horizontal flip",
         description="Mirrors half of the training images. Changes the meaning of digits and letters.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Augmentation"},
     )
     flip_vertical: bool = Field(
         default=False,
         title="Vertical flip",
         description="Turns half of the training images upside down. Rarely what is wanted.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Augmentation"},
+    )
+    erasing: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        title="Erasing",
+        description="The share of training images in which a random rectangle is blacked out, so that no single "
+        "part decides.",
+        json_schema_extra={"group": "Augmentation"},
     )
     seed: int = Field(
         default=42,
@@ -191,14 +375,14 @@ class RunConfig(BaseModel):
         le=2**31 - 1,
         title="Seed",
         description="The start of all random numbers. The same seed on the same machine gives the same weights.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Start"},
     )
     train_limit: int | None = Field(
         default=None,
         ge=20,
         title="Training limit",
         description="Use only so many training images (validation included), drawn with the seed. Empty uses them all.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Data"},
     )
     threads: int = Field(
         default=0,
@@ -207,8 +391,19 @@ class RunConfig(BaseModel):
         title="Threads",
         description="Processor threads for the arithmetic. 0 takes all cores; "
         "a pair that trains side by side gets half each.",
-        json_schema_extra={"advanced": True},
+        json_schema_extra={"group": "Arithmetic"},
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RunConfig":
+        if self.nesterov and self.optimizer == "sgd" and not self.momentum:
+            raise ValueError("Nesterov momentum (--nesterov): expected a momentum above 0 with it, received 0.")
+        if self.warmup_epochs >= self.epochs and self.warmup_epochs:
+            raise ValueError(
+                f"Warm-up epochs (--warmup-epochs): expected fewer than the {self.epochs:,} epochs of the run, "
+                f"received {self.warmup_epochs:g}."
+            )
+        return self
 
 
 def configure(**values: Any) -> RunConfig:
@@ -239,7 +434,8 @@ def expected(name: str) -> str:
     kind = field.annotation
     if kind is bool:
         return "true or false"
-    noun = "a whole number" if int in {kind, *get_args(kind)} else "a number" if kind is float else "a name"
+    kinds = {kind, *get_args(kind)}
+    noun = "a whole number" if int in kinds else "a number" if float in kinds else "a name"
     bounds = {type(m).__name__: getattr(m, type(m).__name__.lower(), None) for m in field.metadata}
     match bounds:
         case {"Ge": low, "Le": high}:
@@ -266,7 +462,9 @@ def option(name: str) -> str:
 
 def _sentence(error: ValidationError) -> str:
     detail = error.errors()[0]
-    name = str(detail["loc"][0]) if detail["loc"] else ""
+    if not detail["loc"]:  # of several settings that do not fit together, which has a sentence of its own
+        return str(detail["ctx"]["error"])
+    name = str(detail["loc"][0])
     if name not in RunConfig.model_fields:
         return f"Unknown setting {name!r}: expected one of {', '.join(RunConfig.model_fields)}."
     title = RunConfig.model_fields[name].title

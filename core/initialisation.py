@@ -1,6 +1,6 @@
 """Initial weights drawn by NumPy in the canonical layout, so that both frameworks start from the same.
 
-engine.load_weights(draw(architecture, input_shape, classes, seed))
+engine.load_weights(draw(architecture, input_shape, classes, seed, "shared"))
 """
 
 import math
@@ -8,14 +8,21 @@ import math
 import numpy as np
 
 from core.architectures import Architecture, Shape, summarise
+from core.config import Initialisation
 
 
-def draw(architecture: Architecture, input_shape: Shape, classes: int, seed: int) -> dict[str, np.ndarray]:
+def draw(
+    architecture: Architecture, input_shape: Shape, classes: int, seed: int, method: Initialisation = "shared"
+) -> dict[str, np.ndarray]:
     """Draw float32 weights for every layer of a network.
 
-    Kernels are uniform in ±√(6 / (fan in + fan out)), biases zero: Glorot and Bengio,
-    "Understanding the difficulty of training deep feedforward neural networks", 2010, and what
-    Keras does by default. Batch norm starts as the identity.
+    Args:
+        method: `shared` draws kernels uniform in ±√(6 / (fan in + fan out)): Glorot and Bengio, "Understanding
+            the difficulty of training deep feedforward neural networks", 2010, and what Keras does by default.
+            `he` draws them normal with a standard deviation of √(2 / fan in): He et al., "Delving deep into
+            rectifiers", 2015.
+
+    Biases are zero, and batch norm starts as the identity.
     """
     generator = np.random.default_rng([seed, 3])
     weights = {}
@@ -23,9 +30,12 @@ def draw(architecture: Architecture, input_shape: Shape, classes: int, seed: int
         for key, shape in row.layer.weights(row.input_shape).items():
             match key:
                 case "kernel":
-                    field = math.prod(shape[:-2])
-                    limit = math.sqrt(6 / (field * (shape[-2] + shape[-1])))
-                    values = generator.uniform(-limit, limit, shape)
+                    field, fan_in = math.prod(shape[:-2]), math.prod(shape[:-1])
+                    if method == "he":
+                        values = generator.normal(0, math.sqrt(2 / fan_in), shape)
+                    else:
+                        limit = math.sqrt(6 / (fan_in + field * shape[-1]))
+                        values = generator.uniform(-limit, limit, shape)
                 case "gamma" | "moving_variance":
                     values = np.ones(shape)
                 case _:

@@ -177,7 +177,7 @@ def measure(
         gradients = None
         if number % _GRADIENTS_EVERY == 1:
             gradients = max(_by_layer(*(engine.gradients(batch) for engine in engines)).values())
-        first, second = (engine.train(batch[np.newaxis])[0] / len(batch) for engine in engines)
+        first, second = (float(engine.train(batch[np.newaxis]).losses[0]) for engine in engines)
         layers = _by_layer(*(engine.weights() for engine in engines))
         if parting is None:
             apart = ((layer, difference) for layer, difference in layers.items() if difference > tolerance)

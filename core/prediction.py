@@ -87,7 +87,11 @@ class Predictor:
         self.description = checkpoint.description
         config = self.description.config.model_copy(update={"device": "cpu"})
         self._engine = _cpu_backend(framework or config.framework).Engine(
-            config, self.description.architecture, self.description.input_shape, len(self.description.class_names)
+            config,
+            self.description.architecture,
+            self.description.input_shape,
+            len(self.description.class_names),
+            self.description.scaling,
         )
         self._engine.load_weights(checkpoint.weights)
 

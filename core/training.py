@@ -1,40 +1,52 @@
-"""The one training loop of both engines: epochs, batch order, best checkpoint, reporting, stopping.
+"""The one training loop of both engines: epochs, batch order, best checkpoint, reporting, stopping, going on.
 
     outcome = train(config, dataset, engine, report=print, save=save, should_stop=lambda: False)
 
 The order of the images comes from NumPy, seeded by the config, so both frameworks see the same
 batches. Steps are sent to the engine in chunks sized to last about `TICK` seconds, which keeps
-curves live and stopping quick; where the chunks end never changes a batch.
+curves live and stopping quick; where the chunks end never changes a batch, nor the record of an epoch.
 """
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from core.augmentation import draw_transforms, is_augmented
+from core.backends import Chunk
 from core.config import RunConfig
 from core.datasets import Dataset, Split, TrainSplit, split_train
-from core.evaluation import loss_and_accuracy
+from core.evaluation import confusion, loss_and_accuracy
+from core.schedules import learning_rates
 
 TICK = 0.25
 """Seconds a chunk should last."""
+
+STATE_PAUSE_S = 10.0
+"""Seconds of training between two states to go on from, at least."""
 
 
 class Engine(Protocol):
     """The verbs of a backend that training needs; see `core.backends`."""
 
-    def load_data(self, images: np.ndarray, labels: np.ndarray) -> None: ...
-    def train(self, indices: np.ndarray, transforms: np.ndarray | None = None) -> tuple[float, int]: ...
+    def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None: ...
+    def train(
+        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
+    ) -> Chunk: ...
     def predict(self, images: np.ndarray) -> np.ndarray: ...
     def weights(self) -> dict[str, np.ndarray]: ...
+    def state(self) -> dict[str, np.ndarray]: ...
+    def load_state(self, state: dict[str, np.ndarray]) -> None: ...
 
 
 class Point(NamedTuple):
-    """One measurement. `epoch` counts passes over the data, `seconds` those spent training so far."""
+    """One measurement. `epoch` counts passes over the data, `seconds` those spent training so far.
+
+    The learning rate and the gradient's length are those of the last step before it.
+    """
 
     step: int
     epoch: float
@@ -48,9 +60,10 @@ class Point(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """What an epoch came to. `epoch` counts from 1, `step` from the start of the run, `seconds` are its own.
+    """The record of a whole epoch, counted from 1. It is the same however a training was watched or broken off.
 
-    The validation figures and the confusion matrix, rows of true classes, are None where it was not validated.
+    The training figures are means over all its steps, while the network changed. The others are missing where the
+    epoch was not validated; `confusion` counts validation images by true class (row) and answer (column).
     """
 
     epoch: int
@@ -59,16 +72,48 @@ class Epoch(NamedTuple):
     train_accuracy: float
     val_loss: float | None
     val_accuracy: float | None
-    learning_rate: float | None
+    learning_rate: float
     seconds: float
     confusion: list[list[int]] | None
 
 
+class Validated(NamedTuple):
+    """What the validation images said after an epoch, counted from 1."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come: all that its loop remembers from one step to the next.
+
+    `epoch` are the whole ones before, `seen` the images of the one that has begun, whose sums follow. `kept` is the
+    epoch whose weights were kept last, `best` the one that was best so far.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    seen: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0
+    images: int = 0
+    best: Validated | None = None
+    kept: Validated | None = None
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended. The validation figures are those of the epoch whose weights were kept."""
+    """How a training ended. The validation figures are those of the epoch whose weights were kept.
+
+    `stopped` is whether it was asked to; `early` whether it saw itself that nothing became better.
+    """
 
     stopped: bool
+    early: bool
+    epochs: int
     train_seconds: float
     images_per_second: float
     best_epoch: int | None
@@ -88,61 +133,166 @@ def train(
     report: Callable[[Point], None],
     save: Callable[[int, dict[str, np.ndarray]], None],
     should_stop: Callable[[], bool],
+    record: Callable[[Epoch], None] = lambda _epoch: None,
+    keep: Callable[[Progress, dict[str, np.ndarray]], None] = lambda _progress, _state: None,
+    begin: tuple[Progress, dict[str, np.ndarray]] | None = None,
 ) -> Outcome:
-    """Train a network, keeping the weights of the epoch with the lowest validation loss.
+    """Train a network, keeping the weights of the best epoch, or of the last one, as the config says.
 
     Args:
         report: called with each measurement, a few times a second.
-        save: called with the epoch (from 1) and the canonical weights whenever they are the best so far.
+        save: called with the epoch (from 1) and the canonical weights whenever they are to be kept.
         should_stop: asked after each chunk.
+        record: called with each whole epoch.
+        keep: called now and then, and when the training is stopped, with what it takes to go on from there.
+        begin: what `keep` was called with, to go on as if nothing had happened in between.
 
     Raises:
         DivergedError: if a loss is infinite or not a number.
     """
     split = split_of(config, dataset)
-    engine.load_data(dataset.train.images, dataset.train.labels)
-    validation_images, validation_labels = validation_of(config, dataset)
-    step, seconds, images, chunk_steps = 0, 0.0, 0, 4
-    best_epoch, best_loss, best_accuracy = None, None, None
-    stopped = False
+    rates = learning_rates(config, math.ceil(len(split.train) / config.batch_size))
+    engine.load_data(dataset.train.images, dataset.train.labels, _class_weights(config, dataset, split))
+    progress = Progress()
+    if begin is not None:
+        progress, state = begin
+        engine.load_state(state)
+    chunk_steps, kept_at, early, stopped = 4, progress.seconds, False, False
 
-    for epoch in range(config.epochs):
-        order = np.random.default_rng([config.seed, 2, epoch]).permutation(split.train)
-        transforms = _transforms(config, dataset, len(order), epoch)
-        seen = 0
-        while seen < len(order) and not stopped:
-            indices = _next_chunk(order[seen:], config.batch_size, chunk_steps)
+    while progress.epoch < config.epochs and not early and not stopped:
+        order = np.random.default_rng([config.seed, 2, progress.epoch]).permutation(split.train)
+        transforms = _transforms(config, dataset, len(order), progress.epoch)
+        while progress.seen < len(order) and not stopped:
+            indices = _next_chunk(order[progress.seen :], config.batch_size, chunk_steps)
+            chunk_rates = rates[progress.step : progress.step + len(indices)]
+            chunk_transforms = None
+            if transforms is not None:
+                chunk_transforms = transforms[progress.seen : progress.seen + indices.size]
+                chunk_transforms = chunk_transforms.reshape(*indices.shape, *transforms.shape[1:])
             started = time.perf_counter()
-            if transforms is None:
-                loss_sum, correct = engine.train(indices)
-            else:
-                chunk = transforms[seen : seen + indices.size]
-                loss_sum, correct = engine.train(indices, chunk.reshape(*indices.shape, 2, 3))
+            chunk = engine.train(indices, chunk_rates, chunk_transforms)
             elapsed = time.perf_counter() - started
-            step, seen = step + len(indices), seen + indices.size
-            seconds, images = seconds + elapsed, images + indices.size
-            report(
-                Point(
-                    step=step,
-                    epoch=epoch + seen / len(order),
-                    split="train",
-                    loss=_finite(loss_sum / indices.size, step),
-                    accuracy=correct / indices.size,
-                    seconds=seconds,
-                    images_per_second=indices.size / elapsed,
-                )
-            )
+            progress = _add(progress, chunk, indices, elapsed)
+            _report(progress, chunk, indices, chunk_rates, len(order), elapsed, report)
             if indices.shape[1] == config.batch_size:  # a small last batch says little about whole ones
                 chunk_steps = _resize(chunk_steps, elapsed * chunk_steps / len(indices))
             stopped = should_stop()
-        if stopped:
-            break
-        loss, accuracy = loss_and_accuracy(engine.predict(validation_images), validation_labels)
-        report(Point(step, epoch + 1.0, "validation", _finite(loss, step), accuracy, seconds))
-        if best_loss is None or loss < best_loss:
-            best_epoch, best_loss, best_accuracy = epoch + 1, loss, accuracy
-            save(epoch + 1, engine.weights())
-    return Outcome(stopped, seconds, images / seconds, best_epoch, best_loss, best_accuracy)
+            if not stopped and progress.seconds - kept_at >= STATE_PAUSE_S:
+                keep(progress, engine.state())
+                kept_at = progress.seconds
+        if not stopped:
+            rate = float(rates[progress.step - 1])
+            progress, validated = _close_epoch(config, dataset, engine, progress, rate, report, save, record)
+            early = bool(config.patience) and validated and progress.epoch - progress.best.epoch >= config.patience
+    if stopped:
+        keep(progress, engine.state())
+    kept = progress.kept
+    return Outcome(
+        stopped=stopped,
+        early=early and progress.epoch < config.epochs,
+        epochs=progress.epoch,
+        train_seconds=progress.seconds,
+        images_per_second=progress.images / progress.seconds,
+        best_epoch=kept.epoch if kept else None,
+        val_loss=kept.loss if kept else None,
+        val_accuracy=kept.accuracy if kept else None,
+    )
+
+
+def _report(
+    progress: Progress,
+    chunk: Chunk,
+    indices: np.ndarray,
+    rates: np.ndarray,
+    images: int,
+    seconds: float,
+    report: Callable[[Point], None],
+) -> None:
+    """Report a chunk; of one in which the training diverges, what came before that."""
+    finite = np.isfinite(chunk.losses)
+    good = len(finite) if finite.all() else int(finite.argmin())
+    lost = len(finite) - good
+    if good:
+        report(
+            Point(
+                step=progress.step - lost,
+                epoch=progress.epoch + (progress.seen - lost * indices.shape[1]) / images,
+                split="train",
+                loss=float(chunk.losses[:good].mean()),
+                accuracy=float(chunk.correct[:good].sum() / (good * indices.shape[1])),
+                seconds=progress.seconds,
+                images_per_second=indices.size / seconds,
+                learning_rate=float(rates[good - 1]),
+                gradient_norm=chunk.gradient_norm if math.isfinite(chunk.gradient_norm) else None,
+            )
+        )
+    if lost:
+        _finite(float(chunk.losses[good]), progress.step - lost + 1)
+
+
+def _add(progress: Progress, chunk: Chunk, indices: np.ndarray, seconds: float) -> Progress:
+    """Count a chunk; the sums are made step by step, so that they do not depend on where chunks end."""
+    sums = np.add.accumulate([progress.loss_sum, *(chunk.losses * indices.shape[1])])
+    return replace(
+        progress,
+        step=progress.step + len(indices),
+        seen=progress.seen + indices.size,
+        loss_sum=float(sums[-1]),
+        correct=progress.correct + int(chunk.correct.sum()),
+        seconds=progress.seconds + seconds,
+        images=progress.images + indices.size,
+    )
+
+
+def _close_epoch(
+    config: RunConfig,
+    dataset: Dataset,
+    engine: Engine,
+    progress: Progress,
+    rate: float,
+    report: Callable[[Point], None],
+    save: Callable[[int, dict[str, np.ndarray]], None],
+    record: Callable[[Epoch], None],
+) -> tuple[Progress, bool]:
+    """Validate where it is time to and record the epoch.
+
+    Returns:
+        The progress at the start of the next epoch, and whether this one was validated.
+    """
+    epoch = progress.epoch + 1
+    validated = matrix = None
+    if epoch % config.validation_every == 0 or epoch == config.epochs:
+        images, labels = validation_of(config, dataset)
+        outputs = engine.predict(images)
+        loss, accuracy = loss_and_accuracy(outputs, labels)
+        validated = Validated(epoch, _finite(loss, progress.step), accuracy)
+        matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names)).tolist()
+        report(Point(progress.step, float(epoch), "validation", loss, accuracy, progress.seconds))
+    record(
+        Epoch(
+            epoch=epoch,
+            step=progress.step,
+            train_loss=progress.loss_sum / progress.seen,
+            train_accuracy=progress.correct / progress.seen,
+            val_loss=validated and validated.loss,
+            val_accuracy=validated and validated.accuracy,
+            learning_rate=rate,
+            seconds=progress.seconds,
+            confusion=matrix,
+        )
+    )
+    progress = replace(progress, epoch=epoch, seen=0, loss_sum=0.0, correct=0)
+    if validated is None:
+        return progress, False
+    best = validated if progress.best is None or _is_better(config, validated, progress.best) else progress.best
+    if config.kept == "last" or best is validated:
+        save(epoch, engine.weights())
+        progress = replace(progress, kept=validated)
+    return replace(progress, best=best), True
+
+
+def _is_better(config: RunConfig, validated: Validated, best: Validated) -> bool:
+    return validated.loss < best.loss if config.monitor == "val_loss" else validated.accuracy > best.accuracy
 
 
 def split_of(config: RunConfig, dataset: Dataset) -> TrainSplit:
@@ -169,6 +319,14 @@ def count_steps(config: RunConfig, dataset: Dataset) -> int:
     return config.epochs * math.ceil(len(split_of(config, dataset).train) / config.batch_size)
 
 
+def _class_weights(config: RunConfig, dataset: Dataset, split: TrainSplit) -> np.ndarray | None:
+    """Return what an image of each class counts, float64, so that each class counts the same in all."""
+    if config.class_weights == "none":
+        return None
+    counts = np.bincount(dataset.train.labels[split.train], minlength=len(dataset.class_names))
+    return len(split.train) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+
+
 def _transforms(config: RunConfig, dataset: Dataset, count: int, epoch: int) -> np.ndarray | None:
     """Return an epoch's transforms in the order of its images, or nothing where images stay as they are."""
     if not is_augmented(config):
@@ -192,5 +350,5 @@ def _resize(steps: int, seconds: float) -> int:
 
 def _finite(loss: float, step: int) -> float:
     if not math.isfinite(loss):
-        raise DivergedError(f"The loss became {loss} by step {step}.")
+        raise DivergedError(f"The loss became {loss} at step {step}.")
     return loss

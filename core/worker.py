@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -28,9 +29,10 @@ from core.evaluation import confusion, loss_and_accuracy, probabilities
 from core.home import run_directory
 from core.initialisation import draw
 from core.networks import recall
+from core.normalization import scaling_of
 from core.processes import started_at
 from core.runs import ENDED, Request, Store, SupersededError, open_store
-from core.training import DivergedError, Point, count_steps, train
+from core.training import DivergedError, Engine, Epoch, Point, Progress, count_steps, split_of, train
 
 _log = logging.getLogger("duet")
 
@@ -140,34 +142,28 @@ def _train(
     dataset = load(config.dataset)
     total_steps = count_steps(config, dataset)
     backend = get_backend(config.framework)
-    architecture = recall(config.architecture)
-    check(architecture, dataset.image_shape, len(dataset.class_names))
     directory = run_directory(run_id)
     directory.mkdir(parents=True, exist_ok=True)
-    description = checkpoints.Description(
-        config=config,
-        architecture=architecture,
-        input_shape=dataset.image_shape,
-        class_names=dataset.class_names,
-        preparation=dataset.specification.preparation,
-        fingerprint=dataset.fingerprint,
-    )
+    description = _describe(config, dataset)
+    network = (description.architecture, dataset.image_shape, len(dataset.class_names))
     checkpoints.write_file(directory / "config.json", config.model_dump_json(indent=2).encode())
-    engine = backend.Engine(config, architecture, dataset.image_shape, len(dataset.class_names))
-    if config.initial_weights:
-        weights = starting_weights(store, config, dataset)
-        # A copy, so that the run can be repeated whatever becomes of the other one.
-        checkpoints.write_arrays(directory / "initial.safetensors", weights)
-        engine.load_weights(weights)
-    elif config.initialisation == "shared":
-        engine.load_weights(draw(architecture, dataset.image_shape, len(dataset.class_names), config.seed))
-    recorder = _Recorder(store, run_id, attempt, store.begin(run_id, attempt, total_steps=total_steps))
+    begin = _state_to_go_on_from(directory, description) if store.get(run_id).resumes else None
+    engine = backend.Engine(config, *network, description.scaling)
+    if begin is None:
+        checkpoints.drop_states(directory)
+        _load_first_weights(store, config, dataset, description, engine, directory)
+    step = begin[0].step if begin else 0
+    recorder = _Recorder(store, run_id, attempt, store.begin(run_id, attempt, total_steps=total_steps, step=step))
 
     def report(point: Point) -> None:
         recorder.add(point)
         on_point(point, total_steps)
         if point.split == "validation":
             _log.info("Epoch %g: validation loss %.4f, accuracy %.4f", point.epoch, point.loss, point.accuracy)
+
+    def keep(progress: Progress, state: dict[str, np.ndarray]) -> None:
+        recorder.flush()  # whoever goes on from this state relies on all that was measured before it
+        checkpoints.save_state(directory, progress, state, description)
 
     try:
         outcome = train(
@@ -177,15 +173,19 @@ def _train(
             report=report,
             save=lambda epoch, weights: checkpoints.save(directory, epoch, weights, description),
             should_stop=stop.is_set,
+            record=recorder.add_epoch,
+            keep=keep,
+            begin=begin,
         )
     finally:  # the last points before a failure show where it began
         recorder.flush()
     results = {
-        "parameters": count_parameters(architecture, dataset.image_shape, len(dataset.class_names)),
-        "epochs": config.epochs,
+        "parameters": count_parameters(*network),
+        "epochs": outcome.epochs,
         "train_seconds": outcome.train_seconds,
         "images_per_second": outcome.images_per_second,
         "best_epoch": outcome.best_epoch,
+        "stopped_early": outcome.early,
         "val_loss": outcome.val_loss,
         "val_accuracy": outcome.val_accuracy,
         "fingerprint": dataset.fingerprint,
@@ -193,11 +193,77 @@ def _train(
     }
     if not outcome.stopped:
         engine.load_weights(checkpoints.load(directory).weights)
-        results |= _test(engine, architecture, dataset, directory)
+        results |= _test(engine, description.architecture, dataset, directory)
     checkpoints.write_json(directory / "results.json", results)
     state = "done" if not outcome.stopped else "paused" if heartbeat.request == "pause" else "stopped"
     store.finish(run_id, attempt, state, results)
+    if state == "done":
+        checkpoints.drop_states(directory)
     _log.info("%s after %.1f s of training", state.capitalize(), outcome.train_seconds)
+
+
+def _describe(config: RunConfig, dataset: Dataset) -> checkpoints.Description:
+    architecture = recall(config.architecture)
+    check(architecture, dataset.image_shape, len(dataset.class_names))
+    standard = config.normalization == "standard"
+    return checkpoints.Description(
+        config=config,
+        architecture=architecture,
+        input_shape=dataset.image_shape,
+        class_names=dataset.class_names,
+        preparation=dataset.specification.preparation,
+        fingerprint=dataset.fingerprint,
+        standard_scaling=scaling_of(config, dataset.train.images, split_of(config, dataset).train)
+        if standard
+        else None,
+    )
+
+
+def _state_to_go_on_from(
+    directory: Path, description: checkpoints.Description
+) -> tuple[Progress, dict[str, np.ndarray]] | None:
+    """Return where an earlier attempt was broken off, or nothing where it had not come so far.
+
+    Raises:
+        ValueError: if the data or the settings are others now, or what was kept is damaged.
+    """
+    resumable = checkpoints.load_state(directory)
+    if resumable is None:
+        _log.info("No state was kept yet, so it begins anew.")
+        return None
+    before = resumable.description
+    if before.fingerprint != description.fingerprint:
+        raise ValueError(
+            f"The data set {description.config.dataset} has changed since this run was broken off, so it cannot go on: "
+            "train anew on the data as they are now."
+        )
+    # Where a run computes may change what the last digits are, but not what it is.
+    places = {"device": "", "threads": 0}
+    if before.config.model_copy(update=places) != description.config.model_copy(update=places):
+        raise ValueError("The settings of this run have changed since it was broken off, so it cannot go on.")
+    _log.info("Going on after step %d", resumable.progress.step)
+    return resumable.progress, resumable.state
+
+
+def _load_first_weights(
+    store: Store,
+    config: RunConfig,
+    dataset: Dataset,
+    description: checkpoints.Description,
+    engine: Engine,
+    directory: Path,
+) -> None:
+    """Let a network begin with the weights that the config says, unless these are its framework's own."""
+    if config.initial_weights:
+        weights = starting_weights(store, config, dataset)
+        # A copy, so that the run can be repeated whatever becomes of the other one.
+        checkpoints.write_arrays(directory / "initial.safetensors", weights)
+        engine.load_weights(weights)
+    elif config.initialisation != "framework":
+        classes = len(dataset.class_names)
+        engine.load_weights(
+            draw(description.architecture, dataset.image_shape, classes, config.seed, config.initialisation)
+        )
 
 
 def _test(engine, architecture: Architecture, dataset: Dataset, directory) -> dict:
@@ -219,19 +285,30 @@ class _Recorder:
         """Number the measurements after the `written` ones that earlier attempts have left."""
         self._store, self._run_id, self._attempt = store, run_id, attempt
         self._waiting: list[Point] = []
+        self._epochs: list[Epoch] = []
         self._written = written
         self._flushed_at = 0.0
 
     def add(self, point: Point) -> None:
         self._waiting.append(point)
+        self._flush_if_due()
+
+    def add_epoch(self, epoch: Epoch) -> None:
+        self._epochs.append(epoch)
+        self._flush_if_due()
+
+    def _flush_if_due(self) -> None:
         if time.monotonic() - self._flushed_at >= _FLUSH_S:
             self.flush()
 
     def flush(self) -> None:
         if self._waiting:
             self._store.add_metrics(self._run_id, self._attempt, self._written + 1, self._waiting)
-        self._written += len(self._waiting)
-        self._waiting = []
+            self._written += len(self._waiting)
+            self._waiting = []
+        while self._epochs:
+            self._store.add_epoch(self._run_id, self._attempt, self._epochs[0])
+            self._epochs.pop(0)
         self._flushed_at = time.monotonic()
 
 

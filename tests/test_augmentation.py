@@ -93,6 +93,20 @@ def test_a_zoom_of_a_half_doubles_what_is_small(backend):
     assert grown == pytest.approx(1.5**2, rel=0.1)
 
 
+def test_erasing_blacks_out_one_rectangle_in_its_share_of_the_images(backend):
+    images = np.full((400, *SHAPE), 200, np.uint8)
+    changed = backend.augment(images, transforms(400, erasing=0.5))
+
+    black = (changed == 0).all(axis=3)
+    assert set(np.unique(changed)) <= {0, 200}
+    assert 150 < black.any(axis=(1, 2)).sum() < 250
+    for rectangle in black[black.any(axis=(1, 2))]:
+        rows, columns = rectangle.any(axis=1), rectangle.any(axis=0)
+        assert rectangle.sum() == rows.sum() * columns.sum(), "it has holes or another shape"
+        assert np.ptp(np.flatnonzero(rows)) + 1 == rows.sum()
+        assert 0 < rectangle.mean() < 0.5
+
+
 @pytest.mark.parametrize("shape", [(28, 28, 1), (11, 17, 3), (8, 8, 3)])
 def test_both_frameworks_give_the_same_pixels(shape):
     images, maps = pictures(1000, shape), transforms(1000, shape, **EVERYTHING)
@@ -117,7 +131,7 @@ def test_training_sees_what_the_preview_shows(backend):
         engine = backend.Engine(configure(), network, shape, 10)
         engine.load_weights(draw(network, shape, 10, seed=3))
         engine.load_data(data, labels)
-        engine.train(indices, chunk) if chunk is not None else engine.train(indices)
+        engine.train(indices, transforms=chunk)
         trained.append(engine.weights())
     for name, weight in trained[0].items():
         np.testing.assert_allclose(weight, trained[1][name], atol=1e-4)

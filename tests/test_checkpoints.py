@@ -3,15 +3,17 @@
 import errno
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core import checkpoints
-from core.checkpoints import Description, load, save
+from core.checkpoints import Description, drop_states, load, load_state, save, save_state
 from core.config import configure
 from core.networks import get_architecture
+from core.training import Progress, Validated
 
 DESCRIPTION = Description(
     config=configure(architecture="ann-100"),
@@ -39,8 +41,7 @@ def directory(tmp_path) -> Path:
 
 
 def weights_file(directory: Path) -> Path:
-    (path,) = directory.glob("weights-*.safetensors")
-    return path
+    return directory / json.loads((directory / "checkpoint.json").read_text())["weights_file"]
 
 
 def assert_holds(directory: Path, epoch: int, value: float) -> None:
@@ -64,12 +65,14 @@ class TestSaving:
 
         np.testing.assert_array_equal(load(directory).weights["kernel"], kernel.transpose(2, 0, 1))
 
-    def test_replaces_the_one_before_and_leaves_nothing_else(self, directory):
+    def test_keeps_the_one_before_and_nothing_else(self, directory):
         for epoch in (1, 2, 7):
             save(directory, epoch, weights(epoch), DESCRIPTION)
 
         assert_holds(directory, 7, 7)
-        assert sorted(path.name for path in directory.iterdir()) == ["checkpoint.json", weights_file(directory).name]
+        assert [path.name[:12] for path in sorted(directory.iterdir())] == [
+            *("checkpoint-b", "checkpoint.j", "weights-0002", "weights-0007")
+        ]
 
     def test_may_save_the_same_epoch_again(self, directory):
         save(directory, 1, weights(1), DESCRIPTION)
@@ -91,9 +94,9 @@ class Killed(BaseException):
         ("replace", 1, "before"),
         ("fsync", 2, "before"),  # weights in place
         ("fsync", 3, "before"),  # manifest written
-        ("replace", 2, "before"),
+        ("replace", 2, "before"),  # the manifest before moves aside
+        ("replace", 3, "before"),
         ("fsync", 4, "new"),  # manifest in place
-        ("unlink", 1, "new"),
     ],
 )
 def test_killed_at_any_moment_leaves_a_whole_checkpoint(directory, monkeypatch, epoch, function, call, survives):
@@ -151,7 +154,7 @@ class TestDamage:
         return f"Run 3f9c0a1b2c3d: {weights_file(directory).name} is damaged; train it again."
 
     def unreadable(self, reason: str) -> str:
-        return f"Run 3f9c0a1b2c3d: its checkpoint cannot be read ({reason})."
+        return f"Run 3f9c0a1b2c3d: its checkpoint cannot be read ({reason}); train it again."
 
     def test_of_any_byte_of_the_weights_is_found(self, saved):
         path = weights_file(saved)
@@ -190,6 +193,18 @@ class TestDamage:
             (saved / "checkpoint.json").write_bytes(whole[:length])
             assert self.refused(saved) == self.unreadable("ValidationError")
 
+    def test_of_the_newest_leaves_the_one_before(self, saved, caplog):
+        save(saved, 2, weights(2), DESCRIPTION)
+        name = weights_file(saved).name
+        weights_file(saved).write_bytes(b"\0" * 100)
+
+        checkpoint = load(saved)
+
+        assert checkpoint.epoch == 1
+        np.testing.assert_array_equal(checkpoint.weights["dense_1/bias"], weights(1)["dense_1/bias"])
+        assert checkpoint.damage in caplog.text
+        assert checkpoint.damage == (f"Run 3f9c0a1b2c3d: {name} is damaged; the one before it, of epoch 1, is used.")
+
     def test_without_a_checkpoint_there_is_a_sentence_too(self, directory):
         assert self.refused(directory) == (
             "Run 3f9c0a1b2c3d has no checkpoint yet: one is written after its first epoch."
@@ -205,6 +220,40 @@ class TestDamage:
         (saved / "checkpoint.json").write_text(json.dumps(manifest))
 
         assert "its checkpoint cannot be read" in self.refused(saved)
+
+
+class TestState:
+    PROGRESS = Progress(step=17, epoch=2, seen=48, loss_sum=0.1 + 0.2, best=Validated(1, 0.5, 0.75))
+
+    def test_comes_back_as_it_was(self, directory):
+        state = {"weights/dense_1/bias": np.array([0.1, np.pi], np.float64), "random/0": np.array([1, 2], np.uint32)}
+        assert load_state(directory) is None
+        save_state(directory, self.PROGRESS, state, DESCRIPTION)
+
+        resumable = load_state(directory)
+        assert (resumable.progress, resumable.description, resumable.damage) == (self.PROGRESS, DESCRIPTION, "")
+        for name, values in state.items():
+            np.testing.assert_array_equal(resumable.state[name], values, strict=True)
+
+    def test_of_a_moment_ago_serves_where_the_newest_is_damaged(self, directory):
+        for step in (17, 18, 19):
+            save_state(directory, replace(self.PROGRESS, step=step), weights(step), DESCRIPTION)
+        (newest,) = directory.glob("state-00000019-*")
+        newest.write_bytes(newest.read_bytes()[:-1])
+
+        resumable = load_state(directory)
+        assert resumable.progress.step == 18
+        assert "is damaged; the one before it, of epoch 2, is used." in resumable.damage
+
+    def test_leaves_no_trace_when_it_is_dropped_and_spares_the_checkpoint(self, directory):
+        save(directory, 1, weights(1), DESCRIPTION)
+        save_state(directory, self.PROGRESS, weights(1), DESCRIPTION)
+        save_state(directory, self.PROGRESS, weights(2), DESCRIPTION)
+        drop_states(directory)
+
+        assert load_state(directory) is None
+        assert not list(directory.glob("state*"))
+        assert_holds(directory, 1, 1)
 
 
 def test_nothing_is_ever_unpickled(directory, tmp_path):

@@ -29,12 +29,31 @@ BOUNDS = {
     "threads": ([0, 256], [-1, 257]),
     "device": (["cpu", "mps", "gpu:0", "gpu:11"], ["cuda", "gpu", "gpu:", "gpu:100", "cpu ", "", "CPU", 0]),
     "framework": (["pytorch", "tensorflow"], ["keras", "PyTorch", "", None]),
-    "optimizer": (["sgd", "adam", "rmsprop"], ["lion", "SGD"]),
-    "normalization": (["unit", "symmetric"], ["none"]),
-    "initialisation": (["shared", "framework"], ["random"]),
+    "optimizer": (["sgd", "adam", "adamw", "rmsprop", "adadelta"], ["lion", "SGD"]),
+    "nesterov": ([True, False], ["maybe", None]),
+    "beta_1": ([0, 0.9], [1, -0.1]),
+    "beta_2": ([0, 0.999], [1, -0.1]),
+    "rho": ([None, 0, 0.9], [1, -0.1, "some"]),
+    "epsilon": ([None, 1e-8, 1], [0, 1.1]),
+    "weight_decay": ([0, 1], [-0.1, 1.1]),
+    "clip_norm": ([0, 1000], [-1, 1001, math.nan]),
+    "schedule": (["constant", "step", "exponential", "cosine", "one_cycle"], ["linear", None]),
+    "decay_factor": ([0.1, 1], [0, 1.1]),
+    "decay_epochs": ([0.5, 1000], [0, 1001]),
+    "warmup_epochs": ([0, 2.5], [-1, 1001]),
+    "label_smoothing": ([0, 0.1], [-0.1, 1]),
+    "class_weights": (["none", "balanced"], ["even", None]),
+    "weight_average": ([0, 0.999], [1, -0.1]),
+    "validation_every": ([1, 1000], [0, 1001, 1.5]),
+    "monitor": (["val_loss", "val_accuracy"], ["loss"]),
+    "patience": ([0, 1000], [-1, 1001]),
+    "kept": (["best", "last"], ["first"]),
+    "normalization": (["unit", "symmetric", "standard"], ["none"]),
+    "initialisation": (["shared", "he", "framework"], ["random"]),
+    "erasing": ([0, 1], [-0.1, 1.1]),
     "initial_weights": ([None, "3f9c0a1b2c3d"], ["", "3f9c", "../../etc/pwd", "3F9C0A1B2C3D", 5]),
     "defaults": (["framework", "aligned"], ["keras", None]),
-    "precision": (["float32", "float64"], ["float16", 32]),
+    "precision": (["float32", "bfloat16", "float64"], ["float16", 32]),
     "rotation": ([0, 180], [-1, 181, math.nan]),
     "zoom": ([0, 0.5], [-0.1, 0.51]),
     "shift_x": ([0, 0.5], [-0.1, 0.51]),
@@ -63,6 +82,24 @@ def test_value_is_taken_and_survives_json(name, value):
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"nesterov": True, "momentum": 0},
+            "Nesterov momentum (--nesterov): expected a momentum above 0 with it, received 0.",
+        ),
+        (
+            {"warmup_epochs": 5, "epochs": 5},
+            "Warm-up epochs (--warmup-epochs): expected fewer than the 5 epochs of the run, received 5.",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_together_have_a_sentence(settings, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        configure(**settings)
+
+
 @pytest.mark.parametrize(("name", "value"), REFUSED)
 def test_wrong_value_has_its_sentence(name, value):
     title = RunConfig.model_fields[name].title
@@ -81,7 +118,7 @@ def test_wrong_value_has_its_sentence(name, value):
         ("seed", "a whole number from 0 to 2,147,483,647"),
         ("train_limit", "a whole number, at least 20"),
         ("device", "cpu, mps or gpu:0, gpu:1, …"),
-        ("optimizer", "one of sgd, adam, rmsprop"),
+        ("optimizer", "one of sgd, adam, adamw, rmsprop, adadelta"),
         ("flip_vertical", "true or false"),
         ("dataset", "a name"),
     ],

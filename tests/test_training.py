@@ -9,13 +9,25 @@ import numpy as np
 import pytest
 
 from core import datasets, training
-from core.backends import get_backend
+from core.backends import Chunk, get_backend
 from core.config import Framework, configure
 from core.datasets import Dataset, Split
 from core.evaluation import loss_and_accuracy
 from core.initialisation import draw
 from core.networks import get_architecture
-from core.training import TICK, DivergedError, Outcome, Point, count_steps, split_of, train, validation_of
+from core.training import (
+    STATE_PAUSE_S,
+    TICK,
+    DivergedError,
+    Epoch,
+    Outcome,
+    Point,
+    Progress,
+    count_steps,
+    split_of,
+    train,
+    validation_of,
+)
 
 FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
 
@@ -29,6 +41,7 @@ class NotingEngine:
     def __init__(self, *, seconds_per_image: float = 0.01, validation: tuple[float, ...] = (), chunk_loss=None):
         self.now = 0.0
         self.chunks: list[np.ndarray] = []
+        self.rates: list[float] = []
         self.predicted: list[int] = []
         self._seconds = seconds_per_image
         self._validation = validation
@@ -38,14 +51,18 @@ class NotingEngine:
     def batches(self) -> list[list[int]]:
         return [batch.tolist() for chunk in self.chunks for batch in chunk]
 
-    def load_data(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
         assert len(images) == len(labels)
+        self.class_weights = class_weights
 
-    def train(self, indices: np.ndarray) -> tuple[float, int]:
+    def train(self, indices: np.ndarray, rates: np.ndarray, transforms: np.ndarray | None = None) -> Chunk:
         assert indices.dtype == np.int64
+        assert len(rates) == len(indices)
         self.chunks.append(indices.copy())
+        self.rates.extend(rates)
         self.now += indices.size * self._seconds
-        return self._chunk_loss.get(len(self.chunks), 0.5) * indices.size, indices.size // 2
+        loss = self._chunk_loss.get(len(self.chunks), 0.5)
+        return Chunk(np.full(len(indices), loss), np.full(len(indices), indices.shape[1] // 2), 1.5)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return logits of two classes whose cross-entropy is the epoch's, where the first class is right."""
@@ -57,6 +74,12 @@ class NotingEngine:
     def weights(self) -> dict[str, np.ndarray]:
         return {"chunks": np.array([len(self.chunks)])}
 
+    def state(self) -> dict[str, np.ndarray]:
+        return {"steps": np.array(len(self.rates))}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        self.loaded = state
+
 
 class Watcher:
     """What a training reports and saves; it is asked to stop after `stop_after` chunks."""
@@ -64,12 +87,14 @@ class Watcher:
     def __init__(self, stop_after: float = math.inf):
         self.points: list[Point] = []
         self.saved: list[tuple[int, dict[str, np.ndarray]]] = []
+        self.epochs: list[Epoch] = []
+        self.kept: list[tuple[Progress, dict[str, np.ndarray]]] = []
         self._stop_after = stop_after
 
     def of(self, split: str) -> list[Point]:
         return [point for point in self.points if point.split == split]
 
-    def watch(self, engine, dataset: Dataset, **settings) -> Outcome:
+    def watch(self, engine, dataset: Dataset, begin=None, **settings) -> Outcome:
         return train(
             configure(**{"epochs": 3, "batch_size": 16, **settings}),
             dataset,
@@ -77,6 +102,9 @@ class Watcher:
             report=self.points.append,
             save=lambda epoch, weights: self.saved.append((epoch, weights)),
             should_stop=lambda: len(self.of("train")) >= self._stop_after,
+            record=self.epochs.append,
+            keep=lambda progress, state: self.kept.append((progress, state)),
+            begin=begin,
         )
 
 
@@ -92,10 +120,10 @@ def note(monkeypatch, dataset):
     """Train a noting engine by its own clock, on images that are all of the first class."""
     plain = replace(dataset, train=Split(dataset.train.images, np.zeros(IMAGES, np.int64)))
 
-    def note(engine: NotingEngine, watcher: Watcher | None = None, **settings) -> tuple[Watcher, Outcome]:
+    def note(engine: NotingEngine, watcher: Watcher | None = None, begin=None, **settings) -> tuple[Watcher, Outcome]:
         watcher = watcher or Watcher()
         monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: engine.now))
-        return watcher, watcher.watch(engine, plain, **settings)
+        return watcher, watcher.watch(engine, plain, begin, **settings)
 
     return note
 
@@ -220,6 +248,8 @@ class TestStopping:
         assert len(engine.chunks) == len(watcher.points) == chunks
         assert outcome == Outcome(
             stopped=True,
+            early=False,
+            epochs=0,
             train_seconds=engine.now,
             images_per_second=pytest.approx(1),
             best_epoch=None,
@@ -237,11 +267,133 @@ class TestStopping:
         assert watcher.points[-1].epoch == 2.5
 
 
+class TestEarlyStopping:
+    def test_waits_for_its_patience(self, note):
+        watcher, outcome = note(NotingEngine(validation=(0.9, 0.5, 0.6, 0.7, 0.8, 0.1)), epochs=6, patience=3)
+
+        assert (outcome.stopped, outcome.early, outcome.epochs, outcome.best_epoch) == (False, True, 5, 2)
+        assert watcher.points[-1].epoch == 5.0
+
+    def test_at_the_last_epoch_is_no_early_one(self, note):
+        _, outcome = note(NotingEngine(validation=(0.5, 0.6, 0.7)), epochs=3, patience=2)
+
+        assert (outcome.early, outcome.epochs) == (False, 3)
+
+    def test_counts_what_was_not_validated_but_does_not_judge_it(self, note):
+        engine = NotingEngine(validation=(0.5, 0.6, 0.7, 0.8))
+        _, outcome = note(engine, epochs=9, patience=3, validation_every=2)
+
+        assert (outcome.epochs, len(engine.predicted)) == (6, 3)
+
+    def test_may_watch_the_accuracy(self, note):
+        """A loss above log 2 is an answer that is wrong: the accuracy of the noting engine is 1 or 0."""
+        engine = NotingEngine(validation=(0.8, 0.6, 0.5, 0.4))
+        watcher, outcome = note(engine, epochs=4, monitor="val_accuracy")
+
+        assert [epoch for epoch, _ in watcher.saved] == [1, 2]
+        assert (outcome.best_epoch, outcome.val_accuracy) == (2, 1.0)
+
+
+class TestKeptWeights:
+    def test_may_be_those_of_the_last_epoch(self, note):
+        watcher, outcome = note(NotingEngine(validation=(0.5, 0.9, 0.8)), kept="last")
+
+        assert [epoch for epoch, _ in watcher.saved] == [1, 2, 3]
+        assert (outcome.best_epoch, outcome.val_loss) == (3, pytest.approx(0.8))
+
+
+class TestEpochs:
+    def test_are_recorded_with_their_means_and_confusions(self, note):
+        watcher, _ = note(NotingEngine(validation=(0.9, 0.5), chunk_loss={1: 2.0}), epochs=2)
+
+        first, second = watcher.epochs
+        assert (first.epoch, first.step, second.epoch, second.step) == (1, 6, 2, 12)
+        assert first.train_loss == pytest.approx((4 * 16 * 2.0 + 26 * 0.5) / 90)
+        assert (second.train_loss, second.train_accuracy) == (0.5, 0.5)
+        assert (second.val_loss, second.val_accuracy) == (pytest.approx(0.5), 1.0)
+        assert np.sum(first.confusion) == 10
+        assert (first.confusion[0][1], second.confusion[0][0]) == (10, 10)
+
+    def test_are_the_same_however_the_training_is_cut(self, note):
+        losses = dict(enumerate(np.random.default_rng(1).uniform(0, 3, 100)))
+        slow, slower = (NotingEngine(seconds_per_image=seconds, chunk_loss=losses) for seconds in (0.25 / 16, 1.0))
+        first, _ = note(slow, batch_size=16)
+        second, _ = note(slower, batch_size=16)
+
+        assert len(slow.chunks) == len(slower.chunks) == 18 - 3
+        assert [epoch.train_loss for epoch in first.epochs] == [epoch.train_loss for epoch in second.epochs]
+
+    def test_that_are_not_validated_say_so(self, note):
+        watcher, outcome = note(NotingEngine(validation=(0.5, 0.4)), epochs=5, validation_every=3)
+
+        assert [epoch.val_loss is not None for epoch in watcher.epochs] == [False, False, True, False, True]
+        assert [epoch.confusion is not None for epoch in watcher.epochs] == [False, False, True, False, True]
+        assert [point.epoch for point in watcher.of("validation")] == [3.0, 5.0]
+        assert outcome.best_epoch == 5
+
+
+class TestGoingOn:
+    def test_needs_only_what_was_kept(self, note):
+        """Stopped at any chunk and gone on from there, all batches, rates and records are those of one training."""
+        settings = {"schedule": "one_cycle", "batch_size": 16}
+        validation = (0.9, 0.5, 0.6)
+        whole = NotingEngine(seconds_per_image=1, validation=validation)
+        undisturbed, _ = note(whole, **settings)
+        for stop_after in range(1, 15):
+            first = NotingEngine(seconds_per_image=1, validation=validation)
+            broken, outcome = note(first, Watcher(stop_after=stop_after), **settings)
+            assert outcome.stopped
+            progress, state = broken.kept[-1]
+            assert state["steps"] == progress.step
+
+            second = NotingEngine(seconds_per_image=1, validation=validation[progress.epoch :])
+            going_on, outcome = note(second, begin=broken.kept[-1], **settings)
+
+            assert not outcome.stopped
+            assert second.loaded is state
+            assert first.batches + second.batches == whole.batches
+            assert first.rates + second.rates == whole.rates
+            assert [e._replace(seconds=0) for e in broken.epochs + going_on.epochs] == [
+                e._replace(seconds=0) for e in undisturbed.epochs
+            ]
+            assert outcome.best_epoch == 2
+
+    def test_is_possible_from_time_to_time(self, note):
+        engine = NotingEngine(seconds_per_image=STATE_PAUSE_S / 40)
+        watcher, _ = note(engine, batch_size=16)
+
+        assert len(watcher.kept) == 270 // 40 - 1
+        assert all(progress.step == state["steps"] for progress, state in watcher.kept)
+
+
+class TestLearningRates:
+    def test_reach_the_engine_and_the_points(self, note):
+        engine = NotingEngine(seconds_per_image=1)
+        watcher, _ = note(engine, schedule="step", decay_factor=0.1, learning_rate=0.5)
+
+        assert engine.rates == pytest.approx([0.5] * 6 + [0.05] * 6 + [0.005] * 6)
+        assert [point.learning_rate for point in watcher.of("train")][-1] == pytest.approx(0.005)
+        assert [epoch.learning_rate for epoch in watcher.epochs] == pytest.approx([0.5, 0.05, 0.005])
+        assert watcher.of("train")[0].gradient_norm == 1.5
+
+
+def test_balanced_classes_count_the_same(dataset, note):
+    uneven = replace(dataset, train=Split(dataset.train.images, np.repeat([0, 1], [80, 20])))
+    engine = NotingEngine()
+    Watcher().watch(engine, uneven, class_weights="balanced", epochs=1)
+
+    labels = uneven.train.labels[split_of(configure(), uneven).train]
+    sums = [engine.class_weights[label] * (labels == label).sum() for label in (0, 1)]
+    assert sums == pytest.approx([45, 45])
+    note(engine)
+    assert engine.class_weights is None
+
+
 class TestDivergence:
     @pytest.mark.parametrize("loss", [math.nan, math.inf])
     def test_of_the_training_loss_ends_it(self, note, loss):
         engine, watcher = NotingEngine(seconds_per_image=1, chunk_loss={3: loss}), Watcher()
-        with pytest.raises(DivergedError, match=rf"^The loss became {loss} by step 6\.$"):
+        with pytest.raises(DivergedError, match=rf"^The loss became {loss} at step 6\.$"):
             note(engine, watcher)
 
         assert len(engine.chunks) == 3
@@ -249,7 +401,7 @@ class TestDivergence:
 
     def test_of_the_validation_loss_ends_it_before_anything_is_saved(self, note):
         watcher = Watcher()
-        with pytest.raises(DivergedError, match=r"^The loss became nan by step 6\.$"):
+        with pytest.raises(DivergedError, match=r"^The loss became nan at step 6\.$"):
             note(NotingEngine(validation=(math.nan,)), watcher)
 
         assert watcher.of("validation") == watcher.saved == []

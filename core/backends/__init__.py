@@ -1,13 +1,15 @@
 """The two engines, behind the same verbs in the same order.
 
     backend = get_backend("pytorch")          # imports the framework, seconds the first time
-    engine = backend.Engine(config, architecture, input_shape, classes)
+    engine = backend.Engine(config, architecture, input_shape, classes, scaling)
     engine.load_data(images, labels)          # uint8 (N, H, W, C) and int64 (N,), whole, on the device
-    loss_sum, correct = engine.train(indices) # int64 (steps, batch); and transforms where images are augmented
-    logits = engine.predict(images)           # in the run's precision (N, classes)
+    chunk = engine.train(indices)             # int64 (steps, batch); rates and transforms where they vary
+    logits = engine.predict(images)           # float32, or float64 where a run computes in it: (N, classes)
     gradients = engine.gradients(batch)       # int64 (batch,); canonical arrays by name, nothing is learned
     weights = engine.weights()                # canonical arrays by name, see core.architectures
     engine.load_weights(weights)
+    state = engine.state()                    # all that the next step depends on, arrays by name
+    engine.load_state(state)                  # in the same framework, for the same config
 
 Where the frameworks' defaults differ, `core.framework_defaults` says what a run with aligned defaults computes.
 `backend.devices()` lists what the framework can compute on here, `backend.versions()` what it is, and
@@ -21,8 +23,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
 
 from core.config import Framework
+
+
+class Chunk(NamedTuple):
+    """What some steps gave: each one's mean loss, float64 `(steps,)`, and number read correctly, int64 `(steps,)`.
+
+    The losses are those that are learnt from: with label smoothing and class weights, where a run has them.
+    `gradient_norm` is the length of the last step's gradient, all layers taken together, before it is clipped.
+    """
+
+    losses: np.ndarray
+    correct: np.ndarray
+    gradient_norm: float
 
 
 def get_backend(framework: Framework) -> ModuleType:
@@ -64,3 +81,12 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
     outputs = -(-size // stride)
     total = max((outputs - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
+
+
+def averaging_decay(decay: float, steps: int) -> float:
+    """Return how much of the weights' running average is kept after so many steps.
+
+    It starts low, or the first weights would weigh on the average for long: as in TensorFlow's
+    `ExponentialMovingAverage` with `num_updates`.
+    """
+    return min(decay, (1 + steps) / (10 + steps))

@@ -5,7 +5,8 @@ the canonical order. Nothing is read back from the device inside a chunk.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 # OpenMP's threads wait for each other by spinning. On a machine with anything else to do that turns
 # 2,200 images/s into 200; giving up the processor after a short spin costs nothing on a quiet one.
@@ -16,8 +17,9 @@ import torch
 from torch import nn
 
 from core.architectures import Architecture, Convolution, Layer, MaxPool, Shape, named, pool_before_relu, summarise
-from core.backends import available_cores, same_padding
+from core.backends import Chunk, available_cores, averaging_decay, same_padding
 from core.config import RunConfig
+from core.normalization import FIXED, Scaling
 
 _PREDICT_BATCH = 1000
 
@@ -60,53 +62,82 @@ def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
 class Engine:
     """A network, its optimizer and its data on one device."""
 
-    def __init__(self, config: RunConfig, architecture: Architecture, input_shape: Shape, classes: int):
+    def __init__(
+        self,
+        config: RunConfig,
+        architecture: Architecture,
+        input_shape: Shape,
+        classes: int,
+        scaling: Scaling | None = None,
+    ):
         torch.set_num_threads(config.threads or available_cores())
         torch.manual_seed(config.seed)
+        self._config = config
         self._device = _device(config.device)
         self._dtype = _dtype(config)
-        self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
+        self._scale, self._offset = (
+            torch.tensor(values, dtype=self._dtype, device=self._device).reshape(-1, 1, 1)
+            for values in scaling or FIXED[config.normalization]
+        )
         rows = summarise(architecture, input_shape, classes)
         self._layers = {row.name: _build(row.layer, row.input_shape) for row in rows}
         self._model = self._chain(named(architecture.for_classes(classes).layers))
         self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
         self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
-        self._optimizer = _optimizer(config, self._model.parameters())
+        self._parameters = list(self._model.parameters())
+        self._optimizer = _optimizer(config, self._parameters)
+        self._start_averages()
 
-    def load_data(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """Put the images and labels to train on onto the device."""
+    def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
+        """Put the images and labels to train on, and what an image of each class counts, onto the device."""
         self._images = torch.tensor(images, device=self._device)
         self._labels = torch.tensor(labels, device=self._device)
+        self._class_weights = (
+            None if class_weights is None else torch.tensor(class_weights, dtype=self._dtype, device=self._device)
+        )
 
-    def train(self, indices: np.ndarray, transforms: np.ndarray | None = None) -> tuple[float, int]:
-        """Take one step a row of `indices`; return the sum of the losses and the number read correctly.
+    def train(
+        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
+    ) -> Chunk:
+        """Take one step a row of `indices`, each at its own learning rate.
 
-        With `transforms`, float32 `(steps, batch, 2, 3)`, each image is changed by its own first.
+        Args:
+            rates: float64 `(steps,)`; the learning rate of the config if not given.
+            transforms: float32 `(steps, batch, 2, 5)`; each image is changed by its own first.
         """
         self._model.train()
-        loss_sum = torch.zeros((), dtype=self._dtype, device=self._device)
-        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        losses, correct, norm = [], [], None
         batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
+        rates = np.full(len(batches), self._config.learning_rate) if rates is None else rates
         warps = [None] * len(batches) if transforms is None else torch.from_numpy(transforms).to(self._device)
-        for batch, warp in zip(batches, warps, strict=True):
+        for batch, rate, warp in zip(batches, rates.tolist(), warps, strict=True):
             loss, logits, labels = self._loss(batch, warp)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            if self._config.clip_norm:
+                norm = self._clip()
+            self._optimizer.param_groups[0]["lr"] = rate
             self._optimizer.step()
-            with torch.no_grad():
-                loss_sum += loss.detach() * len(batch)
-                correct += (logits.argmax(dim=1) == labels).sum()
-        return loss_sum.item(), correct.item()
+            self._steps += 1
+            if self._config.weight_average:
+                self._average()
+            losses.append(loss.detach())
+            correct.append((logits.detach().argmax(dim=1) == labels).sum())
+        norm = nn.utils.get_total_norm(self._gradients()) if norm is None else norm
+        return Chunk(
+            torch.stack(losses).cpu().numpy().astype(np.float64), torch.stack(correct).cpu().numpy(), norm.item()
+        )
 
     @torch.inference_mode()
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Return the logits of uint8 images."""
+        """Return the logits of uint8 images, by the averaged weights where a run has them."""
         self._model.eval()
         batches = (
             torch.tensor(images[i : i + _PREDICT_BATCH], device=self._device)
             for i in range(0, len(images), _PREDICT_BATCH)
         )
-        return torch.cat([self._model(self._normalise(batch)) for batch in batches]).cpu().numpy()
+        with self._averaged():
+            return torch.cat([self._logits(self._normalise(batch)) for batch in batches]).cpu().numpy()
 
     def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """Return the gradients of the loss on a batch of indices, in the canonical layout; all weights stay."""
@@ -122,22 +153,108 @@ class Engine:
         return gradients
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return a copy of all weights in the canonical layout."""
-        return {key: _canonical(tensor.detach(), axes) for key, tensor, axes in self._tensors()}
+        """Return a copy of all weights in the canonical layout, the averaged ones where a run has them."""
+        with self._averaged():
+            return self._weights()
 
     @torch.no_grad()
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
-        """Take all weights from canonical arrays."""
+        """Take all weights from canonical arrays; their average starts anew."""
         for key, tensor, axes in self._tensors():
             tensor.copy_(torch.tensor(weights[key].transpose(axes)))
+        self._start_averages()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the next step depends on: weights, their average, the optimizer and the random numbers."""
+        state = {f"weights/{key}": values for key, values in self._weights().items()}
+        for i, tensor in enumerate(self._averages):
+            state[f"averages/{i}"] = tensor.cpu().numpy().copy()
+        for i, parameter in enumerate(self._parameters):
+            for key, value in self._optimizer.state[parameter].items():
+                if value is not None:
+                    state[f"optimizer/{i}/{key}"] = value.cpu().numpy().copy()
+        state["random/cpu"] = torch.get_rng_state().numpy().copy()
+        if self._device.type == "cuda":
+            state["random/device"] = torch.cuda.get_rng_state(self._device).numpy().copy()
+        return state | {"steps": np.array(self._steps)}
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a `state`, as if nothing had happened in between."""
+        self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
+        self._averages = [_like(tensor, state[f"averages/{i}"]) for i, tensor in enumerate(self._averages)]
+        for key, value in state.items():
+            if key.startswith("optimizer/"):
+                _, i, name = key.split("/")
+                parameter = self._parameters[int(i)]
+                self._optimizer.state[parameter][name] = (
+                    # Only the fused optimizers count their steps on the device.
+                    _like(parameter, value)
+                    if value.shape == parameter.shape
+                    else torch.tensor(value, device=self._device if self._optimizer.defaults.get("fused") else "cpu")
+                )
+        torch.set_rng_state(torch.tensor(state["random/cpu"]))
+        if "random/device" in state:
+            torch.cuda.set_rng_state(torch.tensor(state["random/device"]), self._device)
+        self._steps = int(state["steps"])
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {key: _canonical(tensor.detach(), axes) for key, tensor, axes in self._tensors()}
 
     def _loss(
         self, batch: torch.Tensor, transforms: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the mean loss of a batch, its logits and its labels."""
         labels = self._labels[batch]
-        logits = self._model(self._normalise(self._images[batch], transforms))
-        return nn.functional.cross_entropy(logits, labels), logits, labels
+        logits = self._logits(self._normalise(self._images[batch], transforms))
+        smoothing = self._config.label_smoothing
+        if self._class_weights is None:
+            return nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing), logits, labels
+        losses = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        weights = self._class_weights[labels]
+        # PyTorch's own mean is over the weights of the batch, Keras's over its images.
+        count = len(batch) if self._config.defaults == "aligned" else weights.sum()
+        return (losses * weights).sum() / count, logits, labels
+
+    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self._config.precision != "bfloat16":
+            return self._model(pixels)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            return self._model(pixels).float()
+
+    def _gradients(self) -> list[torch.Tensor]:
+        return [parameter.grad for parameter in self._parameters]
+
+    def _clip(self) -> torch.Tensor:
+        """Shorten the gradient to at most `clip_norm`; return how long it was."""
+        norm = nn.utils.get_total_norm(self._gradients())
+        torch._foreach_mul_(self._gradients(), self._config.clip_norm / norm.clamp(min=self._config.clip_norm))
+        return norm
+
+    def _start_averages(self) -> None:
+        averaged = self._tensors() if self._config.weight_average else ()
+        self._averages = [tensor.detach().clone() for _, tensor, _ in averaged]
+        self._steps = 0
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        tensors = [tensor for _, tensor, _ in self._tensors()]
+        torch._foreach_lerp_(self._averages, tensors, 1 - averaging_decay(self._config.weight_average, self._steps))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have its averaged weights, if there are any, while the block runs."""
+        if not self._averages:
+            yield
+            return
+        tensors = [tensor for _, tensor, _ in self._tensors()]
+        own = [tensor.detach().clone() for tensor in tensors]
+        with torch.no_grad():
+            torch._foreach_copy_(tensors, self._averages)
+            try:
+                yield
+            finally:
+                torch._foreach_copy_(tensors, own)
 
     def _chain(self, layers: Iterable[tuple[str, Layer]]) -> nn.Sequential:
         chain = nn.Sequential()
@@ -159,23 +276,34 @@ class Engine:
                 yield f"{name}/{key}", getattr(self._layers[name], attribute), axes
 
 
+def _like(tensor: torch.Tensor, values: np.ndarray) -> torch.Tensor:
+    """Return values as a tensor that lies in memory as `tensor` does."""
+    return torch.empty_like(tensor.detach()).copy_(torch.tensor(values))
+
+
 def _canonical(tensor: torch.Tensor, axes: tuple[int, ...]) -> np.ndarray:
     """Return a copy of a tensor in the canonical order of axes."""
     return np.array(tensor.cpu().numpy().transpose(np.argsort(axes)), order="C")
 
 
 def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
-    """Look each pixel of channels-first images up where its image's transform says, bilinear, black outside."""
+    """Look each pixel of channels-first images up where its image's transform says, bilinear, black outside.
+
+    Then black out each image's rectangle; see `core.augmentation`.
+    """
     height, width = images.shape[2:]
-    rows, columns = torch.meshgrid(
-        torch.arange(height, device=images.device), torch.arange(width, device=images.device), indexing="ij"
-    )
-    places = torch.stack([columns, rows, torch.ones_like(rows)], dim=-1).reshape(-1, 3).to(torch.float32)
-    sources = places @ transforms.transpose(1, 2)
+    columns, rows = torch.arange(width, device=images.device), torch.arange(height, device=images.device)
+    xs, ys = torch.meshgrid(columns, rows, indexing="xy")
+    places = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).reshape(-1, 3).to(torch.float32)
+    sources = places @ transforms[:, :, :3].transpose(1, 2)
     # grid_sample counts from -1 at the first pixel's centre to 1 at the last one's.
     sources = sources * (2 / (torch.tensor([width, height], device=images.device) - 1)) - 1
     grid = sources.reshape(-1, height, width, 2)
-    return nn.functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+    moved = nn.functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+    begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
+    inside_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
+    inside_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
+    return moved.masked_fill_((inside_y[:, :, None] & inside_x[:, None, :])[:, None], 0)
 
 
 class _Flatten(nn.Module):
@@ -248,16 +376,30 @@ def _margins(padding: str, shape: Shape, window: int, stride: int) -> tuple[tupl
     return same_padding(shape[0], window, stride), same_padding(shape[1], window, stride)
 
 
-def _optimizer(config: RunConfig, parameters) -> torch.optim.Optimizer:
+def _optimizer(config: RunConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    aligned = config.defaults == "aligned"
+    rate, decay, betas = config.learning_rate, config.weight_decay, (config.beta_1, config.beta_2)
     match config.optimizer:
         case "sgd":
-            return torch.optim.SGD(parameters, config.learning_rate, momentum=config.momentum, foreach=True)
+            return torch.optim.SGD(
+                parameters,
+                rate,
+                momentum=config.momentum,
+                nesterov=config.nesterov,
+                weight_decay=decay,
+                foreach=True,
+            )
         case "adam":
-            return torch.optim.Adam(parameters, config.learning_rate, fused=True)
+            return torch.optim.Adam(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True)
         case "rmsprop":
             # PyTorch remembers ten times as many steps, so its first ones are three times as long.
-            alpha = 0.9 if config.defaults == "aligned" else 0.99
-            return torch.optim.RMSprop(parameters, config.learning_rate, alpha, foreach=True)
+            rho = (0.9 if aligned else 0.99) if config.rho is None else config.rho
+            return torch.optim.RMSprop(parameters, rate, rho, config.epsilon or 1e-8, decay, foreach=True)
+        case "adadelta":
+            rho = (0.95 if aligned else 0.9) if config.rho is None else config.rho
+            return torch.optim.Adadelta(parameters, rate, rho, config.epsilon or 1e-6, decay, foreach=True)
 
 
 def _device(name: str) -> torch.device:
@@ -272,4 +414,4 @@ def _dtype(config: RunConfig) -> torch.dtype:
         raise ValueError(
             "Precision (--precision): expected float32 on an Apple GPU, received 'float64'; or use the CPU."
         )
-    return {"float32": torch.float32, "float64": torch.float64}[config.precision]
+    return torch.float64 if config.precision == "float64" else torch.float32

@@ -5,7 +5,8 @@ device; a call from Python a chunk is all that is paid. XLA stays off: on a CPU 
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 # Both must be set before the import. Start-up notes are not news; this engine is Keras on TensorFlow,
 # whichever backend the user's own programs choose.
@@ -17,8 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 from core.architectures import Architecture, Layer, Shape, named, pool_before_relu, summarise
-from core.backends import available_cores
+from core.backends import Chunk, available_cores
 from core.config import RunConfig
+from core.normalization import FIXED, Scaling
 
 # What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
@@ -64,13 +66,23 @@ def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
 class Engine:
     """A network, its optimizer and its data on one device."""
 
-    def __init__(self, config: RunConfig, architecture: Architecture, input_shape: Shape, classes: int):
+    def __init__(
+        self,
+        config: RunConfig,
+        architecture: Architecture,
+        input_shape: Shape,
+        classes: int,
+        scaling: Scaling | None = None,
+    ):
         _set_threads(config.threads or available_cores())
         keras.utils.set_random_seed(config.seed)
+        self._config = config
         self._device = _device(config.device)
         self._dtype = _set_precision(config)
-        self._scale, self._offset = {"unit": (1 / 255, 0.0), "symmetric": (2 / 255, -1.0)}[config.normalization]
         with tf.device(self._device):
+            self._scale, self._offset = (
+                tf.constant(values, self._dtype) for values in scaling or FIXED[config.normalization]
+            )
             rows = summarise(architecture, input_shape, classes)
             # Keras allows no slash in a name.
             self._layers = {row.name: _build(row.layer, row.name.replace("/", "."), config) for row in rows}
@@ -79,37 +91,48 @@ class Engine:
             self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
             self._optimizer = _optimizer(config)
             self._optimizer.build(self._model.trainable_variables)
+            averaged = [variable for _, variable in self._variables()] if config.weight_average else []
+            self._averages = [tf.Variable(variable.value) for variable in averaged]
+            self._steps = tf.Variable(0, dtype=tf.int64)
         self._predict = tf.function(
-            lambda images: self._model(self._normalise(images), training=False),
+            lambda images: self._logits(self._normalise(images), training=False),
             input_signature=[tf.TensorSpec([None, *input_shape], tf.uint8)],
         )
 
-    def load_data(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """Put the images and labels to train on onto the device."""
+    def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
+        """Put the images and labels to train on, and what an image of each class counts, onto the device."""
         with tf.device(self._device):
             self._images = tf.constant(images)
             self._labels = tf.constant(labels)
+            self._class_weights = None if class_weights is None else tf.constant(class_weights, self._dtype)
         # A graph keeps the tensors that it was traced with, so new data need a new one.
-        indices, transforms = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None, None, 2, 3], tf.float32)
-        self._train = tf.function(self._steps, input_signature=[indices])
-        self._train_augmented = tf.function(self._steps, input_signature=[indices, transforms])
+        indices, rates = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None], self._dtype)
+        transforms = tf.TensorSpec([None, None, 2, 5], tf.float32)
+        self._train = tf.function(self._take_steps, input_signature=[indices, rates])
+        self._train_augmented = tf.function(self._take_steps, input_signature=[indices, rates, transforms])
         self._gradients = tf.function(self._differentiate, input_signature=[tf.TensorSpec([None], tf.int64)])
 
-    def train(self, indices: np.ndarray, transforms: np.ndarray | None = None) -> tuple[float, int]:
-        """Take one step a row of `indices`; return the sum of the losses and the number read correctly.
+    def train(
+        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
+    ) -> Chunk:
+        """Take one step a row of `indices`, each at its own learning rate.
 
-        With `transforms`, float32 `(steps, batch, 2, 3)`, each image is changed by its own first.
+        Args:
+            rates: float64 `(steps,)`; the learning rate of the config if not given.
+            transforms: float32 `(steps, batch, 2, 5)`; each image is changed by its own first.
         """
+        rates = np.full(len(indices), self._config.learning_rate) if rates is None else rates
         with tf.device(self._device):
+            rates = tf.constant(rates, self._dtype)
             if transforms is None:
-                loss_sum, correct = self._train(indices)
+                losses, correct, norm = self._train(indices, rates)
             else:
-                loss_sum, correct = self._train_augmented(indices, transforms)
-        return float(loss_sum), int(correct)
+                losses, correct, norm = self._train_augmented(indices, rates, transforms)
+        return Chunk(losses.numpy().astype(np.float64), correct.numpy(), float(norm))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Return the logits of uint8 images."""
-        with tf.device(self._device):
+        """Return the logits of uint8 images, by the averaged weights where a run has them."""
+        with tf.device(self._device), self._averaged():
             batches = (images[i : i + _PREDICT_BATCH] for i in range(0, len(images), _PREDICT_BATCH))
             return np.concatenate([self._predict(batch).numpy() for batch in batches])
 
@@ -128,24 +151,72 @@ class Engine:
         return gradients
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return a copy of all weights in the canonical layout."""
-        return {key: variable.numpy() for key, variable in self._variables()}
+        """Return a copy of all weights in the canonical layout, the averaged ones where a run has them."""
+        with self._averaged():
+            return self._weights()
 
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
-        """Take all weights from canonical arrays."""
+        """Take all weights from canonical arrays; their average starts anew."""
         for key, variable in self._variables():
             variable.assign(weights[key])
+        for average, (_, variable) in zip(self._averages, self._variables(), strict=False):
+            average.assign(variable.value)
+        self._steps.assign(0)
 
-    def _steps(self, indices: tf.Tensor, transforms: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        loss_sum, correct = tf.constant(0, self._dtype), tf.constant(0, tf.int64)
-        for step in tf.range(tf.shape(indices)[0]):
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the next step depends on: weights, their average, the optimizer and the random numbers."""
+        state = {f"weights/{key}": values for key, values in self._weights().items()}
+        state |= {f"averages/{i}": variable.numpy() for i, variable in enumerate(self._averages)}
+        state |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self._optimizer.variables)}
+        state |= {f"random/{i}": variable.numpy() for i, variable in enumerate(self._seeds())}
+        return state | {"steps": self._steps.numpy()}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a `state`, as if nothing had happened in between."""
+        self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
+        for part, variables in (
+            ("averages", self._averages),
+            ("optimizer", self._optimizer.variables),
+            ("random", self._seeds()),
+        ):
+            for i, variable in enumerate(variables):
+                variable.assign(state[f"{part}/{i}"])
+        self._steps.assign(state["steps"])
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {key: variable.numpy() for key, variable in self._variables()}
+
+    def _take_steps(
+        self, indices: tf.Tensor, rates: tf.Tensor, transforms: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        count = tf.shape(indices)[0]
+        losses = tf.TensorArray(self._dtype, count)
+        correct = tf.TensorArray(tf.int64, count)
+        norm = tf.constant(0, self._dtype)
+        parameters = self._model.trainable_variables
+        # Aligned, weight decay is a part of the gradient, as in PyTorch; only AdamW takes it off the weights.
+        coupled = self._config.weight_decay and self._optimizer.weight_decay is None
+        for step in tf.range(count):
             batch = indices[step]
             warp = None if transforms is None else transforms[step]
             gradients, loss, logits, labels = self._differentiate(batch, warp)
-            self._optimizer.apply(gradients, self._model.trainable_variables)
-            loss_sum += loss * tf.cast(tf.size(batch), self._dtype)
-            correct += tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
-        return loss_sum, correct
+            if self._config.clip_norm or step == count - 1:
+                norm = tf.linalg.global_norm(gradients)
+            if self._config.clip_norm:
+                gradients, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm, use_norm=norm)
+            if coupled:
+                gradients = [
+                    gradient + self._config.weight_decay * parameter.value
+                    for gradient, parameter in zip(gradients, parameters, strict=True)
+                ]
+            self._optimizer.learning_rate = rates[step]
+            self._optimizer.apply(gradients, parameters)
+            self._steps.assign_add(1)
+            if self._config.weight_average:
+                self._average()
+            losses = losses.write(step, loss)
+            correct = correct.write(step, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels))
+        return losses.stack(), correct.stack(), norm
 
     def _differentiate(
         self, batch: tf.Tensor, transforms: tf.Tensor | None = None
@@ -153,9 +224,51 @@ class Engine:
         """Return the gradients of the mean loss of a batch, the loss itself, its logits and its labels."""
         labels = tf.gather(self._labels, batch)
         with tf.GradientTape() as tape:
-            logits = self._model(self._normalise(tf.gather(self._images, batch), transforms), training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            logits = self._logits(self._normalise(tf.gather(self._images, batch), transforms), training=True)
+            loss = self._loss(logits, labels)
         return tape.gradient(loss, self._model.trainable_variables), loss, logits, labels
+
+    def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        smoothing = self._config.label_smoothing
+        if smoothing:
+            answers = tf.one_hot(labels, logits.shape[-1], 1 - smoothing, 0.0, dtype=self._dtype)
+            answers += smoothing / logits.shape[-1]
+            losses = tf.nn.softmax_cross_entropy_with_logits(answers, logits)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        if self._class_weights is not None:
+            losses *= tf.gather(self._class_weights, labels)
+        return tf.reduce_mean(losses)
+
+    def _logits(self, pixels: tf.Tensor, *, training: bool) -> tf.Tensor:
+        return tf.cast(self._model(pixels, training=training), self._dtype)
+
+    def _average(self) -> None:
+        steps = tf.cast(self._steps, self._dtype)
+        kept = tf.minimum(tf.constant(self._config.weight_average, self._dtype), (1 + steps) / (10 + steps))
+        for average, (_, variable) in zip(self._averages, self._variables(), strict=True):
+            average.assign_add((variable.value - average) * (1 - kept))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have its averaged weights, if there are any, while the block runs."""
+        if not self._averages:
+            yield
+            return
+        variables = [variable for _, variable in self._variables()]
+        own = [variable.numpy() for variable in variables]
+        for variable, average in zip(variables, self._averages, strict=True):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, values in zip(variables, own, strict=True):
+                variable.assign(values)
+
+    def _seeds(self) -> list[keras.Variable]:
+        """Return the states of all random numbers: Keras gives each dropout layer its own."""
+        generators = (getattr(layer, "seed_generator", None) for layer in self._layers.values())
+        return [generator.state for generator in generators if generator is not None]
 
     def _chain(self, values: keras.KerasTensor, layers: Iterable[tuple[str, Layer]]) -> keras.KerasTensor:
         for name, layer in pool_before_relu(layers):
@@ -178,15 +291,23 @@ class Engine:
 
 
 def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
-    """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside."""
-    return tf.raw_ops.ImageProjectiveTransformV3(
+    """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside.
+
+    Then black out each image's rectangle; see `core.augmentation`.
+    """
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
-        transforms=tf.pad(tf.reshape(transforms, [-1, 6]), [[0, 0], [0, 2]]),
+        transforms=tf.pad(tf.reshape(transforms[:, :, :3], [-1, 6]), [[0, 0], [0, 2]]),
         output_shape=tf.shape(images)[1:3],
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
+    columns, rows = tf.range(images.shape[2], dtype=tf.float32), tf.range(images.shape[1], dtype=tf.float32)
+    begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
+    inside_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
+    inside_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
+    return tf.where((inside_y[:, :, None] & inside_x[:, None, :])[..., None], 0.0, moved)
 
 
 class _AlignedBatchNorm(keras.layers.BatchNormalization):
@@ -200,6 +321,18 @@ class _AlignedBatchNorm(keras.layers.BatchNormalization):
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], kept.dtype)
         self.moving_variance.assign(kept + (self.moving_variance - kept) * count / tf.maximum(count - 1, 1))
         return outputs
+
+
+class _AlignedSGD(keras.optimizers.SGD):
+    """Multiplies with the rate when the step is taken, as PyTorch does, and not what is remembered."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        step = gradient
+        if self.momentum:
+            remembered = self.momentums[self._get_variable_index(variable)]
+            self.assign(remembered, remembered * self.momentum + gradient)
+            step = gradient + remembered * self.momentum if self.nesterov else remembered
+        self.assign_sub(variable, step * learning_rate)
 
 
 class _AlignedAdam(keras.optimizers.Adam):
@@ -246,15 +379,26 @@ def _build(layer: Layer, name: str, config: RunConfig) -> keras.Layer:
 
 
 def _optimizer(config: RunConfig) -> keras.Optimizer:
-    rate, aligned = config.learning_rate, config.defaults == "aligned"
+    aligned = config.defaults == "aligned"
+    # Keras takes it off the weights in every optimizer; aligned, only AdamW does, see `Engine._take_steps`.
+    decay = config.weight_decay if config.weight_decay and (not aligned or config.optimizer == "adamw") else None
+    rate, common = config.learning_rate, {"weight_decay": decay}
     match config.optimizer:
         case "sgd":
+            optimizer = _AlignedSGD if aligned else keras.optimizers.SGD
             # Keras casts it with tf.cast, which takes a float of Python's for float32 and rounds it.
-            return keras.optimizers.SGD(rate, momentum=np.float64(config.momentum))
-        case "adam":
-            return _AlignedAdam(rate, epsilon=1e-8) if aligned else keras.optimizers.Adam(rate)
+            return optimizer(rate, np.float64(config.momentum), config.nesterov, **common)
+        case "adam" | "adamw":
+            optimizer = _AlignedAdam if aligned else keras.optimizers.Adam
+            epsilon = config.epsilon or (1e-8 if aligned else 1e-7)
+            return optimizer(rate, config.beta_1, config.beta_2, epsilon, **common)
         case "rmsprop":
-            return _AlignedRMSprop(rate, epsilon=1e-8) if aligned else keras.optimizers.RMSprop(rate)
+            optimizer = _AlignedRMSprop if aligned else keras.optimizers.RMSprop
+            rho = 0.9 if config.rho is None else config.rho
+            return optimizer(rate, rho, epsilon=config.epsilon or (1e-8 if aligned else 1e-7), **common)
+        case "adadelta":
+            rho = 0.95 if config.rho is None else config.rho
+            return keras.optimizers.Adadelta(rate, rho, config.epsilon or (1e-6 if aligned else 1e-7), **common)
 
 
 def _device(name: str) -> str:
@@ -266,9 +410,10 @@ def _device(name: str) -> str:
 
 def _set_precision(config: RunConfig) -> tf.DType:
     """Let what is built from now on compute in a run's precision; `floatx` is that of the learning rate."""
-    keras.config.set_floatx(config.precision)
-    keras.config.set_dtype_policy(config.precision)
-    return tf.as_dtype(config.precision)
+    mixed = config.precision == "bfloat16"
+    keras.config.set_floatx("float32" if mixed else config.precision)
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else config.precision)
+    return tf.as_dtype(keras.config.floatx())
 
 
 def _set_threads(count: int) -> None:

@@ -38,13 +38,23 @@ def model_source(description: Description) -> str:
     have a slash, which Keras does not allow.
     """
     network = description.architecture.for_classes(len(description.class_names)).layers
-    scaling = {"unit": "1 / 255", "symmetric": "1 / 127.5, offset=-1"}
     return Template(_MODEL).substitute(
         shape=repr(tuple(description.input_shape)),
         class_names=ascii(tuple(description.class_names)),
-        scaling=scaling[description.config.normalization],
+        scaling=_scaling(description),
         lines="\n".join(f"    {line}" for line in _lines(network, description.input_shape)),
     )
+
+
+def _scaling(description: Description) -> str:
+    match description.config.normalization:
+        case "unit":
+            return "1 / 255"
+        case "symmetric":
+            return "1 / 127.5, offset=-1"
+        case "standard":
+            multiply, then_add = description.scaling
+            return f"{list(multiply)}, offset={list(then_add)}"
 
 
 def _lines(network: Iterable[Layer], shape: Shape, prefix: str = "") -> Iterator[str]:

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from core.architectures import Layer, Shape, named
 from core.backends import same_padding
 from core.checkpoints import Checkpoint
-from core.export.metadata import SCALES, describe
+from core.export.metadata import describe
 
 OPSET = 17
 
@@ -25,12 +25,12 @@ _IR_VERSION = 8  # the one that came with opset 17
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     """Return the file, after `onnx.checker` has passed it."""
-    _, description, weights = checkpoint
-    scale, offset = SCALES[description.config.normalization]
+    description, weights = checkpoint.description, checkpoint.weights
+    scale, offset = (np.array(values, np.float32) for values in description.scaling)
     graph = _Graph()
     values = graph.add("Cast", "images", to=TensorProto.FLOAT)
-    values = graph.add("Mul", values, graph.constant("scale", np.float32(scale)))
-    values = graph.add("Add", values, graph.constant("offset", np.float32(offset)))
+    values = graph.add("Mul", values, graph.constant("scale", scale))
+    values = graph.add("Add", values, graph.constant("offset", offset))
     values = graph.add("Transpose", values, perm=[0, 3, 1, 2])
     layers = description.architecture.for_classes(len(description.class_names)).layers
     values = _add_layers(graph, values, named(layers), description.input_shape, weights)

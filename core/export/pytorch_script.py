@@ -43,13 +43,26 @@ def model_source(description: Description) -> str:
     layers = description.architecture.for_classes(len(description.class_names)).layers
     modules = list(_modules(layers, description.input_shape))
     residual = _RESIDUAL if any(module.layer.kind == "residual" for module in modules) else ""
-    scaling = {"unit": "images.float() / 255", "symmetric": "images.float() / 127.5 - 1"}
     return residual + Template(_MODEL).substitute(
         shape=repr(tuple(description.input_shape)),
         class_names=ascii(tuple(description.class_names)),
-        scaled=scaling[description.config.normalization],
+        scaled=_scaled(description),
         modules="\n".join(f"        {line}" for module in modules for line in f"{module.code},".splitlines()),
     )
+
+
+def _scaled(description: Description) -> str:
+    match description.config.normalization:
+        case "unit":
+            return "images.float() / 255"
+        case "symmetric":
+            return "images.float() / 127.5 - 1"
+        case "standard":
+            factors, summands = (
+                f"images.new_tensor({list(values)}, dtype=torch.float32)[:, None, None]"
+                for values in description.scaling
+            )
+            return f"images.float() * {factors} + {summands}"
 
 
 def state(checkpoint: Checkpoint) -> dict[str, np.ndarray]:

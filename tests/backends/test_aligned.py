@@ -34,7 +34,7 @@ def greatest_difference(first: dict[str, np.ndarray], second: dict[str, np.ndarr
 def test_aligned_engines_take_the_same_steps(optimizer):
     settings = {"optimizer": optimizer, "learning_rate": LEARNING_RATES[optimizer], "precision": "float64"}
     aligned = [build(framework, defaults="aligned", **settings) for framework in FRAMEWORK_TITLES]
-    losses = [engine.train(BATCHES)[0] / BATCHES.size for engine in aligned]
+    losses = [engine.train(BATCHES).losses for engine in aligned]
     weights = [engine.weights() for engine in aligned]
 
     assert losses[0] == pytest.approx(losses[1], rel=1e-13)

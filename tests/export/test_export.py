@@ -168,7 +168,7 @@ def test_every_file_says_what_it_is(tmp_path):
         assert described["run"] == RUN
         assert described["class_names"] == list(NAMES)
         assert described["preparation"] == "photo"
-        assert described["normalization"] == {"multiply": 2 / 255, "then_add": -1.0}
+        assert described["normalization"] == {"multiply": [2 / 255], "then_add": [-1.0]}
         assert described["config"] == checkpoint.description.config.model_dump(mode="json")
 
 
