@@ -163,6 +163,10 @@ def train(
         order = np.random.default_rng([config.seed, 2, progress.epoch]).permutation(split.train)
         transforms = _transforms(config, dataset, len(order), progress.epoch)
         while progress.seen < len(order) and not stopped:
+            # Not at the end of an epoch: what is measured there would be measured again by whoever goes on.
+            if progress.seconds - kept_at >= STATE_PAUSE_S:
+                keep(progress, engine.state())
+                kept_at = progress.seconds
             indices = _next_chunk(order[progress.seen :], config.batch_size, chunk_steps)
             chunk_rates = rates[progress.step : progress.step + len(indices)]
             chunk_transforms = None
@@ -177,9 +181,6 @@ def train(
             if indices.shape[1] == config.batch_size:  # a small last batch says little about whole ones
                 chunk_steps = _resize(chunk_steps, elapsed * chunk_steps / len(indices))
             stopped = should_stop()
-            if not stopped and progress.seconds - kept_at >= STATE_PAUSE_S:
-                keep(progress, engine.state())
-                kept_at = progress.seconds
         if not stopped:
             rate = float(rates[progress.step - 1])
             progress, validated = _close_epoch(config, dataset, engine, progress, rate, report, save, record)
