@@ -8,6 +8,7 @@ alike: the same value is refused with the same sentence. Titles, help texts, lim
 are in the fields, so widgets and options are made from them.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -36,6 +37,31 @@ OPTIMIZER_TITLES: dict[Optimizer, str] = {
     "adadelta": "Adadelta",
 }
 
+CHOICE_TITLES: dict[str, dict[str, str]] = {
+    "framework": FRAMEWORK_TITLES,
+    "optimizer": OPTIMIZER_TITLES,
+    "schedule": {
+        "constant": "Constant",
+        "step": "Step",
+        "exponential": "Exponential",
+        "cosine": "Cosine",
+        "one_cycle": "One-cycle",
+    },
+    "class_weights": {"none": "None", "balanced": "Balanced"},
+    "validation_part": {"stratified": "Stratified", "last": "Last", "test": "Test"},
+    "monitor": {"val_loss": "Lowest validation loss", "val_accuracy": "Highest validation accuracy"},
+    "kept": {"best": "Best epoch", "last": "Last epoch"},
+    "normalization": {"unit": "Unit, 0 to 1", "symmetric": "Symmetric, -1 to 1", "standard": "Standard"},
+    "initialisation": {
+        "shared": "Shared, Glorot uniform",
+        "he": "Shared, He normal",
+        "framework": "Each framework's own",
+    },
+    "defaults": {"framework": "Each framework's own", "aligned": "Aligned"},
+    "precision": {"float32": "float32", "bfloat16": "bfloat16", "float64": "float64"},
+}
+"""What people read in place of the values, for each field with fixed choices."""
+
 LEARNING_RATES: dict[Optimizer, float] = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adadelta": 1.0}
 """A learning rate per optimizer that works for every bundled network."""
 
@@ -56,6 +82,12 @@ SCHEDULE_FIELDS: dict[Schedule, tuple[str, ...]] = {
     "one_cycle": (),
 }
 """The settings that each schedule has of its own, besides the warm-up that all have."""
+
+GROUPS = ("Learning rate", "Optimizer", "Loss", "Validation", "Augmentation", "Start", "Data", "Arithmetic")
+"""The groups of the advanced settings, in the order in which they are shown."""
+
+MOST_SEEDS = 20
+"""So many runs, or pairs, are launched at once at the most."""
 
 
 class RunConfig(BaseModel):
@@ -290,8 +322,8 @@ class RunConfig(BaseModel):
         default="shared",
         title="Initial weights",
         description="Shared: Glorot uniform, drawn once, so both frameworks start from the same weights. "
-        "He: the same, but He normal, which suits deep networks with relu. "
-        "Framework: each draws its own by its own defaults.",
+        "He normal: drawn once too, and suits deep networks with relu. "
+        "Each framework's own: each draws by its own defaults.",
         json_schema_extra={"group": "Start"},
     )
     initial_weights: str | None = Field(
@@ -305,7 +337,7 @@ class RunConfig(BaseModel):
     defaults: Defaults = Field(
         default="framework",
         title="Defaults",
-        description="Framework: each keeps its own where they differ, such as the optimizer's epsilon. "
+        description="Each framework's own: where they differ, such as the optimizer's epsilon, each keeps its own. "
         "Aligned: both compute the same algorithm.",
     )
     precision: Precision = Field(
@@ -418,6 +450,38 @@ def configure(**values: Any) -> RunConfig:
         raise ValueError(_sentence(error)) from None
     networks.get_architecture(config.architecture)  # here only: a run of a network that was deleted stays readable
     return config
+
+
+def with_seeds(config: RunConfig, count: int) -> list[RunConfig]:
+    """Return `count` runs that differ by their seed alone: that of `config` and those that follow it.
+
+    Raises:
+        ValueError: if there would be none or too many, or a seed too high.
+    """
+    if not 1 <= count <= MOST_SEEDS:
+        raise ValueError(f"Seeds (--seeds): expected a whole number from 1 to {MOST_SEEDS}, received {count!r}.")
+    return [configure(**{**config.model_dump(), "seed": config.seed + position}) for position in range(count)]
+
+
+def is_used(name: str, settings: Mapping[str, Any]) -> bool:
+    """Say whether the setting `name` does anything beside the others, such as Adam's beta without Adam.
+
+    Args:
+        settings: a value for every field, such as `config.model_dump()`; they may be out of range.
+    """
+    for choice, own in (("optimizer", OPTIMIZER_FIELDS), ("schedule", SCHEDULE_FIELDS)):
+        if any(name in fields for fields in own.values()) and name not in own[settings[choice]]:
+            return False
+    match name:
+        case "monitor":
+            return settings["kept"] == "best" or bool(settings["patience"])
+        case "validation_share":
+            return settings["validation_part"] != "test"
+        case "initialisation":
+            return not settings["initial_weights"]
+        case "threads":
+            return settings["device"] == "cpu"
+    return True
 
 
 def expected(name: str) -> str:

@@ -12,7 +12,8 @@ from core.networks import get_architecture
 from core.runs import open_store
 from core.training import split_of, validation_of
 from ui.framework_defaults import show_terms
-from ui.knobs import knob, settings
+from ui.knob_groups import show_knobs
+from ui.knobs import knob, settings, settings_to_launch
 from ui.launching import configs_for, launch
 from ui.layer_editor import begin, show_editor
 from ui.layer_table import show_layers
@@ -35,25 +36,6 @@ def wait_for_devices(frameworks: tuple[Framework, ...]) -> None:
     if all(known_devices(framework).probed for framework in frameworks):
         st.rerun()
     st.caption("Still looking for GPUs; they will be offered here.")
-
-
-def choose_settings() -> None:
-    """Show the common knobs, the rest under Advanced."""
-    knob("dataset")
-    knob("architecture")
-    first, second = st.columns(2)
-    with first:
-        knob("epochs")
-        knob("optimizer")
-    with second:
-        knob("batch_size")
-        knob("learning_rate")
-    with st.expander("Advanced", icon=":material/tune:"):
-        columns = st.columns(2)
-        advanced = [name for name, field in RunConfig.model_fields.items() if field.json_schema_extra]
-        for position, name in enumerate(advanced):
-            with columns[position % 2]:
-                knob(name)
 
 
 def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
@@ -100,12 +82,12 @@ with form:
     knob("defaults")
     terms = st.container()
     choose_device(frameworks)
-    choose_settings()
+    show_knobs()
     with changes:
         show_changes()
 with plan:
     try:
-        config = configure(**{**settings(), "framework": frameworks[0]})
+        config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
         show_plan(config, frameworks)
         if len(frameworks) > 1:
             with terms:

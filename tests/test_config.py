@@ -8,14 +8,18 @@ from pydantic import ValidationError
 
 from core.architectures import ARCHITECTURES
 from core.config import (
-    FRAMEWORK_TITLES,
+    CHOICE_TITLES,
+    GROUPS,
     LEARNING_RATES,
-    OPTIMIZER_TITLES,
+    OPTIMIZER_FIELDS,
+    SCHEDULE_FIELDS,
     RunConfig,
     choices_of,
     configure,
     expected,
+    is_used,
     option,
+    with_seeds,
 )
 
 BOUNDS = {
@@ -151,9 +155,59 @@ def test_every_field_is_explained(name):
     assert option(name) == "--" + name.replace("_", "-")
 
 
-def test_every_choice_has_a_title():
-    assert set(FRAMEWORK_TITLES) == set(choices_of("framework"))
-    assert set(OPTIMIZER_TITLES) == set(LEARNING_RATES) == set(choices_of("optimizer"))
+@pytest.mark.parametrize("name", [name for name in RunConfig.model_fields if choices_of(name)])
+def test_every_choice_has_a_title(name):
+    assert tuple(CHOICE_TITLES[name]) == choices_of(name)
+    assert len(set(CHOICE_TITLES[name].values())) == len(CHOICE_TITLES[name])
+
+
+def test_every_group_is_in_the_order_of_groups():
+    given = {field.json_schema_extra["group"] for field in RunConfig.model_fields.values() if field.json_schema_extra}
+
+    assert given == set(GROUPS)
+
+
+def test_every_optimizer_and_schedule_has_its_rate_and_fields():
+    assert set(OPTIMIZER_FIELDS) == set(LEARNING_RATES) == set(choices_of("optimizer"))
+    assert set(SCHEDULE_FIELDS) == set(choices_of("schedule"))
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "unused"),
+    [
+        ("beta_1", {"optimizer": "adam"}, {"optimizer": "sgd"}),
+        ("momentum", {"optimizer": "sgd"}, {"optimizer": "adamw"}),
+        ("rho", {"optimizer": "adadelta"}, {"optimizer": "adam"}),
+        ("epsilon", {"optimizer": "rmsprop"}, {"optimizer": "sgd"}),
+        ("decay_factor", {"schedule": "exponential"}, {"schedule": "cosine"}),
+        ("decay_epochs", {"schedule": "step"}, {"schedule": "constant"}),
+        ("monitor", {"kept": "last", "patience": 2}, {"kept": "last"}),
+        ("validation_share", {"validation_part": "last"}, {"validation_part": "test"}),
+        ("initialisation", {}, {"initial_weights": "3f9c0a1b2c3d"}),
+        ("threads", {}, {"device": "gpu:0"}),
+    ],
+)
+def test_setting_is_used_only_beside_what_needs_it(name, used, unused):
+    assert is_used(name, configure(**used).model_dump())
+    assert not is_used(name, configure(**unused).model_dump())
+
+
+def test_seeds_follow_one_another_and_nothing_else_differs():
+    config = configure(seed=7, epochs=2)
+
+    assert with_seeds(config, 3) == [configure(seed=seed, epochs=2) for seed in (7, 8, 9)]
+
+
+@pytest.mark.parametrize("count", [0, 21, -1])
+def test_a_wrong_number_of_seeds_has_its_sentence(count):
+    sentence = rf"^Seeds \(--seeds\): expected a whole number from 1 to 20, received {count}\.$"
+    with pytest.raises(ValueError, match=sentence):
+        with_seeds(configure(), count)
+
+
+def test_seeds_end_where_the_seed_does():
+    with pytest.raises(ValueError, match=r"^Seed \(--seed\): expected .* received 2147483648\.$"):
+        with_seeds(configure(seed=2**31 - 1), 2)
 
 
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)

@@ -136,7 +136,7 @@ def test_every_training_is_listed_and_has_a_log(commands):
         (["--epochs"], "Argument --epochs: expected one argument."),
         (["--batch-size", "-1"], "Batch size (--batch-size): expected a whole number"),
         (["--learning-rate", "nan"], "Learning rate (--learning-rate): expected a number above 0, at most 10"),
-        (["--optimizer", "adamw"], "Optimizer (--optimizer): expected one of sgd, adam, rmsprop"),
+        (["--optimizer", "lion"], "Optimizer (--optimizer): expected one of sgd, adam, adamw, rmsprop"),
         (["--seed", "-1"], "Seed (--seed): expected a whole number"),
         (["--recipe", "secret"], "Recipe (--recipe): expected one of"),
         (["--train-limit", "60001"], "Training limit (--train-limit): expected at most the 60,000 images of MNIST"),

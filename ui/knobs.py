@@ -1,6 +1,7 @@
 """One widget for each setting of a run, made from its field in `core.config`.
 
     epochs = knob("epochs")
+    config = configure(**settings_to_launch())
 
 What is chosen stays in `st.session_state["settings"]` while the page is left and come back to.
 Values are not bounded here: `core.config.configure` refuses them, with the same sentence as the
@@ -12,19 +13,38 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from core.config import OPTIMIZER_TITLES, RunConfig, choices_of
+from core.config import CHOICE_TITLES, LEARNING_RATES, OPTIMIZER_TITLES, RunConfig, is_used
 from core.datasets import names, specify
 from core.networks import names as network_names
 from core.recipes import get_recipe
 from ui.words import literal
 
-_STEPS = {"learning_rate": 0.001, "rotation": 5.0}
+_STEPS = {
+    "learning_rate": 0.001,
+    "beta_2": 0.001,
+    "epsilon": 1e-7,
+    "weight_decay": 0.0001,
+    "clip_norm": 0.5,
+    "decay_epochs": 1.0,
+    "warmup_epochs": 0.5,
+    "weight_average": 0.01,
+    "rotation": 5.0,
+}
 _USUAL_STEP = 0.05
+_EMPTY = {"train_limit": "all", "initial_weights": "none", "rho": "default", "epsilon": "default"}
 
 
 def settings() -> dict[str, Any]:
     """Return the settings that the page shows, to be changed by `knob` and `fill`."""
     return st.session_state.setdefault("settings", RunConfig().model_dump())
+
+
+def settings_to_launch() -> dict[str, Any]:
+    """Return the settings with those that do nothing at their defaults: what is not shown is not refused."""
+    shown = settings()
+    return {
+        name: shown[name] if is_used(name, shown) else field.default for name, field in RunConfig.model_fields.items()
+    }
 
 
 def fill(values: Mapping[str, Any], recipe: str | None = None) -> None:
@@ -34,6 +54,7 @@ def fill(values: Mapping[str, Any], recipe: str | None = None) -> None:
     """
     st.session_state["settings"] = {**RunConfig().model_dump(), **values}
     st.session_state["filled-by"] = recipe
+    _give_rate(st.session_state["settings"]["learning_rate"])
     for name in RunConfig.model_fields:
         st.session_state.pop(_key(name), None)
 
@@ -82,17 +103,17 @@ def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
     if options and chosen[name] not in options:
         chosen[name] = next(iter(options))
     st.session_state.setdefault(_key(name), chosen[name])
-    common = {"label": field.title, "help": field.description, "key": _key(name)}
+    common = {"label": field.title, "help": field.description, "key": _key(name), "on_change": _REACTIONS.get(name)}
     if options:
         value = st.selectbox(options=list(options), format_func=options.get, **common)
     elif field.annotation is bool:
         value = st.toggle(**common)
     elif float in {field.annotation, *get_args(field.annotation)}:
-        value = st.number_input(step=_STEPS.get(name, _USUAL_STEP), format="%g", **common)
+        value = st.number_input(step=_STEPS.get(name, _USUAL_STEP), format="%g", placeholder=_EMPTY.get(name), **common)
     elif str in get_args(field.annotation):
-        value = st.text_input(placeholder="none", **common) or None
+        value = st.text_input(placeholder=_EMPTY[name], **common) or None
     else:
-        value = st.number_input(step=1, placeholder="all", **common)
+        value = st.number_input(step=1, placeholder=_EMPTY.get(name), **common)
     chosen[name] = value
     if filled_by() is not None and value != (says := _recipe_settings()[name]):
         mark_change(_in_words(says, options))
@@ -116,9 +137,40 @@ def _options(name: str) -> Mapping[str, str]:
             # One that was deleted stays chosen until another is; a launch is refused meanwhile.
             gone = {} if chosen in known else {chosen: f"{chosen} (deleted)"}
             return {**{each: each for each in known}, **gone}
-        case "optimizer":
-            return OPTIMIZER_TITLES
-    return {choice: choice.capitalize() for choice in choices_of(name)}
+    return CHOICE_TITLES.get(name, {})
+
+
+def show_rate_note() -> None:
+    """Say what became of the learning rate when the optimizer was last changed."""
+    if note := st.session_state.get("rate-note"):
+        st.caption(f":material/info: {note}")
+
+
+def _follow_optimizer() -> None:
+    """Give the learning rate that is usual for the optimizer just chosen, unless the user has set one."""
+    optimizer = st.session_state[_key("optimizer")]
+    usual, title, present = LEARNING_RATES[optimizer], OPTIMIZER_TITLES[optimizer], settings()["learning_rate"]
+    if present == usual:
+        _give_rate(usual)
+    elif present == st.session_state.get("rate-given", RunConfig().learning_rate):
+        choose("learning_rate", usual)
+        _give_rate(usual, f"The learning rate is now {usual:g}, as is usual for {title}. It was {present:g}.")
+    elif present is not None:
+        st.session_state["rate-note"] = (
+            f"The learning rate stays at {present:g}, as you have set it. {usual:g} is usual for {title}."
+        )
+
+
+def _give_rate(rate: float, note: str | None = None) -> None:
+    """Remember a learning rate that the user has not set, and what there is to say about it."""
+    st.session_state["rate-given"], st.session_state["rate-note"] = rate, note
+
+
+def _forget_rate_note() -> None:
+    st.session_state["rate-note"] = None
+
+
+_REACTIONS = {"optimizer": _follow_optimizer, "learning_rate": _forget_rate_note}
 
 
 def _key(name: str) -> str:

@@ -6,7 +6,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.architectures import ARCHITECTURES, count_parameters
-from core.config import FRAMEWORK_TITLES, RunConfig, configure
+from core.config import (
+    FRAMEWORK_TITLES,
+    GROUPS,
+    OPTIMIZER_FIELDS,
+    SCHEDULE_FIELDS,
+    RunConfig,
+    configure,
+    is_used,
+)
 from core.recipes import RECIPES
 from core.runs import Store, open_store
 
@@ -30,13 +38,57 @@ def captions(page: AppTest) -> str:
     return "\n".join(caption.value for caption in page.caption)
 
 
-def test_every_setting_has_a_knob_with_help(page: AppTest) -> None:
-    knobs = {widget.key: widget for widget in (*page.selectbox, *page.number_input, *page.text_input, *page.toggle)}
+def knobs(page: AppTest) -> dict[str, object]:
+    """The widgets of the settings that are shown, by the setting's name."""
+    widgets = (*page.selectbox, *page.number_input, *page.text_input, *page.toggle)
+    return {widget.key.removeprefix("knob-"): widget for widget in widgets if str(widget.key).startswith("knob-")}
 
+
+@pytest.mark.parametrize(("optimizer", "schedule"), zip(OPTIMIZER_FIELDS, SCHEDULE_FIELDS, strict=True))
+def test_every_setting_that_does_something_has_a_knob_with_help(page: AppTest, optimizer: str, schedule: str) -> None:
+    page.selectbox(key="knob-optimizer").set_value(optimizer)
+    page.selectbox(key="knob-schedule").set_value(schedule).run()
+
+    settings = configure(optimizer=optimizer, schedule=schedule).model_dump()
     assert not page.exception
-    for name in RunConfig.model_fields:
-        if name != "framework":
-            assert knobs[f"knob-{name}"].help
+    assert set(knobs(page)) == {name for name in settings if name != "framework" and is_used(name, settings)}
+    assert all(widget.help for widget in knobs(page).values())
+
+
+def test_groups_have_headings_in_their_order(page: AppTest) -> None:
+    headings = [text.value.strip("*") for text in page.markdown if text.value.strip("*") in GROUPS]
+
+    assert headings == list(GROUPS)
+
+
+def test_choices_have_plain_titles(page: AppTest) -> None:
+    assert "One-cycle" in page.selectbox(key="knob-schedule").options
+    assert "Highest validation accuracy" in page.selectbox(key="knob-monitor").options
+
+
+def test_the_learning_rate_follows_the_optimizer_until_the_user_sets_it(page: AppTest) -> None:
+    page.selectbox(key="knob-optimizer").set_value("adam").run()
+    assert page.number_input(key="knob-learning_rate").value == 0.001
+    assert "The learning rate is now 0.001, as is usual for Adam. It was 0.01." in captions(page)
+
+    page.selectbox(key="knob-optimizer").set_value("adadelta").run()
+    assert page.number_input(key="knob-learning_rate").value == 1.0
+
+    page.number_input(key="knob-learning_rate").set_value(0.3).run()
+    assert "The learning rate" not in captions(page)
+    page.selectbox(key="knob-optimizer").set_value("sgd").run()
+    assert page.number_input(key="knob-learning_rate").value == 0.3
+    assert "The learning rate stays at 0.3, as you have set it. 0.01 is usual for SGD" in captions(page)
+
+
+def test_what_is_not_shown_is_neither_refused_nor_launched(page: AppTest, store: Store) -> None:
+    page.number_input(key="knob-momentum").set_value(7.0).run()
+    assert "--momentum" in page.error[0].value
+
+    page.selectbox(key="knob-optimizer").set_value("adam").run()
+    assert not page.error
+    page.button(key="launch").click().run()
+    assert {run.config.momentum for run in store.find()} == {RunConfig().momentum}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -94,7 +146,7 @@ def test_what_was_changed_since_is_marked_and_reset_by_one_click(page: AppTest) 
     page.toggle(key="knob-flip_vertical").set_value(True).run()
     page.segmented_control(key="frameworks").set_value("PyTorch").run()
 
-    assert "4 settings changed: Framework, Epochs, Optimizer, Vertical flip." in page.markdown[0].value
+    assert "5 settings changed: Framework, Epochs, Learning rate, Optimizer, Vertical flip." in page.markdown[0].value
     for says in ("15", "SGD with momentum", "off", "Keras"):
         assert f"Changed. The recipe says {says}." in captions(page)
     page.button(key="reset-recipe").click().run()

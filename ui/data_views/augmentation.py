@@ -10,7 +10,7 @@ from core.prediction import NoAnswerError, prediction_service
 from ui.knobs import knob, settings
 from ui.sprite_grid import sprite_grid
 
-_KNOBS = ("rotation", "zoom", "shift_x", "shift_y", "flip_horizontal", "flip_vertical")
+_KNOBS = ("rotation", "zoom", "shift_x", "shift_y", "flip_horizontal", "flip_vertical", "erasing")
 _ROWS = 6
 _DRAWS = 7
 
