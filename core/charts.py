@@ -106,6 +106,20 @@ def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChar
     return alt.layer(named, dots).properties(height=300)
 
 
+def schedule_curve(epochs: np.ndarray, rates: np.ndarray) -> alt.Chart:
+    """Draw how the learning rate will change over the epochs of a run, as `core.schedules.preview` gives it."""
+    return (
+        alt.Chart(pd.DataFrame({"epoch": epochs, "rate": rates}))
+        .mark_line(strokeWidth=2, color="#009e73")
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False), axis=_EPOCH_AXIS),
+            y=alt.Y("rate:Q", title="learning rate", axis=alt.Axis(format="~g", tickCount=3)),
+            tooltip=[alt.Tooltip("epoch:Q", format=".2f"), alt.Tooltip("rate:Q", title="learning rate", format=".3g")],
+        )
+        .properties(height=140)
+    )
+
+
 _EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)
 
 

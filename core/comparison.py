@@ -1,27 +1,60 @@
-"""What tells runs apart: the settings in which they differ, and the test images that only one reads.
+"""What tells runs apart: the settings in which they differ, and how far results spread over seeds.
 
-differing_settings([run.config for run in runs])     # {"Framework": ["pytorch", "tensorflow"]}
+differing_settings([run.config for run in runs])     # {"Framework": ["PyTorch", "Keras"]}
 run_labels(runs)                                     # short names, unique
+spread([.989, .991]).in_words(".4f")                 # "0.9900 ± 0.0014"
 """
 
+import statistics
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from core.config import FRAMEWORK_TITLES, RunConfig
+from core.config import CHOICE_TITLES, FRAMEWORK_TITLES, RunConfig, is_used
 from core.runs import Run
 
 
 def differing_settings(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
-    """Return the title of each setting in which configs differ, with the value of each config."""
+    """Return the title of each setting in which configs differ, with the value of each config in words.
+
+    The value of one in which the setting does nothing is None.
+    """
+    dumped = [config.model_dump() for config in configs]
     values = {
-        field.title: [getattr(config, name) for config in configs] for name, field in RunConfig.model_fields.items()
+        field.title: [
+            CHOICE_TITLES.get(name, {}).get(each[name], each[name]) if is_used(name, each) else None for each in dumped
+        ]
+        for name, field in RunConfig.model_fields.items()
     }
     return {title: each for title, each in values.items() if any(value != each[0] for value in each)}
+
+
+class Spread(NamedTuple):
+    """The mean of some figures, one a seed, and their standard deviation, which a single one does not have."""
+
+    mean: float
+    deviation: float | None
+    count: int
+
+    def in_words(self, form: str) -> str:
+        """Return it as "0.9900 ± 0.0014", each in the format `form`."""
+        return f"{self.mean:{form}}" if self.deviation is None else f"{self.mean:{form}} ± {self.deviation:{form}}"
+
+
+def spread(figures: Sequence[float]) -> Spread:
+    """Return mean and standard deviation (n - 1 in the denominator) of at least one figure."""
+    deviation = statistics.stdev(figures) if len(figures) > 1 else None
+    return Spread(statistics.fmean(figures), deviation, len(figures))
 
 
 def run_labels(runs: Sequence[Run]) -> dict[str, str]:
     """Return a name for each run id by which people can tell these runs apart."""
     titles = {run.id: f"{run.config.architecture} · {FRAMEWORK_TITLES[run.config.framework]}" for run in runs}
-    often = Counter(titles.values())
-    return {run_id: title if often[title] == 1 else f"{title} · {run_id[:4]}" for run_id, title in titles.items()}
+    seeds = {run.id: f"seed {run.config.seed}" for run in runs}
+    for distinction in (seeds, {run.id: run.id[:4] for run in runs}):
+        often = Counter(titles.values())
+        titles = {
+            run_id: title if often[title] == 1 else f"{title} · {distinction[run_id]}"
+            for run_id, title in titles.items()
+        }
+    return titles

@@ -452,13 +452,13 @@ def configure(**values: Any) -> RunConfig:
     return config
 
 
-def with_seeds(config: RunConfig, count: int) -> list[RunConfig]:
+def with_seeds(config: RunConfig, count: int | None) -> list[RunConfig]:
     """Return `count` runs that differ by their seed alone: that of `config` and those that follow it.
 
     Raises:
         ValueError: if there would be none or too many, or a seed too high.
     """
-    if not 1 <= count <= MOST_SEEDS:
+    if not isinstance(count, int) or not 1 <= count <= MOST_SEEDS:
         raise ValueError(f"Seeds (--seeds): expected a whole number from 1 to {MOST_SEEDS}, received {count!r}.")
     return [configure(**{**config.model_dump(), "seed": config.seed + position}) for position in range(count)]
 

@@ -20,7 +20,7 @@ import psutil
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
-from core.config import RunConfig
+from core.config import RunConfig, with_seeds
 from core.home import home, run_directory, store_url
 from core.processes import spawn, started_at
 from core.runs import ACTIVE, Run, Store, SupersededError, open_store
@@ -39,22 +39,36 @@ _ADVICE = (
 )
 
 
-def submit(store: Store, configs: Sequence[RunConfig], *, submission: str) -> list[str]:
+def submit(store: Store, configs: Sequence[RunConfig], *, submission: str, seeds: int = 1) -> list[str]:
     """Queue one run, or several that run side by side as a pair, and see to it that they start.
+
+    With more `seeds` than one, that many are queued, each with the seed after the last one's, as one group.
 
     A `submission` that was seen before gives the runs it made then, so a double click makes one.
 
     Returns:
-        The runs' ids, in the order of `configs`.
+        The runs' ids, in the order of `configs`, those of the first seed first.
+
+    Raises:
+        ValueError: if there are none or too many `seeds`.
     """
-    # From the submission, so that two clicks that are handled at once agree on it.
-    pair = hashlib.sha256(submission.encode()).hexdigest()[:12] if len(configs) > 1 else None
-    run_ids = [
-        store.create(config, submission=f"{submission}/{position}/{config.framework}", pair=pair)
-        for position, config in enumerate(configs)
-    ]
+    by_seed = zip(*(with_seeds(config, seeds) for config in configs), strict=True)
+    group = _shared_id(f"{submission}/group") if seeds > 1 else None
+    run_ids = []
+    for number, together in enumerate(by_seed):
+        own = f"{submission}/{number}"
+        pair = _shared_id(own) if len(together) > 1 else None
+        run_ids += [
+            store.create(config, submission=f"{own}/{position}/{config.framework}", pair=pair, group=group)
+            for position, config in enumerate(together)
+        ]
     ensure_running()
     return run_ids
+
+
+def _shared_id(submission: str) -> str:
+    """Return an id that is made of a submission, so that two clicks that are handled at once agree on it."""
+    return hashlib.sha256(submission.encode()).hexdigest()[:12]
 
 
 def ensure_running() -> None:

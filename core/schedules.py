@@ -5,6 +5,7 @@
 A new schedule is one entry in `SCHEDULES`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -17,6 +18,8 @@ ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_RISE = 0.3
 """The share of a training over which one-cycle rises, unless the warm-up says otherwise."""
 
+_PREVIEW_STEPS = 50_000
+_PREVIEW_POINTS = 1000
 _ONE_CYCLE_END = ONE_CYCLE_START * 1e-4
 
 
@@ -28,6 +31,18 @@ def learning_rates(config: RunConfig, steps_per_epoch: int) -> np.ndarray:
         # The first step is no step of length zero, and the first whole one comes when the warm-up is over.
         shares = shares * np.minimum(1, (epochs + 1 / steps_per_epoch) / config.warmup_epochs)
     return config.learning_rate * shares
+
+
+def preview(config: RunConfig, steps_per_epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the epochs and the learning rates, float64 `(n,)` each, that show how a run's rate will change.
+
+    They are those of every step of a short run. Of a long one they are about a thousand, and its steps are taken as
+    longer than they are, as a million of them are not needed to draw a line.
+    """
+    fewer = min(steps_per_epoch, math.ceil(_PREVIEW_STEPS / config.epochs))
+    rates = learning_rates(config, fewer)
+    chosen = np.unique(np.linspace(0, len(rates) - 1, min(len(rates), _PREVIEW_POINTS)).round().astype(int))
+    return chosen / fewer, rates[chosen]
 
 
 def _constant(_config: RunConfig, epochs: np.ndarray) -> np.ndarray:

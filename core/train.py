@@ -4,10 +4,13 @@
     python -m core.train --recipe ann-100 --json
     python -m core.train --from 3f9c0a1b2c3d --framework tensorflow
 
+    python -m core.train --recipe ann-100 --seeds 5
+
 `--from` takes the settings of a run and goes on from its weights; options given beside it win.
 
 The training happens in this process; progress goes to stderr, the summary to stdout, with `--json`
-as one object on the last line. Ctrl-C stops after the current chunk and records it.
+as one object on the last line. With `--seeds` it trains as often, each time with the next seed, one after the
+other and as one group, and tells the mean and the spread. Ctrl-C stops after the current chunk and records it.
 """
 
 import json
@@ -15,14 +18,16 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from core import datasets
 from core.architectures import check
 from core.backends import get_backend
 from core.command_line import Parser, duration, refuse
-from core.config import FRAMEWORK_TITLES, RunConfig, configure, expected, option
+from core.comparison import spread
+from core.config import FRAMEWORK_TITLES, MOST_SEEDS, RunConfig, configure, expected, option, with_seeds
 from core.home import run_directory
 from core.networks import get_architecture
 from core.recipes import get_recipe
@@ -36,23 +41,27 @@ _INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Check the options, train, and say how it went."""
     options = vars(_parser().parse_args(arguments))
-    as_json, recipe, source = (options.pop(name) for name in ("json", "recipe", "source"))
+    as_json, recipe, source, seeds = (options.pop(name) for name in ("json", "recipe", "source", "seeds"))
     given = {name: value for name, value in options.items() if value is not None}
     try:
         config = configure(**{**_settings_to_start_from(recipe, source), **given})
+        configs = with_seeds(config, seeds)
         dataset = datasets.load(config.dataset)
         check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
         count_steps(config, dataset)
         if config.initial_weights:
             starting_weights(open_store(), config, dataset)
         _check_device(config)
-        run = _train(open_store(), config)
+        runs = _train(open_store(), configs)
     except StoreError as error:
         sys.exit(str(error))
     except ValueError as error:
         refuse(str(error))
-    _show_summary(run, as_json)
-    return {"done": 0, "stopped": _INTERRUPTED}.get(run.state, 1)
+    if seeds == 1:
+        _show_summary(runs[0], as_json)
+    else:
+        _show_group(runs, as_json)
+    return {"done": 0, "stopped": _INTERRUPTED}.get(runs[-1].state, 1)
 
 
 def _parser() -> Parser:
@@ -63,6 +72,8 @@ def _parser() -> Parser:
     for name, field in RunConfig.model_fields.items():
         text = f"{field.description} {expected(name).capitalize()}. Default: {field.default}."
         parser.add_argument(option(name), metavar="VALUE", help=text.replace("%", "%%"))
+    several = f"train as often, each time with the next seed: a whole number from 1 to {MOST_SEEDS}. Default: 1."
+    parser.add_argument("--seeds", type=int, default=1, metavar="COUNT", help=several)
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     return parser
 
@@ -87,21 +98,30 @@ def _check_device(config: RunConfig) -> None:
         )
 
 
-def _train(store: Store, config: RunConfig) -> Run:
+def _train(store: Store, configs: Sequence[RunConfig]) -> list[Run]:
+    """Train one run after the other, until one does not come to its end."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    run_id = store.create(config, submission=new_id(), claimed=True)
-    _log_to(run_id)
-    print(f"Run {run_id}: {config.architecture} in {FRAMEWORK_TITLES[config.framework]}", file=sys.stderr)
+    group = new_id() if len(configs) > 1 else None
+    runs: list[Run] = []
+    for config in configs:
+        run_id = store.create(config, submission=new_id(), group=group, claimed=True)
+        seed = f", seed {config.seed}" if group else ""
+        print(f"Run {run_id}: {config.architecture} in {FRAMEWORK_TITLES[config.framework]}{seed}", file=sys.stderr)
+        progress = _Progress(config)
+        with _logged(run_id):
+            execute(store, run_id, store.get(run_id).attempt, stop=stop, on_point=progress.show)
+        progress.close()
+        runs.append(store.get(run_id))
+        if runs[-1].state != "done":
+            break
+    return runs
 
-    progress = _Progress(config)
-    execute(store, run_id, store.get(run_id).attempt, stop=stop, on_point=progress.show)
-    progress.close()
-    return store.get(run_id)
 
-
-def _log_to(run_id: str) -> None:
+@contextmanager
+def _logged(run_id: str) -> Iterator[None]:
+    """Keep what is logged in the block in the run's folder."""
     directory = run_directory(run_id)
     directory.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(directory / "log.txt")
@@ -110,6 +130,11 @@ def _log_to(run_id: str) -> None:
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
 
 
 class _Progress:
@@ -157,6 +182,26 @@ def _show_summary(run: Run, as_json: bool) -> None:
         )
     elif run.state == "stopped":
         print(f"Run {run.id} was stopped after {run.step:,} of {run.total_steps or 0:,} steps.")
+
+
+def _show_group(runs: Sequence[Run], as_json: bool) -> None:
+    done = [run for run in runs if run.state == "done"]
+    found = {
+        figure: spread([run.results[figure] for run in done])
+        for figure in ("test_accuracy", "val_accuracy", "train_seconds")
+        if done
+    }
+    if as_json:
+        spreads = {figure: each._asdict() for figure, each in found.items()}
+        print(json.dumps({"group": runs[0].group, "runs": [summary(run) for run in runs], "spread": spreads}))
+        return
+    for run in runs:
+        _show_summary(run, as_json=False)
+    if done:
+        print(f"Over {len(done)} seed{'s' if len(done) > 1 else ''}")
+        print(f"  test accuracy       {found['test_accuracy'].in_words('.4f')}")
+        print(f"  validation accuracy {found['val_accuracy'].in_words('.4f')}")
+        print(f"  training took       {found['train_seconds'].in_words('.1f')} s")
 
 
 if __name__ == "__main__":

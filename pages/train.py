@@ -2,22 +2,17 @@
 
 import streamlit as st
 
-from core.architectures import check
-from core.command_line import duration
-from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure
+from core.config import Framework, configure
 from core.datasets import Dataset, load
 from core.devices import known_devices
-from core.estimates import estimate_time
 from core.networks import get_architecture
-from core.runs import open_store
-from core.training import split_of, validation_of
 from ui.framework_defaults import show_terms
 from ui.knob_groups import show_knobs
 from ui.knobs import knob, settings, settings_to_launch
-from ui.launching import configs_for, launch
 from ui.layer_editor import begin, show_editor
 from ui.layer_table import show_layers
 from ui.own_networks import show_deletion, show_way_back
+from ui.plan import show_plan
 from ui.recipe_picker import choose_frameworks, choose_recipe, show_changes
 
 
@@ -36,25 +31,6 @@ def wait_for_devices(frameworks: tuple[Framework, ...]) -> None:
     if all(known_devices(framework).probed for framework in frameworks):
         st.rerun()
     st.caption("Still looking for GPUs; they will be offered here.")
-
-
-def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
-    """Say what a launch will do and how long it will take, with the button that does it."""
-    dataset = load(config.dataset)
-    check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
-    learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
-    configs = configs_for(config, frameworks)
-    estimates = [estimate_time(open_store(), each) for each in configs]
-    basis = "from earlier runs here" if all(each.measured for each in estimates) else "a guess: no run like it yet"
-    st.markdown(
-        f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
-        f"{'each learn' if len(frameworks) > 1 else 'learns'} from {len(learnt_from):,} images, "
-        f"checked on {len(checked_on):,} and tested on {len(dataset.test.images):,}: "
-        f"**about {duration(max(each.seconds for each in estimates))}** ({basis})."
-    )
-    if st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch"):
-        run_ids = launch(configs)
-        st.switch_page("../pages/results.py", query_params={"run": run_ids[0]})
 
 
 def show_network(name: str, dataset: Dataset) -> None:

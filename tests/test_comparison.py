@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.charts import curve_frame
-from core.comparison import differing_settings, run_labels
+from core.comparison import differing_settings, run_labels, spread
 from core.comparison_charts import parity_curves, parity_frame, run_curves
 from core.config import configure
 from core.framework_defaults import pair_terms
@@ -22,19 +22,43 @@ def queued(store: Store, **settings: object) -> Run:
 def test_only_settings_that_differ_are_told():
     configs = [configure(framework="pytorch", epochs=3), configure(framework="tensorflow", epochs=3)]
 
-    assert differing_settings(configs) == {"Framework": ["pytorch", "tensorflow"]}
+    assert differing_settings(configs) == {"Framework": ["PyTorch", "Keras"]}
     assert differing_settings(configs[:1] * 2) == {}
 
 
-def test_runs_that_are_alike_are_told_apart_by_their_ids():
-    store = open_store()
-    first, second, other = (queued(store, seed=1), queued(store, seed=2), queued(store, framework="tensorflow"))
+def test_settings_that_do_nothing_are_no_difference():
+    configs = [configure(optimizer="adam", momentum=momentum) for momentum in (0.5, 0.9)]
+    other = configure(optimizer="sgd", learning_rate=0.01)
 
-    labels = run_labels([first, second, other])
+    assert differing_settings(configs) == {}
+    assert differing_settings([configs[0], other])["Beta 1"] == [0.9, None]
+
+
+def test_spread_is_mean_and_standard_deviation():
+    assert spread([1.0, 2.0, 3.0]) == (2.0, 1.0, 3)
+    assert spread([1.0, 2.0, 3.0]).in_words(".1f") == "2.0 ± 1.0"
+
+
+def test_one_figure_has_no_spread():
+    assert spread([0.5]) == (0.5, None, 1)
+    assert spread([0.5]).in_words(".2%") == "50.00%"
+
+
+def test_runs_that_are_alike_are_told_apart_by_their_seeds_and_then_by_their_ids():
+    store = open_store()
+    first, second, other = (
+        queued(store, seed=1, epochs=2),
+        queued(store, seed=1, epochs=3),
+        queued(store, framework="tensorflow"),
+    )
+    seeded = queued(store, seed=2)
+
+    labels = run_labels([first, second, other, seeded])
 
     assert labels[other.id] == "cnn-64-32-32 · Keras"
-    assert labels[first.id] == f"cnn-64-32-32 · PyTorch · {first.id[:4]}"
-    assert len(set(labels.values())) == 3
+    assert labels[first.id] == f"cnn-64-32-32 · PyTorch · seed 1 · {first.id[:4]}"
+    assert labels[seeded.id] == "cnn-64-32-32 · PyTorch · seed 2"
+    assert len(set(labels.values())) == 4
 
 
 def test_curves_have_a_colour_a_run():

@@ -198,7 +198,7 @@ def test_seeds_follow_one_another_and_nothing_else_differs():
     assert with_seeds(config, 3) == [configure(seed=seed, epochs=2) for seed in (7, 8, 9)]
 
 
-@pytest.mark.parametrize("count", [0, 21, -1])
+@pytest.mark.parametrize("count", [0, 21, -1, None])
 def test_a_wrong_number_of_seeds_has_its_sentence(count):
     sentence = rf"^Seeds \(--seeds\): expected a whole number from 1 to 20, received {count}\.$"
     with pytest.raises(ValueError, match=sentence):

@@ -374,6 +374,29 @@ def test_submission_seen_twice_gives_the_same_runs(store):
 
 
 @pytest.mark.usefixtures("not_started")
+def test_seeds_of_a_pair_are_pairs_of_one_group(store):
+    run_ids = submit(store, [QUICK, KERAS], submission="a", seeds=3)
+
+    runs = [store.get(run_id) for run_id in run_ids]
+    assert submit(store, [QUICK, KERAS], submission="a", seeds=3) == run_ids
+    assert [(run.config.framework, run.config.seed - QUICK.seed) for run in runs] == [
+        (framework, seed) for seed in range(3) for framework in ("pytorch", "tensorflow")
+    ]
+    assert len({run.group for run in runs}) == 1
+    assert runs[0].group is not None
+    assert [runs[0].pair, runs[2].pair, runs[4].pair] == [runs[1].pair, runs[3].pair, runs[5].pair]
+    assert len({run.pair for run in runs}) == 3
+    assert len(store.find()) == 6
+
+
+@pytest.mark.usefixtures("not_started")
+def test_a_single_seed_makes_no_group(store):
+    (run_id,) = submit(store, [QUICK], submission="a")
+
+    assert (store.get(run_id).group, store.get(run_id).pair) == (None, None)
+
+
+@pytest.mark.usefixtures("not_started")
 def test_clicks_handled_at_once_make_one_pair(store):
     class Interrupted(Store):
         """Lets the second click in between the two runs of the first."""

@@ -7,7 +7,7 @@ import pytest
 
 from core.backends import get_backend
 from core.config import choices_of, configure
-from core.schedules import ONE_CYCLE_START, SCHEDULES, learning_rates
+from core.schedules import ONE_CYCLE_START, SCHEDULES, learning_rates, preview
 
 EPOCHS, STEPS = 6, 10
 
@@ -120,3 +120,26 @@ def test_rounding_moves_no_step_of_a_staircase(decay_epochs):
 
     stairs = [math.floor(round(step / 30 / decay_epochs, 6)) for step in range(900)]
     np.testing.assert_allclose(found, 0.5 ** np.array(stairs))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_preview_follows_the_schedule_however_long_it_is(schedule):
+    config = configure(epochs=1000, learning_rate=1, schedule=schedule, decay_epochs=300, decay_factor=0.5)
+    whole = learning_rates(config, 60)
+
+    epochs, shown = preview(config, steps_per_epoch=60)
+    longer, same = preview(config, steps_per_epoch=60_000)
+
+    assert len(shown) == len(same) <= 1000
+    assert (epochs[0], round(epochs[-1])) == (0, 1000)
+    np.testing.assert_allclose(longer, epochs, atol=0.1)
+    np.testing.assert_allclose(shown, whole[(epochs * 60).round().astype(int)], atol=0.01)
+
+
+def test_preview_of_a_short_run_has_every_step():
+    config = configure(epochs=2, schedule="cosine")
+
+    epochs, shown = preview(config, steps_per_epoch=4)
+
+    np.testing.assert_array_equal(epochs, np.arange(8) / 4)
+    np.testing.assert_array_equal(shown, learning_rates(config, 4))

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from core import train
-from core.home import PROJECT
+from core.home import PROJECT, store_url
 from core.runs import Store
 from core.train import main
 from tests import processes
@@ -138,6 +138,8 @@ def test_every_training_is_listed_and_has_a_log(commands):
         (["--learning-rate", "nan"], "Learning rate (--learning-rate): expected a number above 0, at most 10"),
         (["--optimizer", "lion"], "Optimizer (--optimizer): expected one of sgd, adam, adamw, rmsprop"),
         (["--seed", "-1"], "Seed (--seed): expected a whole number"),
+        (["--seeds", "0"], "Seeds (--seeds): expected a whole number from 1 to 20, received 0."),
+        (["--seeds", "some"], "Argument --seeds: invalid int value: 'some'."),
         (["--recipe", "secret"], "Recipe (--recipe): expected one of"),
         (["--train-limit", "60001"], "Training limit (--train-limit): expected at most the 60,000 images of MNIST"),
         (["--train-limit", "3"], "Training limit (--train-limit): expected a whole number, at least 20"),
@@ -165,6 +167,27 @@ def test_refusal_reaches_the_shell():
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith("Device (--device): PyTorch has cpu")
     assert refused.stderr.endswith("on this machine, received 'gpu:99'.\n")
+
+
+def test_seeds_are_trained_one_after_the_other_as_a_group(monkeypatch, capsys):
+    """What each trains is left out: it ends at once, with its seed's figures."""
+
+    def end(store, run_id, attempt, **_options):
+        seed = store.get(run_id).config.seed
+        figures = {"test_accuracy": seed / 10, "val_accuracy": 0.5, "train_seconds": 2.0}
+        store.finish(run_id, attempt, "done" if seed < 7 else "stopped", figures)
+
+    monkeypatch.setattr(train, "execute", end)
+
+    code = main([*_QUICK, "--seed", "5", "--seeds", "4", "--json"])
+
+    told = json.loads(capsys.readouterr().out)
+    runs = Store(store_url()).find(oldest_first=True)
+    assert code == 130, "it goes on after one that was stopped"
+    assert [run.config.seed for run in runs] == [5, 6, 7]
+    assert {run.group for run in runs} == {told["group"]}
+    assert [run["seed"] for run in told["runs"]] == [5, 6, 7]
+    assert told["spread"]["test_accuracy"] == {"mean": 0.55, "deviation": pytest.approx(0.1 / 2**0.5), "count": 2}
 
 
 def test_damaged_database_is_told(duet_home):

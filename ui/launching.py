@@ -14,22 +14,23 @@ from core.scheduler import submit
 _DOUBLE_CLICK_S = 2.0
 
 
-def launch(configs: Sequence[RunConfig]) -> list[str]:
-    """Queue runs and return their ids at once.
+def launch(configs: Sequence[RunConfig], seeds: int = 1) -> list[str]:
+    """Queue runs, one or a pair for each of so many seeds, and return their ids at once.
 
     Asked again for the same, within two seconds or while they still wait for a device, it gives the same ones.
     """
     store = open_store()
     before = st.session_state.get("launched")
-    if before is None or before.configs != list(configs) or _has_begun(store, before):
-        before = _Launch(list(configs), submission=new_id(), clicked_at=time.monotonic())
-    run_ids = submit(store, configs, submission=before.submission)
+    if before is None or (before.configs, before.seeds) != (list(configs), seeds) or _has_begun(store, before):
+        before = _Launch(list(configs), seeds, submission=new_id(), clicked_at=time.monotonic())
+    run_ids = submit(store, configs, submission=before.submission, seeds=seeds)
     st.session_state["launched"] = before._replace(run_ids=run_ids)
     return run_ids
 
 
 class _Launch(NamedTuple):
     configs: list[RunConfig]
+    seeds: int
     submission: str
     clicked_at: float
     run_ids: Sequence[str] = ()

@@ -44,7 +44,7 @@ def knobs(page: AppTest) -> dict[str, object]:
     return {widget.key.removeprefix("knob-"): widget for widget in widgets if str(widget.key).startswith("knob-")}
 
 
-@pytest.mark.parametrize(("optimizer", "schedule"), zip(OPTIMIZER_FIELDS, SCHEDULE_FIELDS, strict=True))
+@pytest.mark.parametrize(("optimizer", "schedule"), list(zip(OPTIMIZER_FIELDS, SCHEDULE_FIELDS, strict=True)))
 def test_every_setting_that_does_something_has_a_knob_with_help(page: AppTest, optimizer: str, schedule: str) -> None:
     page.selectbox(key="knob-optimizer").set_value(optimizer)
     page.selectbox(key="knob-schedule").set_value(schedule).run()
@@ -185,6 +185,32 @@ def test_a_launch_queues_what_was_chosen(page: AppTest, store: Store, choice: st
     runs = store.find()
     assert len(runs) == frameworks
     assert {(run.config.epochs, run.config.train_limit, run.state) for run in runs} == {(7, 500, "queued")}
+
+
+def test_a_schedule_is_drawn_before_launch(page: AppTest) -> None:
+    assert not page.get("vega_lite_chart")
+
+    page.selectbox(key="knob-schedule").set_value("one_cycle").run()
+    assert len(page.get("vega_lite_chart")) == 1
+    page.selectbox(key="knob-schedule").set_value("constant")
+    page.number_input(key="knob-warmup_epochs").set_value(1.0).run()
+    assert len(page.get("vega_lite_chart")) == 1
+
+
+def test_several_seeds_are_launched_as_one_group(page: AppTest, store: Store) -> None:
+    page.number_input(key="seeds").set_value(3).run()
+    page.button(key="launch").click().run()
+
+    runs = store.find()
+    assert sorted(run.config.seed for run in runs) == [42, 42, 43, 43, 44, 44]
+    assert len({run.group for run in runs}) == 1
+
+
+def test_too_many_seeds_are_refused_in_the_command_lines_words(page: AppTest) -> None:
+    page.number_input(key="seeds").set_value(21).run()
+
+    assert page.error[0].value == "Seeds (--seeds): expected a whole number from 1 to 20, received 21."
+    assert "launch" not in [button.key for button in page.button]
 
 
 def test_the_choice_is_there_again_after_another_page(page: AppTest) -> None:

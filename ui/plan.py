@@ -1,0 +1,68 @@
+"""What a launch will do and how long it will take, how the learning rate will change, and the button that launches.
+
+show_plan(config, ("pytorch", "tensorflow"))
+"""
+
+import math
+
+import streamlit as st
+
+from core.architectures import check
+from core.charts import schedule_curve
+from core.command_line import duration
+from core.config import FRAMEWORK_TITLES, MOST_SEEDS, Framework, RunConfig, with_seeds
+from core.datasets import load
+from core.estimates import estimate_time
+from core.networks import get_architecture
+from core.runs import open_store
+from core.schedules import preview
+from core.training import split_of, validation_of
+from ui.launching import configs_for, launch
+
+_SEEDS_HELP = (
+    "How many times it is trained, each time with the next seed. The spread of the results tells whether a "
+    f"difference is more than luck; 5 say a good deal. A whole number from 1 to {MOST_SEEDS}."
+)
+
+
+def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
+    """Show the plan of a run, or of one for each of several frameworks and seeds.
+
+    Raises:
+        ValueError: if the network does not fit the data, or there are too many or too few seeds or images.
+    """
+    dataset = load(config.dataset)
+    check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+    learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
+    configs = configs_for(config, frameworks)
+    st.markdown(
+        f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
+        f"{'each learn' if len(frameworks) > 1 else 'learns'} from {len(learnt_from):,} images, "
+        f"checked on {len(checked_on):,} and tested on {len(dataset.test.images):,}."
+    )
+    if config.schedule != "constant" or config.warmup_epochs:
+        st.altair_chart(
+            schedule_curve(*preview(config, math.ceil(len(learnt_from) / config.batch_size))), key="schedule"
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        seeds = _choose_seeds()
+        with_seeds(config, seeds)
+        launched = st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch")
+        _show_estimate(configs, seeds)
+    if launched:
+        run_ids = launch(configs, seeds)
+        st.switch_page("../pages/results.py", query_params={"run": run_ids[0]})
+
+
+def _choose_seeds() -> int:
+    st.session_state.setdefault("seeds", st.session_state.get("chosen-seeds", 1))
+    chosen = st.number_input("Seeds", step=1, key="seeds", help=_SEEDS_HELP, width=130)
+    st.session_state["chosen-seeds"] = chosen  # the widget's own is forgotten when the page is left
+    return chosen
+
+
+def _show_estimate(configs: list[RunConfig], seeds: int) -> None:
+    estimates = [estimate_time(open_store(), each) for each in configs]
+    basis = "from earlier runs here" if all(each.measured for each in estimates) else "a guess: no run like it yet"
+    seconds = seeds * max(each.seconds for each in estimates)
+    st.markdown(f"**About {duration(seconds)}** ({basis})")
