@@ -120,6 +120,16 @@ def load_state(directory: Path) -> Resumable | None:
     return Resumable(manifest.progress, state, manifest.description, damage)
 
 
+def has_state(directory: Path) -> bool:
+    """Say whether a run has kept a state to go on from, be it whole or not."""
+    return _exists(directory, "state")
+
+
+def has_weights(directory: Path) -> bool:
+    """Say whether a run has kept weights, be they whole or not."""
+    return _exists(directory, "checkpoint")
+
+
 def drop_states(directory: Path) -> None:
     """Remove the states of a run that has reached its end."""
     for path in (*_manifests(directory, "state"), *directory.glob("state-*.safetensors")):

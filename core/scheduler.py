@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig, with_seeds
+from core.failures import Cause
 from core.home import home, run_directory, store_url
 from core.processes import spawn, started_at
 from core.runs import ACTIVE, Run, Store, SupersededError, open_store
@@ -138,7 +139,7 @@ class Scheduler:
             with (directory / "log.txt").open("ab") as log:
                 self._children[run.id] = spawn("core.worker", run.id, store_url(), log=log)
         except OSError as error:  # no disk, memory or process left; the runs after it may have better luck
-            self._fail(run.id, attempt, f"The training process could not be started: {error}.")
+            self._fail(run.id, attempt, f"The training process could not be started: {error}.", cause="not_started")
             return False
         _log.info("Started %s", run.id)
         return True
@@ -158,7 +159,8 @@ class Scheduler:
             self._kill(run)
         if run.pid is None and _has_passed(_START_DEADLINE_S, self._seen, run.id):
             self._kill(run)
-            self._record_end(run, f"The training process gave no sign of life within {_START_DEADLINE_S:.0f} s.")
+            failure = f"The training process gave no sign of life within {_START_DEADLINE_S:.0f} s."
+            self._record_end(run, failure, cause="not_started")
             return True
         return False
 
@@ -184,22 +186,22 @@ class Scheduler:
         if code is not None and code < 0:
             self._record_end(run, f"The training process was killed ({_signal(-code)}).")
         elif code:
-            self._record_end(run, f"The training process ended early with exit code {code}.")
+            self._record_end(run, f"The training process ended early with exit code {code}.", cause="error")
         else:
             self._record_end(run, "The training process is gone: it was killed, or the machine was restarted.")
 
-    def _record_end(self, run: Run, failure: str) -> None:
+    def _record_end(self, run: Run, failure: str, cause: Cause = "killed") -> None:
         """Record the end of a process that could not do it itself; one that was asked to stop has stopped."""
         if not run.stop_requested:
-            self._fail(run.id, run.attempt, failure)
+            self._fail(run.id, run.attempt, failure, cause)
             return
         with suppress(SupersededError):
             self._store.finish(run.id, run.attempt, "stopped", {})
 
-    def _fail(self, run_id: str, attempt: int, failure: str) -> None:
+    def _fail(self, run_id: str, attempt: int, failure: str, cause: Cause) -> None:
         _log.info("%s failed: %s", run_id, failure)
         with suppress(SupersededError):  # it has recorded its own end since it was looked up
-            self._store.fail(run_id, attempt, failure=failure, advice=_ADVICE)
+            self._store.fail(run_id, attempt, failure=failure, advice=_ADVICE, cause=cause)
 
 
 def _has_passed(seconds: float, since: dict[str, float], run_id: str) -> bool:

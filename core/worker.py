@@ -6,7 +6,6 @@ to the store; weights and results to the run's folder.
 """
 
 import argparse
-import errno
 import logging
 import os
 import threading
@@ -26,29 +25,19 @@ from core.backends import get_backend
 from core.config import RunConfig
 from core.datasets import Dataset, load
 from core.evaluation import confusion, loss_and_accuracy, probabilities
+from core.failures import DataChangedError, explain
 from core.home import run_directory
 from core.initialisation import draw
 from core.networks import recall
 from core.normalization import scaling_of
 from core.processes import started_at
 from core.runs import ENDED, Request, Store, SupersededError, open_store
-from core.training import DivergedError, Engine, Epoch, Point, Progress, count_steps, split_of, train
+from core.training import Engine, Epoch, Point, Progress, count_steps, split_of, train
 
 _log = logging.getLogger("duet")
 
 _BEAT_S = 0.5
 _FLUSH_S = 0.2
-
-# What the frameworks, NumPy's and C++'s allocators and the system say, in lower case.
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "oom when",
-    "resource_exhausted",
-    "allocate memory",
-    "not enough memory",
-    "bad_alloc",
-    "alloc_failed",
-)
 
 
 def execute(
@@ -74,10 +63,10 @@ def execute(
     except SupersededError as error:
         _log.info("%s", error)
     except Exception as error:
-        failure, advice = explain(error, config)
-        _log.exception("Failed: %s", failure)
+        told = explain(error, config)
+        _log.exception("Failed: %s", told.failure)
         with suppress(SupersededError):  # it was ended from outside meanwhile
-            store.fail(run_id, attempt, failure=failure, advice=advice, traceback=traceback.format_exc())
+            store.fail(run_id, attempt, **told._asdict(), traceback=traceback.format_exc())
 
 
 def starting_weights(store: Store, config: RunConfig, dataset: Dataset) -> dict[str, np.ndarray]:
@@ -111,22 +100,6 @@ def starting_weights(store: Store, config: RunConfig, dataset: Dataset) -> dict[
 
 def _size(shape: Shape) -> str:
     return "×".join(map(str, shape))
-
-
-def explain(error: Exception, config: RunConfig) -> tuple[str, str]:
-    """Say in plain words what ended a training, and what to do about it."""
-    text = str(error)
-    if isinstance(error, DivergedError):
-        return f"Diverged: {text}", f"Lower the learning rate (it was {config.learning_rate:g}) and train again."
-    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
-        return "Out of memory.", f"Use a smaller batch size (it was {config.batch_size}) or a smaller network."
-    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or (
-        isinstance(error, OperationalError) and "disk is full" in text
-    ):
-        return "The disk is full.", "Free some space, then train again."
-    if isinstance(error, ValueError):
-        return text, "Change that setting and train again."
-    return f"{type(error).__name__}: {text}", "The traceback says where. Training again may help; the log has more."
 
 
 def _train(
@@ -233,7 +206,7 @@ def _state_to_go_on_from(
         return None
     before = resumable.description
     if before.fingerprint != description.fingerprint:
-        raise ValueError(
+        raise DataChangedError(
             f"The data set {description.config.dataset} has changed since this run was broken off, so it cannot go on: "
             "train anew on the data as they are now."
         )

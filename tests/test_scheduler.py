@@ -142,6 +142,7 @@ def test_killed_training_is_found_failed(store):
 
     run = store.get(run_id)
     assert run.failure == "The training process was killed (signal 9, SIGKILL)."
+    assert run.cause == "killed"
     assert "smaller batch size" in run.advice
     assert not looked.tick()
 

@@ -74,9 +74,13 @@ def _from_1(connection: sa.Connection) -> None:
         add_blocks(connection, run_id, 0, count)
 
 
+def _from_2(connection: sa.Connection) -> None:
+    connection.execute(sa.text("ALTER TABLE runs ADD COLUMN cause VARCHAR(24)"))
+
+
 def _false(connection: sa.Connection) -> str:
     return "0" if connection.dialect.name == "sqlite" else "false"
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1}
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2}
 """What leads from each version to the next."""

@@ -66,6 +66,8 @@ class Run:
     process_load: dict[str, float] | None
     """What its process used at its last sign of life: `memory_bytes`, `cpu_percent`."""
     deleted_at: float | None
+    cause: str | None
+    """What made it fail, as one of `core.failures.CAUSES`."""
     device: str
     """The device it is trained on, where its config leaves the choice open."""
     tags: tuple[str, ...] = ()
@@ -130,6 +132,7 @@ def summary(run: Run) -> dict[str, Any]:
         "ended_at": run.ended_at,
         "progress": run.progress,
         "failure": run.failure,
+        "cause": run.cause,
         "pair": run.pair,
         "group": run.group,
         "tags": list(run.tags),

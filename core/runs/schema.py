@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 2
+VERSION = 3
 
 THINNED = ("loss", "accuracy", "gradient_norm")
 """The measurements whose extremes are kept when a curve is thinned."""
@@ -59,6 +59,8 @@ runs = sa.Table(
     sa.Column("framework", sa.String(16), nullable=False, server_default="", index=True),
     sa.Column("device", sa.String(16), nullable=False, server_default=""),
     sa.Column("test_accuracy", sa.Float, index=True),
+    # Since version 3.
+    sa.Column("cause", sa.String(24)),
     sa.Index("ix_runs_submitter_started_at", "submitter", "started_at"),
 )
 

@@ -202,14 +202,23 @@ class Store(Queue, Labels, Measurements):
             update(connection, run_id, attempt, ACTIVE, state=state, ended_at=now, **values)
             record_attempt(connection, run_id, attempt, state=state, ended_at=now)
 
-    def fail(self, run_id: str, attempt: int, *, failure: str, advice: str, traceback: str | None = None) -> None:
-        """End a run with what went wrong and what to do about it.
+    def fail(
+        self,
+        run_id: str,
+        attempt: int,
+        *,
+        failure: str,
+        advice: str,
+        cause: str | None = None,
+        traceback: str | None = None,
+    ) -> None:
+        """End a run with what went wrong, in words and as one of `core.failures.CAUSES`, and what to do about it.
 
         Raises:
             SupersededError: if it has ended already.
         """
         now = time.time()
-        told = {"failure": failure, "advice": advice, "traceback": traceback}
+        told = {"failure": failure, "advice": advice, "cause": cause, "traceback": traceback}
         with self._engine.begin() as connection:
             update(connection, run_id, attempt, ACTIVE, state="failed", ended_at=now, silent=False, **told)
             record_attempt(connection, run_id, attempt, state="failed", ended_at=now, failure=failure)
@@ -253,6 +262,7 @@ class Store(Queue, Labels, Measurements):
                     pause_requested=False,
                     ended_at=None,
                     failure=None,
+                    cause=None,
                     advice=None,
                     traceback=None,
                 )

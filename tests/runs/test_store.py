@@ -409,3 +409,12 @@ def test_setting_is_kept(store):
     store.set_setting("cpu_slots", 3)
 
     assert store.setting("cpu_slots") == 3
+
+
+def test_cause_of_a_failure_is_kept_until_the_next_attempt(store):
+    run_id, attempt = running(store)
+    store.fail(run_id, attempt, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
+    assert store.get(run_id).cause == "out_of_memory"
+
+    store.retry(run_id)
+    assert store.get(run_id).cause is None
