@@ -160,8 +160,8 @@ def train(
     chunk_steps, kept_at, early, stopped = 4, progress.seconds, False, False
 
     while progress.epoch < config.epochs and not early and not stopped:
-        order = np.random.default_rng([config.seed, 2, progress.epoch]).permutation(split.train)
-        transforms = _transforms(config, dataset, len(order), progress.epoch)
+        order = order_of(config, split, progress.epoch)
+        transforms = transforms_of(config, dataset, len(order), progress.epoch)
         while progress.seen < len(order) and not stopped:
             # Not at the end of an epoch: what is measured there would be measured again by whoever goes on.
             if progress.seconds - kept_at >= STATE_PAUSE_S:
@@ -315,6 +315,34 @@ def validation_of(config: RunConfig, dataset: Dataset) -> Split:
     return Split(dataset.train.images[chosen], dataset.train.labels[chosen])
 
 
+def order_of(config: RunConfig, split: TrainSplit, epoch: int) -> np.ndarray:
+    """Return the training images' numbers, int64, in the order of epoch `epoch`, counted from 0."""
+    return np.random.default_rng([config.seed, 2, epoch]).permutation(split.train)
+
+
+def transforms_of(config: RunConfig, dataset: Dataset, count: int, epoch: int) -> np.ndarray | None:
+    """Return an epoch's transforms in the order of its images, or nothing where images stay as they are."""
+    if not is_augmented(config):
+        return None
+    generator = np.random.default_rng([config.seed, 4, epoch])
+    return draw_transforms(config, dataset.image_shape, count, generator)
+
+
+class Batch(NamedTuple):
+    """Training images by their numbers, and how each is changed: float32 `(N, 2, 5)`, see `core.augmentation`."""
+
+    indices: np.ndarray
+    transforms: np.ndarray | None
+
+
+def first_batch(config: RunConfig, dataset: Dataset) -> Batch:
+    """Return the batch that a run learns from first, exactly as it is trained."""
+    order = order_of(config, split_of(config, dataset), epoch=0)
+    transforms = transforms_of(config, dataset, len(order), epoch=0)
+    count = config.batch_size
+    return Batch(order[:count], None if transforms is None else transforms[:count])
+
+
 def count_steps(config: RunConfig, dataset: Dataset) -> int:
     """Return the number of steps of a whole training; the last batch of an epoch may be smaller."""
     return config.epochs * math.ceil(len(split_of(config, dataset).train) / config.batch_size)
@@ -326,14 +354,6 @@ def _class_weights(config: RunConfig, dataset: Dataset, split: TrainSplit) -> np
         return None
     counts = np.bincount(dataset.train.labels[split.train], minlength=len(dataset.class_names))
     return len(split.train) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-
-
-def _transforms(config: RunConfig, dataset: Dataset, count: int, epoch: int) -> np.ndarray | None:
-    """Return an epoch's transforms in the order of its images, or nothing where images stay as they are."""
-    if not is_augmented(config):
-        return None
-    generator = np.random.default_rng([config.seed, 4, epoch])
-    return draw_transforms(config, dataset.image_shape, count, generator)
 
 
 def _next_chunk(order: np.ndarray, batch_size: int, steps: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from core.config import Framework, configure
 from core.datasets import Dataset, load
 from core.devices import known_devices
 from core.networks import get_architecture
+from ui.first_batch import show_first_batch
 from ui.framework_defaults import show_terms
 from ui.knob_groups import show_knobs
 from ui.knobs import knob, settings, settings_to_launch
@@ -65,6 +66,7 @@ with plan:
     try:
         config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
         show_plan(config, frameworks)
+        show_first_batch(config)
         if len(frameworks) > 1:
             with terms:
                 show_terms(config)

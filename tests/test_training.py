@@ -24,6 +24,7 @@ from core.training import (
     Point,
     Progress,
     count_steps,
+    first_batch,
     split_of,
     train,
     validation_of,
@@ -42,6 +43,7 @@ class NotingEngine:
         self.now = 0.0
         self.chunks: list[np.ndarray] = []
         self.rates: list[float] = []
+        self.transforms: list[np.ndarray | None] = []
         self.predicted: list[int] = []
         self._seconds = seconds_per_image
         self._validation = validation
@@ -60,6 +62,7 @@ class NotingEngine:
         assert len(rates) == len(indices)
         self.chunks.append(indices.copy())
         self.rates.extend(rates)
+        self.transforms.append(transforms)
         self.now += indices.size * self._seconds
         loss = self._chunk_loss.get(len(self.chunks), 0.5)
         return Chunk(np.full(len(indices), loss), np.full(len(indices), indices.shape[1] // 2), 1.5)
@@ -161,6 +164,17 @@ class TestBatches:
 
         assert first.batches == same.batches
         assert first.batches != other.batches
+
+    @pytest.mark.parametrize("batch_size", [16, 8192])
+    def test_first_one_can_be_looked_at_before(self, note, dataset, batch_size):
+        engine, settings = NotingEngine(), {"rotation": 10, "erasing": 0.5, "seed": 3, "batch_size": batch_size}
+        note(engine, **settings)
+
+        plain = replace(dataset, train=Split(dataset.train.images, np.zeros(IMAGES, np.int64)))
+        indices, transforms = first_batch(configure(**settings), plain)
+
+        np.testing.assert_array_equal(indices, engine.batches[0])
+        np.testing.assert_array_equal(transforms, engine.transforms[0][0])
 
     @pytest.mark.parametrize("batch_size", [1, 7, 89, 90, 91, 8192])
     def test_any_batch_size_takes_the_steps_that_were_counted(self, note, dataset, batch_size):

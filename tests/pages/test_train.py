@@ -1,8 +1,13 @@
 """The train page, without a browser: knobs, recipes, refusals, the layer table, and what a launch queues."""
 
+import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.architectures import ARCHITECTURES, count_parameters
@@ -15,8 +20,12 @@ from core.config import (
     configure,
     is_used,
 )
+from core.datasets import load
+from core.prediction import PredictionService
 from core.recipes import RECIPES
 from core.runs import Store, open_store
+from core.training import first_batch
+from ui.first_batch import SHOWN
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
@@ -29,8 +38,31 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     return open_store()
 
 
+class Answering(PredictionService):
+    """In place of the warm process: it turns images upside down once it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__("pytorch")
+        self.go_on = threading.Event()
+        self.asked: list[np.ndarray] = []
+
+    def augment(self, images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+        self.asked.append(transforms)
+        assert self.go_on.wait(20)
+        return images[:, ::-1]
+
+
 @pytest.fixture
-def page(store: Store) -> AppTest:  # noqa: ARG001 (its scheduler must not start)
+def warm_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
+    service = Answering()
+    monkeypatch.setattr("ui.first_batch.prediction_service", lambda _framework: service)
+    yield service
+    service.go_on.set()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def page(store: Store, warm_process: Answering) -> AppTest:  # noqa: ARG001 (no other process must start)
     return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/train.py").run()
 
 
@@ -195,6 +227,36 @@ def test_a_schedule_is_drawn_before_launch(page: AppTest) -> None:
     page.selectbox(key="knob-schedule").set_value("constant")
     page.number_input(key="knob-warmup_epochs").set_value(1.0).run()
     assert len(page.get("vega_lite_chart")) == 1
+
+
+def test_the_first_batch_is_shown_as_it_is_trained_without_waiting_for_it(
+    page: AppTest, warm_process: Answering
+) -> None:
+    assert not page.get("bidi_component")
+    page.number_input(key="knob-rotation").set_value(10.0).run()
+    assert "PyTorch is starting" in captions(page)
+    assert not page.get("bidi_component")
+    assert "launch" in [button.key for button in page.button]
+
+    warm_process.go_on.set()
+    while "PyTorch is starting" in captions(page):
+        page.run()
+
+    dataset, config = load("mnist"), configure(rotation=10)
+    batch = first_batch(config, dataset)
+    (grid,) = (json.loads(each.proto.json) for each in page.get("bidi_component"))
+    shown = SHOWN if len(batch.indices) > SHOWN else len(batch.indices)
+    assert grid["names"] == [dataset.class_names[label] for label in dataset.train.labels[batch.indices[:shown]]]
+    np.testing.assert_array_equal(warm_process.asked[0], batch.transforms[:shown])
+    page.number_input(key="knob-epochs").set_value(9).run()
+    assert len(warm_process.asked) == 1, "what does not change the batch asks again"
+
+
+def test_an_augmentation_that_changes_meanings_is_warned_of(page: AppTest, warm_process: Answering) -> None:
+    warm_process.go_on.set()
+    page.toggle(key="knob-flip_vertical").set_value(True).run()
+
+    assert "flipped digit" in page.warning[0].value
 
 
 def test_several_seeds_are_launched_as_one_group(page: AppTest, store: Store) -> None:
