@@ -106,7 +106,7 @@ class Dense(_Layer):
     """A fully connected layer; `units="classes"` takes the number of classes of the data."""
 
     kind: Literal["dense"] = "dense"
-    units: Annotated[int, Field(ge=1, le=8192)] | Literal["classes"] = Field(title="Units")
+    units: Annotated[int, Field(ge=1, le=8192, title="Units")] | Literal["classes"]
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:

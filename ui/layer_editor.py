@@ -135,16 +135,26 @@ def _show_layer(path: Path, name: str, layer: Layer, row: LayerRow | None) -> No
 
 
 def _show_fields(path: Path, layer: Layer) -> None:
+    revision = st.session_state["draft"].revision
     for field, info in type(layer).model_fields.items():
-        value, key = getattr(layer, field), _key(path, field)
-        common = {"label": info.title, "key": key, "on_change": _set, "args": (path, field, key), "width": _FIELD_WIDTH}
         if field in ("kind", "layers"):
             continue
+        value, key = getattr(layer, field), _key(path, field)
         if field == "units":
-            st.checkbox("One a class", value == CLASSES, key=f"{key}-classes", on_change=_set_classes, args=(path, key))
+            ticked = f"{key}-classes"
+            st.checkbox(
+                "One a class", value == CLASSES, key=ticked, on_change=_set_classes, args=(revision, path, ticked)
+            )
             if value == CLASSES:
                 continue
             info = get_args(info.annotation)[0].__metadata__[0]
+        common = {
+            "label": info.title,
+            "key": key,
+            "on_change": _set,
+            "args": (revision, path, field, key),
+            "width": _FIELD_WIDTH,
+        }
         if choices := get_args(info.annotation):
             st.selectbox(options=choices, index=choices.index(value), **common)
         else:
@@ -165,16 +175,16 @@ def _bounds(info: FieldInfo) -> tuple[float, float]:
 
 
 def _show_buttons(path: Path, channels: int) -> None:
-    layers = st.session_state["draft"].layers
+    draft = st.session_state["draft"]
     for name, by, icon in (("Move up", -1, "arrow_upward"), ("Move down", 1, "arrow_downward")):
         st.button(
             f":material/{icon}:",
             key=_key(path, name),
             help=name,
             type="tertiary",
-            disabled=not can_move(layers, path, by),
+            disabled=not can_move(draft.layers, path, by),
             on_click=_rearrange,
-            args=(moved, path, by),
+            args=(draft.revision, moved, path, by),
         )
     _show_adder((*path[:-1], path[-1] + 1), channels)
     st.button(
@@ -183,7 +193,7 @@ def _show_buttons(path: Path, channels: int) -> None:
         help="Remove",
         type="tertiary",
         on_click=_rearrange,
-        args=(removed, path),
+        args=(draft.revision, removed, path),
     )
 
 
@@ -197,34 +207,42 @@ def _show_adder(path: Path, channels: int) -> None:
         help="Add a layer below",
         type="tertiary",
         on_click=_add,
-        args=(path, key, channels),
+        args=(st.session_state["draft"].revision, path, key, channels),
     )
 
 
-def _add(path: Path, key: str, channels: int) -> None:
-    _rearrange(inserted, path, new_layer(st.session_state[key], channels))
+def _add(revision: int, path: Path, key: str, channels: int) -> None:
+    _rearrange(revision, inserted, path, new_layer(st.session_state[key], channels))
 
 
-def _rearrange(change: Callable[..., Layers], *arguments: Any) -> None:
-    draft = st.session_state["draft"]
-    st.session_state["draft"] = draft._replace(layers=change(draft.layers, *arguments), revision=draft.revision + 1)
+def _rearrange(revision: int, change: Callable[..., Layers], *arguments: Any) -> None:
+    if _stands(revision):
+        draft = st.session_state["draft"]
+        st.session_state["draft"] = draft._replace(layers=change(draft.layers, *arguments), revision=draft.revision + 1)
 
 
-def _set(path: Path, field: str, key: str) -> None:
-    _change(path, field, st.session_state[key])
+def _set(revision: int, path: Path, field: str, key: str) -> None:
+    if _stands(revision):
+        draft = st.session_state["draft"]
+        st.session_state["draft"] = draft._replace(layers=changed(draft.layers, path, field, st.session_state[key]))
 
 
-def _set_classes(path: Path, key: str) -> None:
-    _change(path, "units", CLASSES if st.session_state[f"{key}-classes"] else _UNITS)
+def _set_classes(revision: int, path: Path, key: str) -> None:
+    if _stands(revision):
+        draft = st.session_state["draft"]
+        units = CLASSES if st.session_state[key] else _UNITS
+        st.session_state["draft"] = draft._replace(layers=changed(draft.layers, path, "units", units))
 
 
-def _change(path: Path, field: str, value: Any) -> None:
-    draft = st.session_state["draft"]
-    st.session_state["draft"] = draft._replace(layers=changed(draft.layers, path, field, value))
+def _stands(revision: int) -> bool:
+    """Say whether the layers are still where they were when a widget was shown, as after a double click they aren't."""
+    return "draft" in st.session_state and st.session_state["draft"].revision == revision
 
 
 def _keep() -> None:
     """Keep the network and choose it; if its name is refused, keep the sentence for the next run."""
+    if "draft" not in st.session_state:  # a second click
+        return
     draft, name = st.session_state["draft"], st.session_state["draft-name"].strip()
     try:
         save(Architecture(name=name, description=f"Made from {draft.base}.", layers=draft.layers))
@@ -236,7 +254,7 @@ def _keep() -> None:
 
 
 def _end() -> None:
-    del st.session_state["draft"]
+    st.session_state.pop("draft", None)
 
 
 def _key(path: Path, what: str) -> str:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.charts import FRAMEWORK_COLOURS
 from core.config import configure
 from core.runs import ENDED, Store
 from core.scheduler import submit
@@ -59,6 +60,9 @@ def test_a_pair_is_launched_watched_and_understood(page: Page, store: Store, com
     settled(page)
 
     assert page.evaluate("window.sameDocument"), "the page was loaded anew"
+    chart = page.get_by_test_id("stVegaLiteChart").first
+    for colour in FRAMEWORK_COLOURS.values():  # both in one chart: training and validation of each
+        expect(chart.locator(f"path[aria-roledescription='line mark'][stroke='{colour}']")).to_have_count(2)
     assert len(store.find()) == 2, "the double click made more than one pair"
     for title in ("Test accuracy, PyTorch", "Test accuracy, Keras", "Most confused", "Each class", "Worst mistakes"):
         expect(page.get_by_text(title)).to_be_visible()

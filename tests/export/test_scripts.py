@@ -34,13 +34,18 @@ each_script = pytest.mark.parametrize("script", SCRIPTS)
 
 
 def run(script: str, folder: Path, *arguments: str) -> float:
-    """Run an exported script in a process that has only its framework; return the test accuracy it prints."""
+    """Export the script of `RUN` and run it as `run_alone` does."""
     path = folder / "train.py"
     path.write_bytes(build(RUN, script))
+    return run_alone(script, path, *arguments)
+
+
+def run_alone(script: str, path: Path, *arguments: str) -> float:
+    """Run an exported script in a process that has only its framework; return the test accuracy it prints."""
     without = (*SCRIPTS[script], "core", "pydantic", "safetensors", "scipy", "pandas", "streamlit")
     done = subprocess.run(
         [sys.executable, "-c", _RUN_ALONE.format(without=without, argv=[str(path), *arguments])],
-        cwd=folder,
+        cwd=path.parent,
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # many threads on a busy machine wait for each other
         capture_output=True,
         text=True,

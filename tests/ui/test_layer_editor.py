@@ -102,6 +102,22 @@ def test_a_layer_of_every_kind_can_be_added_and_each_of_its_fields_changed(edito
     assert not editor.exception
 
 
+def test_what_is_clicked_after_the_layers_have_moved_changes_nothing(editor: AppTest) -> None:
+    draft = editor.session_state["draft"]
+    for late in (
+        editor.button(key="draft-0-0-Remove").click(),
+        editor.number_input(key="draft-0-1-units").set_value(3),
+        editor.checkbox(key="draft-0-3-units-classes").uncheck(),
+    ):
+        editor.session_state["draft"] = draft._replace(revision=7)
+        late.run()
+
+        assert editor.session_state["draft"].layers == draft.layers
+        assert not editor.exception
+        editor.session_state["draft"] = draft
+        editor.run()
+
+
 def test_a_layer_that_does_not_fit_is_explained_and_cannot_be_kept(editor: AppTest) -> None:
     editor.button(key="draft-0-0-Remove").click().run()
 
