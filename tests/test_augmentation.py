@@ -5,7 +5,7 @@ import pytest
 
 from core.augmentation import draw_transforms, is_augmented, warnings
 from core.backends import get_backend
-from core.config import FRAMEWORK_TITLES, configure
+from core.config import FRAMEWORK_TITLES, RunConfig, configure
 from core.datasets import specify
 
 SHAPE = (9, 13, 1)
@@ -16,6 +16,7 @@ EVERYTHING = {
     "shift_y": 0.1,
     "flip_horizontal": True,
     "flip_vertical": True,
+    "erasing": 0.5,
 }
 
 
@@ -37,6 +38,11 @@ def test_without_any_setting_an_image_stays_as_it_is(backend):
 
     assert not is_augmented(configure())
     np.testing.assert_allclose(backend.augment(images, transforms(5)), images, atol=1e-3)
+
+
+def test_everything_is_tried():
+    groups = {name: (field.json_schema_extra or {}).get("group") for name, field in RunConfig.model_fields.items()}
+    assert set(EVERYTHING) == {name for name, group in groups.items() if group == "Augmentation"}
 
 
 @pytest.mark.parametrize("name", EVERYTHING)

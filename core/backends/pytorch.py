@@ -7,6 +7,7 @@ the canonical order. Nothing is read back from the device inside a chunk.
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 # OpenMP's threads wait for each other by spinning. On a machine with anything else to do that turns
 # 2,200 images/s into 200; giving up the processor after a short spin costs nothing on a quiet one.
@@ -207,14 +208,11 @@ class Engine:
         """Return the mean loss of a batch, its logits and its labels."""
         labels = self._labels[batch]
         logits = self._logits(self._normalise(self._images[batch], transforms))
-        smoothing = self._config.label_smoothing
-        if self._class_weights is None:
-            return nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing), logits, labels
-        losses = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-        weights = self._class_weights[labels]
-        # PyTorch's own mean is over the weights of the batch, Keras's over its images.
-        count = len(batch) if self._config.defaults == "aligned" else weights.sum()
-        return (losses * weights).sum() / count, logits, labels
+        loss = partial(nn.functional.cross_entropy, logits, labels, label_smoothing=self._config.label_smoothing)
+        if self._class_weights is None or self._config.defaults == "framework":
+            # PyTorch's own mean is over the weights of the batch, and what it smooths has those of all classes.
+            return loss(weight=self._class_weights), logits, labels
+        return (loss(reduction="none") * self._class_weights[labels]).mean(), logits, labels
 
     def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
         if self._config.precision != "bfloat16":

@@ -47,6 +47,25 @@ def test_aligned_engines_take_the_same_steps(optimizer):
     assert greatest_difference(*(engine.weights() for engine in own)) > 1e-6, "there was nothing to align"
 
 
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+def test_aligned_engines_agree_with_all_knobs_on(optimizer):
+    knobs = {"label_smoothing": 0.1, "clip_norm": 0.5, "weight_average": 0.9, "weight_decay": 0.01, "nesterov": True}
+    settings = {"optimizer": optimizer, "precision": "float64", "defaults": "aligned", **knobs}
+    class_weights, rates = np.array([0.2, 1.5, 1.0, 0.7, 1.6]), LEARNING_RATES[optimizer] * np.geomspace(1, 0.01, 12)
+    chunks, weights, logits = [], [], []
+    for framework in FRAMEWORK_TITLES:
+        engine = build(framework, **settings)
+        engine.load_data(*draw_data(SHAPE, CLASSES, 64), class_weights)
+        chunks.append(engine.train(BATCHES, rates))
+        weights.append(engine.weights())
+        logits.append(engine.predict(draw_data(SHAPE, CLASSES, 9)[0]))
+
+    assert chunks[0].losses == pytest.approx(chunks[1].losses, rel=1e-9)
+    assert chunks[0].gradient_norm == pytest.approx(chunks[1].gradient_norm, rel=1e-9)
+    assert greatest_difference(*weights) < 1e-9
+    np.testing.assert_allclose(*logits, rtol=0, atol=1e-9)
+
+
 @each_framework
 def test_gradients_are_those_of_the_next_step(framework):
     """Without momentum, one step's change of the weights is the gradient times the rate."""
