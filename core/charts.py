@@ -28,21 +28,30 @@ _MOST_POINTS = 400
 _MOST_DOTS = 40
 
 Metric = Literal["loss", "accuracy"]
+StepMetric = Literal["learning_rate", "gradient_norm"]
+
+_STEP_METRIC_TITLES: dict[StepMetric, str] = {"learning_rate": "learning rate", "gradient_norm": "gradient norm"}
 
 
 def curve_frame(points: Mapping[str, Sequence[Point]], frameworks: Mapping[str, Framework]) -> pd.DataFrame:
     """Gather the measurements of some runs for `curves`, thinned to what a screen can show.
 
     Returns:
-        Columns `run`, `framework`, `part`, `epoch`, `loss`, `accuracy`, a row a measurement.
+        Columns `run`, `framework`, `part` and those of `_MEASURED`, a row a measurement.
     """
     rows = [
-        (run_id, FRAMEWORK_TITLES[frameworks[run_id]], _SPLIT_TITLES[split], point.epoch, point.loss, point.accuracy)
+        (
+            *(run_id, FRAMEWORK_TITLES[frameworks[run_id]], _SPLIT_TITLES[split]),
+            *(getattr(point, name) for name in _MEASURED),
+        )
         for run_id, measured in points.items()
         for split in _SPLIT_TITLES
         for point in thin([point for point in measured if point.split == split])
     ]
-    return pd.DataFrame(rows, columns=["run", "framework", "part", "epoch", "loss", "accuracy"])
+    return pd.DataFrame(rows, columns=["run", "framework", "part", *_MEASURED])
+
+
+_MEASURED = ("epoch", "loss", "accuracy", "learning_rate", "gradient_norm")
 
 
 def thin(points: Sequence[Point], limit: int = _MOST_POINTS) -> Sequence[Point]:
@@ -74,14 +83,7 @@ def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChar
             scale=alt.Scale(zero=False, nice=True),
             axis=alt.Axis(format="%" if metric == "accuracy" else "~g", tickCount=6),
         ),
-        color=alt.Color(
-            "framework:N",
-            title=None,
-            scale=alt.Scale(
-                domain=[FRAMEWORK_TITLES[name] for name in FRAMEWORK_COLOURS], range=list(FRAMEWORK_COLOURS.values())
-            ),
-            legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
-        ),
+        color=_FRAMEWORK_COLOUR,
         detail="run:N",
         tooltip=[
             alt.Tooltip("framework:N"),
@@ -120,6 +122,41 @@ def schedule_curve(epochs: np.ndarray, rates: np.ndarray) -> alt.Chart:
     )
 
 
+def step_curves(frame: pd.DataFrame, metric: StepMetric) -> alt.Chart:
+    """Draw what was measured at the steps of training over the epochs, the framework as colour.
+
+    Args:
+        frame: of `curve_frame`.
+    """
+    title = _STEP_METRIC_TITLES[metric]
+    return (
+        alt.Chart(frame)
+        .transform_filter(f"isValid(datum.{metric})")
+        .mark_line(strokeWidth=1.5, opacity=0.8)
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False, padding=6), axis=_EPOCH_AXIS),
+            y=alt.Y(f"{metric}:Q", title=title, axis=alt.Axis(format="~g", tickCount=4)),
+            color=_FRAMEWORK_COLOUR,
+            detail="run:N",
+            tooltip=[
+                alt.Tooltip("framework:N"),
+                alt.Tooltip("epoch:Q", format=".2f"),
+                alt.Tooltip(f"{metric}:Q", title=title, format=".3g"),
+            ],
+        )
+        .properties(height=180)
+    )
+
+
+_FRAMEWORK_COLOUR = alt.Color(
+    "framework:N",
+    title=None,
+    scale=alt.Scale(
+        domain=[FRAMEWORK_TITLES[name] for name in FRAMEWORK_COLOURS], range=list(FRAMEWORK_COLOURS.values())
+    ),
+    legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
+)
+
 _EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)
 
 
@@ -155,6 +192,33 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], *, as_rates
         yaxis={"title": "true class", "type": "category", "autorange": "reversed"},
     )
     return figure
+
+
+def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:
+    """Draw a confusion matrix that changes while it is watched; true classes down, answers across.
+
+    The depth of the colour follows the shares of each class on a square-root scale, so that rare mistakes show.
+    """
+    shares = rates(matrix)
+    frame = pd.DataFrame(
+        [
+            (truth, answer, int(matrix[i, j]), float(shares[i, j]))
+            for i, truth in enumerate(class_names)
+            for j, answer in enumerate(class_names)
+        ],
+        columns=["true", "answer", "images", "share"],
+    )
+    axis = alt.Axis(labelAngle=0, ticks=False, domain=False)
+    base = alt.Chart(frame).encode(
+        x=alt.X("answer:N", title="read as", sort=None, axis=axis),
+        y=alt.Y("true:N", title="true class", sort=None, axis=axis),
+        tooltip=["true:N", "answer:N", "images:Q", alt.Tooltip("share:Q", format=".2%")],
+    )
+    depth = alt.FillOpacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
+    cells = base.mark_rect(fill=FRAMEWORK_COLOURS[framework]).encode(fillOpacity=depth)
+    colour = alt.condition(alt.datum.share > 0.4, alt.value("white"), alt.value("gray"))
+    counts = base.transform_filter(alt.datum.images > 0).mark_text(fontSize=11).encode(text="images:Q", color=colour)
+    return alt.layer(cells, counts).properties(height=max(260, 24 * len(class_names) + 60))
 
 
 def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:

@@ -21,11 +21,12 @@ from core.home import run_directory
 from core.runs import AT_REST, Run, open_store
 from ui.evaluation import show_class_scores, show_confused_pairs, show_mistakes
 from ui.exports import show_exports
+from ui.first_batch import show_first_batch
 from ui.knobs import fill
 from ui.live import watch
 from ui.runs_table import show_runs
 from ui.test_images import test_answers
-from ui.words import ENDING_BADGES, counted, literal
+from ui.words import ENDING_BADGES, counted, kept_epoch, literal
 
 LOG_BYTES = 20_000
 
@@ -87,9 +88,7 @@ def show_figures(runs: list[Run]) -> None:
             st.metric("Test loss", f"{results['test_loss']:.4f}")
             st.metric("Validation accuracy", f"{results['val_accuracy']:.2%}")
             st.metric("Training", f"{results['train_seconds']:.1f} s")
-        column.caption(
-            f"95% interval {low:.2%} to {high:.2%}, from {count:,} test images. Epoch {results['best_epoch']} kept."
-        )
+        column.caption(f"95% interval {low:.2%} to {high:.2%}, from {count:,} test images. {kept_epoch(run)}")
     if len(runs) == 2:
         (first, labels), (second, _) = (test_answers(run.id, run.ended_at) for run in runs)
         apart = disagreement(first.argmax(axis=1), second.argmax(axis=1), labels)
@@ -132,7 +131,7 @@ def show(run: Run) -> None:
     for each in group:
         if each.state == "failed":
             show_failure(each)
-    watch(group, key="results")
+    watch(group, key="results", details=True)
     if finished := [each for each in group if each.state == "done"]:
         st.subheader("On test images")
         show_figures(finished)
@@ -141,6 +140,7 @@ def show(run: Run) -> None:
         if len(finished) > 1:
             chosen = st.segmented_control("Details of", list(titles), default=chosen, required=True, key="details")
         show_errors(titles[chosen])
+        show_first_batch(titles[chosen].config)
         show_exports(titles[chosen])
     for each in group:
         show_log(each)

@@ -5,10 +5,13 @@ import pytest
 
 from core.charts import (
     FRAMEWORK_COLOURS,
+    changing_confusion,
     confusion_matrix,
     curve_frame,
     curves,
     probability_bars,
+    schedule_curve,
+    step_curves,
     thin,
 )
 from core.config import FRAMEWORK_TITLES
@@ -16,7 +19,10 @@ from core.training import Point
 
 
 def points(count: int, split: str = "train", loss=lambda i: 1 / (i + 1)) -> list[Point]:
-    return [Point(i, i / 10, split, float(loss(i)), 0.5, float(i)) for i in range(count)]
+    return [
+        Point(i, i / 10, split, float(loss(i)), 0.5, float(i), learning_rate=0.1, gradient_norm=2.0)
+        for i in range(count)
+    ]
 
 
 def specification(chart) -> dict:
@@ -68,13 +74,14 @@ class TestCurveFrame:
 
         frame = curve_frame({"a": measured, "b": points(1)}, {"a": "pytorch", "b": "tensorflow"})
 
-        assert frame.to_dict("split")["data"] == [
-            ["a", "PyTorch", "training", 0.0, 1.0, 0.5],
-            ["a", "PyTorch", "training", 0.1, 0.5, 0.5],
-            ["a", "PyTorch", "validation", 1.0, 0.25, 0.75],
-            ["b", "Keras", "training", 0.0, 1.0, 0.5],
+        assert frame.astype(object).where(frame.notna(), None).to_dict("split")["data"] == [
+            ["a", "PyTorch", "training", 0.0, 1.0, 0.5, 0.1, 2.0],
+            ["a", "PyTorch", "training", 0.1, 0.5, 0.5, 0.1, 2.0],
+            ["a", "PyTorch", "validation", 1.0, 0.25, 0.75, None, None],
+            ["b", "Keras", "training", 0.0, 1.0, 0.5, 0.1, 2.0],
         ]
-        assert list(frame.columns) == ["run", "framework", "part", "epoch", "loss", "accuracy"]
+        measured = ["epoch", "loss", "accuracy", "learning_rate", "gradient_norm"]
+        assert list(frame.columns) == ["run", "framework", "part", *measured]
 
     def test_thins_each_part_of_each_run(self):
         """A few validations among many training points are all kept."""
@@ -122,6 +129,49 @@ class TestCurves:
         (zoom,) = specification(self.draw(metric, {"a": points(2)}))["params"]
 
         assert (zoom["name"], zoom["bind"]) == ("zoom", "scales")
+
+
+@pytest.mark.parametrize("metric", ["learning_rate", "gradient_norm"])
+class TestStepCurves:
+    def test_are_told_alike_at_every_tick(self, metric):
+        frames = [curve_frame({"a": points(count)}, {"a": "pytorch"}) for count in (1, 7)]
+
+        first, later = (specification(step_curves(frame, metric)) for frame in frames)
+        assert first == later
+        assert first["encoding"]["y"]["field"] == metric
+
+    def test_leave_out_what_has_no_such_figure(self, metric):
+        frame = curve_frame({"a": [Point(9, 1.0, "validation", 0.25, 0.75, 3.0)]}, {"a": "pytorch"})
+
+        assert specification(step_curves(frame, metric))["transform"] == [{"filter": f"isValid(datum.{metric})"}]
+
+
+class TestScheduleCurve:
+    def test_is_the_rate_over_the_epochs(self):
+        chart = schedule_curve(np.array([0.0, 0.5]), np.array([0.1, 0.2]))
+
+        assert data(chart) == [{"epoch": 0.0, "rate": 0.1}, {"epoch": 0.5, "rate": 0.2}]
+
+
+class TestChangingConfusion:
+    MATRIX = np.array([[3, 1], [0, 4]])
+
+    def test_has_a_cell_for_each_two_classes(self):
+        cells = data(changing_confusion(self.MATRIX, ("a", "b"), "pytorch"))
+
+        assert [(cell["true"], cell["answer"], cell["images"], cell["share"]) for cell in cells] == [
+            ("a", "a", 3, 0.75),
+            ("a", "b", 1, 0.25),
+            ("b", "a", 0, 0.0),
+            ("b", "b", 4, 1.0),
+        ]
+
+    def test_is_told_alike_for_every_epoch(self):
+        first, later = (
+            changing_confusion(matrix, ("a", "b"), "pytorch") for matrix in (self.MATRIX, self.MATRIX[::-1])
+        )
+
+        assert specification(first) == specification(later)
 
 
 class TestConfusionMatrix:

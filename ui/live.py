@@ -14,18 +14,19 @@ from core.charts import curve_frame, curves
 from core.runs import AT_REST, Run, open_store
 from core.scheduler import ensure_running
 from core.training import Point
-from ui.words import status
+from ui.training_details import show_details
+from ui.words import load, status
 
 _REFRESH_S = 0.5
 
 
-def watch(runs: Sequence[Run], key: str) -> None:
-    """Show progress and curves of `runs`, live while one goes on."""
+def watch(runs: Sequence[Run], key: str, *, details: bool = False) -> None:
+    """Show progress and curves of `runs`, live while one goes on; `details` to be opened, too, if asked for."""
     going_on = [run.id for run in runs if run.state not in AT_REST]
-    st.fragment(_watch, run_every=_REFRESH_S if going_on else None)([run.id for run in runs], key, going_on)
+    st.fragment(_watch, run_every=_REFRESH_S if going_on else None)([run.id for run in runs], key, going_on, details)
 
 
-def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str]) -> None:
+def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str], details: bool) -> None:
     store = open_store()
     runs = [store.get(run_id) for run_id in run_ids]
     if any(run.state in AT_REST for run in runs if run.id in going_on):
@@ -34,6 +35,8 @@ def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str]) -> None:
         ensure_running()
     for run in runs:
         _show_progress(run, key)
+    if loads := [text for run in runs if (text := load(run))]:
+        st.caption(f"In use: {'; '.join(loads)}.")
     points = _points(runs)
     frame = curve_frame(points, {run.id: run.config.framework for run in runs})
     epochs = max(run.config.epochs for run in runs)
@@ -43,6 +46,8 @@ def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str]) -> None:
             curves(frame, metric, epochs=epochs), key=f"{key}-{metric}", on_select="rerun", selection_mode="zoom"
         )
     st.caption("Drag a curve to move it, turn the wheel to zoom, double-click to see all of it again.")
+    if details:
+        show_details(runs, frame, key)
 
 
 def _show_progress(run: Run, key: str) -> None:

@@ -47,6 +47,27 @@ def status(run: Run) -> str:
     return f"{framework} · {run.state} after {run.progress:.0%}"
 
 
+def load(run: Run) -> str | None:
+    """Say what the process of a run uses while it trains: "PyTorch 620 MB of memory, 1.9 processors"."""
+    if run.state != "running" or not run.process_load:
+        return None
+    megabytes, processors = run.process_load["memory_bytes"] / 1e6, run.process_load["cpu_percent"] / 100
+    memory = f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+    return f"{FRAMEWORK_TITLES[run.config.framework]} {memory} of memory, {processors:.1f} processors"
+
+
+def kept_epoch(run: Run) -> str:
+    """Say which epoch's weights a finished run has kept, and whether it stopped before it had to."""
+    results, config = run.results, run.config
+    trained = counted(results.get("epochs", config.epochs), "epoch")
+    if results.get("stopped_early"):
+        waited = counted(config.patience, "epoch")
+        return (
+            f"Epoch {results['best_epoch']} kept. Stopped early after {trained}: {waited} had brought nothing better."
+        )
+    return f"Epoch {results['best_epoch']} of {trained} kept."
+
+
 def literal(text: str) -> str:
     """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file."""
     # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, but not across a joiner.

@@ -1,14 +1,17 @@
 """The results page, without a browser: the list of runs, a finished one, a failed one, a wrong address."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.config import RunConfig
+from core.config import RunConfig, configure
 from core.export import FORMATS
 from core.runs import Run, new_id, open_store
+from core.training import Epoch
+from ui.words import kept_epoch
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
@@ -57,6 +60,91 @@ def test_the_matrix_shows_rates_too(finished: Run) -> None:
 
     assert not page.exception
     assert "%" in page.get("plotly_chart")[0].proto.spec
+
+
+def test_learning_rate_and_gradient_are_shown_when_asked_for(finished: Run) -> None:
+    page = results_page(run=finished.id)
+    before = len(page.get("vega_lite_chart"))
+
+    page.session_state["results-steps"] = True
+    page.run()
+
+    assert not page.exception
+    assert len(page.get("vega_lite_chart")) == before + 2
+
+
+def test_mistakes_of_any_epoch_are_shown_when_asked_for(finished: Run) -> None:
+    page = results_page(run=finished.id)
+    page.session_state["results-epochs"] = True
+    page.run()
+
+    epochs = open_store().epochs(finished.id)
+    assert not page.exception
+    assert page.select_slider(key="results-epoch").value == len(epochs)
+    page.select_slider(key="results-epoch").set_value(2).run()
+    assert any(f"epoch 2: {epochs[1].val_accuracy:.2%} read correctly" in text.value for text in page.markdown)
+
+
+def test_the_newest_epoch_is_shown_until_another_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
+    store = open_store()
+    run_id = store.create(RunConfig(epochs=9), submission=new_id(), claimed=True)
+    store.begin(run_id, 1, total_steps=90)
+
+    def validate(*epochs: int) -> None:
+        for epoch in epochs:
+            matrix = np.eye(10, dtype=int).tolist()
+            store.add_epoch(run_id, 1, Epoch(epoch, epoch * 10, 0.5, 0.8, 0.4, 0.9, 0.01, 1.0, matrix))
+
+    def shown() -> str:
+        return next(text.value for text in page.markdown if "read correctly" in text.value)
+
+    page = results_page(run=run_id)
+    page.session_state["results-epochs"] = True
+    page.run()
+    assert any("first epoch has been validated" in caption.value for caption in page.caption)
+    validate(1, 2)
+    page.run()
+    assert "epoch 2" in shown()
+    validate(3)
+    page.run()
+    assert "epoch 3" in shown()
+    page.select_slider(key="results-epoch").set_value(1).run()
+    validate(4)
+    page.run()
+    assert "epoch 1" in shown()
+    page.select_slider(key="results-epoch").set_value(4).run()
+    validate(5)
+    page.run()
+    assert "epoch 5" in shown()
+
+
+def test_what_a_training_uses_is_told_while_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
+    store = open_store()
+    run_id = store.create(RunConfig(), submission=new_id(), claimed=True)
+    store.begin(run_id, 1, total_steps=90)
+    store.beat(run_id, 1, {"memory_bytes": 1_230_000_000, "cpu_percent": 187.0})
+
+    page = results_page(run=run_id)
+
+    assert "In use: PyTorch 1.2 GB of memory, 1.9 processors." in [caption.value for caption in page.caption]
+
+
+@pytest.mark.parametrize(
+    ("settings", "results", "sentence"),
+    [
+        ({"epochs": 7}, {"epochs": 7, "best_epoch": 4}, "Epoch 4 of 7 epochs kept."),
+        (
+            {"epochs": 20, "patience": 3},
+            {"epochs": 7, "best_epoch": 4, "stopped_early": True},
+            "Epoch 4 kept. Stopped early after 7 epochs: 3 epochs had brought nothing better.",
+        ),
+        ({"epochs": 3}, {"best_epoch": 3}, "Epoch 3 of 3 epochs kept."),
+    ],
+)
+def test_the_epoch_that_was_kept_is_told(settings: dict, results: dict, sentence: str) -> None:
+    assert kept_epoch(SimpleNamespace(config=configure(**settings), results=results)) == sentence
 
 
 def test_every_export_is_offered_and_explained(finished: Run) -> None:
