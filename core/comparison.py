@@ -5,10 +5,13 @@ run_labels(runs)                                     # short names, unique
 spread([.989, .991]).in_words(".4f")                 # "0.9900 ± 0.0014"
 """
 
+import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+from scipy.special import stdtrit
 
 from core.config import CHOICE_TITLES, FRAMEWORK_TITLES, RunConfig, is_used
 from core.runs import Run
@@ -39,6 +42,42 @@ class Spread(NamedTuple):
     def in_words(self, form: str) -> str:
         """Return it as "0.9900 ± 0.0014", each in the format `form`."""
         return f"{self.mean:{form}}" if self.deviation is None else f"{self.mean:{form}} ± {self.deviation:{form}}"
+
+
+class Difference(NamedTuple):
+    """By how much the second of two figures is greater than the first over some seeds, and the 95% interval of that."""
+
+    spread: Spread
+    low: float
+    high: float
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether chance may well be all there is to it: at the level of 5%, if differences are about normal."""
+        return self.low <= 0 <= self.high
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
+    """Compare figures seed by seed by Student's paired t interval; None for fewer than two seeds.
+
+    Args:
+        first: a figure a seed.
+        second: the other's, of the same seeds in the same order.
+    """
+    if len(first) < 2:
+        return None
+    found = spread([other - one for one, other in zip(first, second, strict=True)])
+    half = float(stdtrit(found.count - 1, 0.975)) * found.deviation / math.sqrt(found.count)
+    return Difference(found, found.mean - half, found.mean + half)
+
+
+def seed_groups(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Return the runs of each group that was launched with several seeds, groups and runs in the order of `runs`."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.group:
+            groups.setdefault(run.group, []).append(run)
+    return groups
 
 
 def spread(figures: Sequence[float]) -> Spread:

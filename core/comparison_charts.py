@@ -1,6 +1,7 @@
 """Figures that hold runs and frameworks against each other.
 
 run_curves(curve_frame(points, frameworks), run_labels(runs), "loss")
+seed_bands(seed_frame(epochs, frameworks), "accuracy")
 parity_curves(parity_frame(parities))
 """
 
@@ -9,8 +10,11 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from core.charts import Metric
+from core.charts import FRAMEWORK_COLOURS, Metric
+from core.comparison import spread
+from core.config import FRAMEWORK_TITLES, Framework
 from core.parity import Parity
+from core.training import Epoch
 
 # Okabe and Ito's colours, those of the two frameworks first: told apart by everyone.
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -18,6 +22,7 @@ MOST_RUNS = len(_COLOURS)
 """More curves than this cannot be told apart by their colours."""
 
 _QUANTITIES = ("loss", "gradients", "weights")
+_MOST_DOTS = 40
 _SMALLEST = 1e-17
 """Drawn in place of no difference at all, which a logarithm cannot show."""
 
@@ -61,6 +66,77 @@ def run_curves(frame: pd.DataFrame, labels: Mapping[str, str], metric: Metric) -
         )
         .properties(height=320)
     )
+
+
+def seed_frame(epochs: Mapping[str, Sequence[Epoch]], frameworks: Mapping[str, Framework]) -> pd.DataFrame:
+    """Gather the validation figures of runs that differ by their seed, for `seed_bands`.
+
+    Args:
+        epochs: the records of each run by its id.
+        frameworks: the framework of each run by its id.
+
+    Returns:
+        Columns `framework`, `epoch`, `seeds`, and for each metric its `mean`, `low` and `high`, such as `loss_low`:
+        one standard deviation from the mean. A row an epoch that every run of a framework has validated.
+    """
+    rows = []
+    for framework, title in FRAMEWORK_TITLES.items():
+        runs = [
+            {epoch.epoch: epoch for epoch in epochs[run_id] if epoch.val_loss is not None}
+            for run_id, name in frameworks.items()
+            if name == framework
+        ]
+        for number in sorted(set.intersection(*map(set, runs))) if runs else []:
+            spreads = {
+                "loss": spread([run[number].val_loss for run in runs]),
+                "accuracy": spread([run[number].val_accuracy for run in runs]),
+            }
+            bands = [
+                figure
+                for each in spreads.values()
+                for figure in (each.mean, each.mean - (each.deviation or 0), each.mean + (each.deviation or 0))
+            ]
+            rows.append((title, number, len(runs), *bands))
+    bands = [f"{metric}_{end}" for metric in ("loss", "accuracy") for end in ("mean", "low", "high")]
+    return pd.DataFrame(rows, columns=["framework", "epoch", "seeds", *bands])
+
+
+def seed_bands(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
+    """Draw the mean of a validation metric over seeds and a standard deviation around it, the framework as colour.
+
+    Args:
+        frame: of `seed_frame`.
+    """
+    form = "%" if metric == "accuracy" else "~g"
+    base = alt.Chart(frame).encode(
+        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False), axis=alt.Axis(format=".6~g", grid=False)),
+        color=alt.Color(
+            "framework:N",
+            title=None,
+            scale=alt.Scale(
+                domain=[FRAMEWORK_TITLES[name] for name in FRAMEWORK_COLOURS], range=list(FRAMEWORK_COLOURS.values())
+            ),
+            legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
+        ),
+        tooltip=[
+            alt.Tooltip("framework:N"),
+            alt.Tooltip("epoch:Q"),
+            alt.Tooltip("seeds:Q"),
+            *(
+                alt.Tooltip(f"{metric}_{end}:Q", title=title, format=".2%" if metric == "accuracy" else ".4f")
+                for end, title in (("mean", "mean"), ("low", "mean − deviation"), ("high", "mean + deviation"))
+            ),
+        ],
+    )
+    values = alt.Y(
+        f"{metric}_low:Q",
+        title=f"validation {metric}",
+        scale=alt.Scale(zero=False),
+        axis=alt.Axis(format=form, tickCount=6),
+    )
+    bands = base.mark_area(opacity=0.2).encode(y=values, y2=f"{metric}_high:Q")
+    lines = base.mark_line(strokeWidth=2, point=len(frame) < _MOST_DOTS).encode(y=f"{metric}_mean:Q")
+    return alt.layer(bands, lines).properties(height=320)
 
 
 def parity_frame(parities: Sequence[Parity]) -> pd.DataFrame:

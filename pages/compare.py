@@ -1,4 +1,4 @@
-"""Compare: finished runs over one another, and how far the two frameworks part from the same start."""
+"""Compare: finished runs over one another, their spread over seeds, and how far the two frameworks part."""
 
 import streamlit as st
 
@@ -8,6 +8,7 @@ from core.runs import Run, open_store
 from ui.comparison import show_curves, show_differing_settings, show_disagreements, show_test_figures
 from ui.framework_defaults import show_defaults
 from ui.parity import choose_measurement, show_measurement
+from ui.seeds import choose_group, show_seeds
 
 
 def choose_runs() -> list[Run]:
@@ -52,7 +53,13 @@ def compare_frameworks() -> None:
     show_defaults()
 
 
+def compare_seeds() -> None:
+    """Show how far the results of one setting spread over its seeds."""
+    if runs := choose_group():
+        show_seeds(runs)
+
+
 st.title("Compare")
-views = {"Runs": compare_runs, "Parity": compare_frameworks}
+views = {"Runs": compare_runs, "Seeds": compare_seeds, "Parity": compare_frameworks}
 view = st.segmented_control("Show", list(views), default="Runs", required=True, key="comparison", bind="query-params")
 views[view]()

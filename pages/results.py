@@ -25,6 +25,7 @@ from ui.first_batch import show_first_batch
 from ui.knobs import fill
 from ui.live import watch
 from ui.runs_table import show_runs
+from ui.seeds import show_way_to_seeds
 from ui.test_images import test_answers
 from ui.words import ENDING_BADGES, counted, kept_epoch, literal
 
@@ -128,6 +129,7 @@ def show(run: Run) -> None:
     """Show one run, with its partner if it has one."""
     group = open_store().find(pair=run.pair, oldest_first=True) if run.pair else [run]
     show_header(run, group)
+    show_way_to_seeds(run)
     for each in group:
         if each.state == "failed":
             show_failure(each)

@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from core.charts import curve_frame
-from core.comparison import differing_settings, run_labels, spread
-from core.comparison_charts import parity_curves, parity_frame, run_curves
+from core.comparison import differing_settings, paired_difference, run_labels, seed_groups, spread
+from core.comparison_charts import parity_curves, parity_frame, run_curves, seed_bands, seed_frame
 from core.config import configure
 from core.framework_defaults import pair_terms
 from core.runs import Run, Store, open_store
-from core.training import Point
+from core.training import Epoch, Point
 from tests.test_parity import MEASURED
 
 
@@ -42,6 +43,54 @@ def test_spread_is_mean_and_standard_deviation():
 def test_one_figure_has_no_spread():
     assert spread([0.5]) == (0.5, None, 1)
     assert spread([0.5]).in_words(".2%") == "50.00%"
+
+
+def test_difference_is_students_paired_interval():
+    """By hand: differences 1, 2, 3 have mean 2 and deviation 1; t of 2 degrees of freedom at 97.5% is 4.3027."""
+    found = paired_difference([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+
+    assert found.spread == (2.0, 1.0, 3)
+    assert (found.low, found.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
+    assert found.by_chance
+    assert not paired_difference([1.0, 2.0, 3.0], [2.0, 3.1, 4.0]).by_chance
+
+
+def test_one_seed_tells_no_difference():
+    assert paired_difference([1.0], [2.0]) is None
+
+
+def test_bands_are_a_deviation_around_the_mean_of_what_every_seed_has_validated():
+    def epoch(number: int, loss: float | None) -> Epoch:
+        return Epoch(number, number, 0.5, 0.8, loss, None if loss is None else 1 - loss, 0.01, 1.0, None)
+
+    epochs = {
+        "a": [epoch(1, 0.2), epoch(2, None), epoch(3, 0.1)],
+        "b": [epoch(1, 0.4), epoch(2, 0.3)],
+        "c": [epoch(1, 0.5)],
+    }
+    frame = seed_frame(epochs, {"a": "pytorch", "b": "pytorch", "c": "tensorflow"})
+
+    deviation = 0.2 / 2**0.5
+    assert frame[["framework", "epoch", "seeds"]].to_numpy().tolist() == [["PyTorch", 1, 2], ["Keras", 1, 1]]
+    assert frame[["loss_mean", "loss_low", "loss_high"]].to_numpy() == pytest.approx(
+        np.array([[0.3, 0.3 - deviation, 0.3 + deviation], [0.5, 0.5, 0.5]])
+    )
+    assert frame["accuracy_mean"].tolist() == pytest.approx([0.7, 0.5])
+    for metric in ("loss", "accuracy"):
+        band, line = seed_bands(frame, metric).to_dict()["layer"]
+        assert [band["encoding"][axis]["field"] for axis in ("y", "y2")] == [f"{metric}_low", f"{metric}_high"]
+        assert line["encoding"]["y"]["field"] == f"{metric}_mean"
+
+
+def test_groups_are_what_was_launched_together():
+    store = open_store()
+    config = configure()
+    grouped = [store.create(config, submission=f"{i}", group="0123456789ab") for i in range(2)]
+    store.create(config, submission="alone")
+
+    groups = seed_groups(store.find(oldest_first=True))
+
+    assert {group: [run.id for run in runs] for group, runs in groups.items()} == {"0123456789ab": grouped}
 
 
 def test_runs_that_are_alike_are_told_apart_by_their_seeds_and_then_by_their_ids():

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.config import configure
 from core.framework_defaults import FRAMEWORK_DEFAULTS
 from core.parity_background import Asked, Progress
 from core.runs import open_store
+from core.training import Epoch
 from tests.test_parity import MEASURED
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
@@ -52,6 +54,60 @@ def test_one_run_is_not_enough(monkeypatch: pytest.MonkeyPatch, trained_home: Pa
 
     assert not page.exception
     assert "two finished runs" in page.info[0].value
+
+
+def launched_together(seeds: int, done: int) -> str:
+    """A group of pairs of which `done` have finished, Keras a little better each time; return its id."""
+    store = open_store()
+    for seed in range(seeds):
+        for framework, better in (("pytorch", 0.0), ("tensorflow", 0.01 + seed / 1000)):
+            run_id = store.create(
+                configure(framework=framework, seed=seed),
+                submission=f"{framework}{seed}",
+                group="0123456789ab",
+                claimed=seed < done,
+            )
+            if seed < done:
+                store.begin(run_id, 1, total_steps=10)
+                store.add_epoch(run_id, 1, Epoch(1, 10, 0.5, 0.8, 0.4, 0.9 + better, 0.01, 1.0, None))
+                figures = {"test_accuracy": 0.9 + better, "test_loss": 0.4, "val_accuracy": 0.9, "train_seconds": 2.0}
+                store.finish(run_id, 1, "done", figures)
+            else:
+                store.request_stop(run_id)
+    return "0123456789ab"
+
+
+def test_seeds_are_shown_with_their_spread_and_the_difference() -> None:
+    group = launched_together(seeds=4, done=3)
+
+    page = compare_page(comparison="Seeds", group=group)
+
+    figures = page.dataframe[0].value
+    assert not page.exception
+    assert len(page.get("vega_lite_chart")) == 2
+    assert list(figures["Seeds"]) == [3, 3]
+    assert list(figures["Test accuracy"]) == ["90.00% ± 0.00%", "91.10% ± 0.10%"]
+    captions = "\n".join(caption.value for caption in page.caption)
+    assert "6 of 8 runs are done" in captions
+    assert "From 3 seeds it is known only roughly" in captions
+    assert "**+1.10 percentage points** on average over 3 seeds" in page.info[0].value
+    assert "Chance alone would rarely do that" in page.info[0].value
+
+
+def test_one_seed_is_told_to_have_no_spread() -> None:
+    page = compare_page(comparison="Seeds", group=launched_together(seeds=2, done=1))
+
+    assert not page.exception
+    assert "One seed has no spread yet." in [caption.value for caption in page.caption]
+    assert list(page.dataframe[0].value["Test accuracy"]) == ["90.00%", "91.00%"]
+    assert "two seeds" in page.info[0].value
+
+
+def test_without_seeds_it_says_how_to_get_them() -> None:
+    page = compare_page(comparison="Seeds")
+
+    assert not page.exception
+    assert "Train page" in page.info[0].value
 
 
 def test_a_measurement_is_begun_with_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
