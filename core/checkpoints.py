@@ -7,9 +7,9 @@
     save_state(directory, progress, state, description)     # what it takes to go on from there
     resumable = load_state(directory)
 
-A manifest is written last and holds the hash of the arrays it names: while it is not there, the one
-before is the newest whole one. The newest two are kept, and one whose arrays are not what was written
-is refused for the one before. Nothing is ever unpickled.
+A manifest is written last and holds the hash of the arrays it names, and its own: while it is not there,
+the one before is the newest whole one. The newest two are kept, and one that is not what was written is
+refused for the one before. Nothing is ever unpickled.
 """
 
 import hashlib
@@ -74,11 +74,15 @@ class Resumable(NamedTuple):
 
 
 class _Manifest(BaseModel):
+    model_config = ConfigDict(extra="forbid")  # a name that is not known is a damaged one
+
     epoch: int
     weights_file: str
     weights_sha256: str
     description: Description
     progress: Progress | None = None
+    sha256: str = ""
+    """Of all the rest; an older Duet's manifest has none."""
 
 
 def save(directory: Path, epoch: int, weights: dict[str, np.ndarray], description: Description) -> None:
@@ -153,12 +157,14 @@ def _write(directory: Path, kind: str, stem: str, arrays: dict[str, np.ndarray],
     name = f"{stem}-{digest[:12]}.safetensors"
     write_file(directory / name, content)
     newest, before = _manifests(directory, kind)
-    named = {name}
-    with suppress(OSError, ValueError, KeyError, TypeError):  # there is none yet, or it is damaged
-        named.add(json.loads(newest.read_bytes())["weights_file"])
+    with suppress(OSError, ValueError):  # there is none yet, or it is damaged
+        _read_manifest(newest)
         newest.replace(before)
-    manifest = _Manifest(weights_file=name, weights_sha256=digest, **described)
-    write_file(newest, manifest.model_dump_json(indent=2).encode())
+    manifest = json.loads(_Manifest(weights_file=name, weights_sha256=digest, **described).model_dump_json())
+    write_json(newest, manifest | {"sha256": _digest(manifest)})
+    named = {name}
+    with suppress(OSError, ValueError):
+        named.add(_read_manifest(before).weights_file)
     for old in directory.glob(f"{stem.partition('-')[0]}-*.safetensors"):
         if old.name not in named:
             old.unlink()
@@ -171,7 +177,7 @@ def _read(directory: Path, kind: str) -> tuple[_Manifest, dict[str, np.ndarray],
         if not path.exists():
             continue
         try:
-            manifest = _Manifest.model_validate_json(path.read_bytes())
+            manifest = _read_manifest(path)
             content = (directory / Path(manifest.weights_file).name).read_bytes()
         except (ValueError, OSError) as error:
             refused.append(f"its {kind} cannot be read ({type(error).__name__})")
@@ -185,6 +191,26 @@ def _read(directory: Path, kind: str) -> tuple[_Manifest, dict[str, np.ndarray],
             _log.warning("%s", damage)
         return manifest, load_tensors(content), damage
     raise ValueError(f"Run {directory.name}: {refused[0]}; train it again.")
+
+
+def _read_manifest(path: Path) -> _Manifest:
+    """Read a manifest.
+
+    Raises:
+        OSError: if it is not there.
+        ValueError: if it is damaged.
+    """
+    content = path.read_bytes()
+    manifest = _Manifest.model_validate_json(content)
+    if manifest.sha256 and manifest.sha256 != _digest(json.loads(content)):
+        raise ValueError(f"{path.name} is not what was written.")
+    return manifest
+
+
+def _digest(manifest: dict[str, object]) -> str:
+    """Return the hash of what a manifest says besides, in whatever layout."""
+    rest = {name: value for name, value in manifest.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -122,6 +122,8 @@ def test_killed_at_any_moment_leaves_a_whole_checkpoint(directory, monkeypatch, 
     assert_holds(directory, *{"before": (1, 1), "new": (epoch, 2)}[survives])
     save(directory, 3, weights(3), DESCRIPTION)
     assert_holds(directory, 3, 3)
+    weights_file(directory).unlink()
+    assert load(directory).epoch in (1, epoch), "The one before was not kept."
 
 
 def test_full_disk_leaves_the_checkpoint_before_and_no_half_written_file(directory, monkeypatch):
@@ -192,6 +194,25 @@ class TestDamage:
         for length in range(0, len(whole), 7):
             (saved / "checkpoint.json").write_bytes(whole[:length])
             assert self.refused(saved) == self.unreadable("ValidationError")
+
+    def test_of_any_bit_of_the_manifest_is_found(self, saved):
+        path = saved / "checkpoint.json"
+        whole = path.read_bytes()
+        for position in range(len(whole)):
+            broken = bytearray(whole)
+            broken[position] ^= 1 << position % 8
+            if broken[position : position + 1].isspace() and whole[position : position + 1].isspace():
+                continue  # laid out otherwise, it says the same
+            path.write_bytes(broken)
+            assert "its checkpoint cannot be read" in self.refused(saved)
+
+    def test_manifest_of_an_older_duet_has_no_hash_of_its_own(self, saved):
+        path = saved / "checkpoint.json"
+        manifest = json.loads(path.read_text())
+        del manifest["sha256"]
+        path.write_text(json.dumps(manifest))
+
+        assert_holds(saved, 1, 1)
 
     def test_of_the_newest_leaves_the_one_before(self, saved, caplog):
         save(saved, 2, weights(2), DESCRIPTION)
