@@ -4,10 +4,12 @@ On SQLite every write is a `BEGIN IMMEDIATE` transaction; every process opens it
 damaged or newer than this code is refused and left as it is; an older one is copied before it is brought up to date.
 """
 
+import json
 import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -21,6 +23,9 @@ _CONNECT_TIMEOUT_S = 10
 _LONG_WAL_BYTES = 4 * 2**20
 _CHECKPOINT_WAIT_S = 1
 _CHECKPOINT_PAUSE_S = 10.0
+
+# What SQLite says of a file whose tables or texts are not what was written, though it does not call it damaged.
+_SIGNS_OF_DAMAGE = ("Could not decode to UTF-8", "no such table", "no such column", "unsupported file format")
 
 _MIGRATION_LOCK = 0x64756574  # a number of Duet's own among PostgreSQL's advisory locks
 
@@ -74,7 +79,11 @@ class Database:
 def _connect(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
         return _connect_to_server(url)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        json_deserializer=lambda text: _read_json(engine.url.database, text),
+    )
     _prepare_sqlite(engine)
     database = Path(engine.url.database)
     with FileLock(f"{database}.lock"):  # of two first starts at once, one makes the tables
@@ -99,6 +108,21 @@ def _connect_to_server(url: str) -> sa.Engine:
             f"DUET_STORE, or unset DUET_STORE to keep the runs in a file."
         ) from error
     return engine
+
+
+def _read_json(database: str, text: str) -> Any:
+    """Return a value that was kept as JSON; SQLite does not notice that other bytes lie there."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise _damaged(database, error) from error
+
+
+def _damaged(database: str, error: BaseException) -> StoreError:
+    return StoreError(
+        f"The runs' database {database} is damaged ({error}). It is left as it is: put a backup in its place, or move "
+        f"it away to begin with no runs."
+    )
 
 
 def _bring_up_to_date(engine: sa.Engine) -> None:
@@ -141,8 +165,11 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN is deferred; ours below is not
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0"):
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0"):
+                connection.execute(f"PRAGMA {pragma}")
+        except UnicodeDecodeError as error:  # the damage is in what SQLite would quote of it
+            raise sqlite3.DatabaseError("malformed database schema") from error
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -151,8 +178,6 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "handle_error")
     def explain(context: sa.engine.ExceptionContext) -> None:
         # The class itself stands for a damaged file; its subclasses for a constraint, a full disk and so on.
-        if type(context.original_exception) is sqlite3.DatabaseError:
-            raise StoreError(
-                f"The runs' database {engine.url.database} is damaged ({context.original_exception}). It is left as "
-                f"it is: put a backup in its place, or move it away to begin with no runs."
-            ) from context.original_exception
+        error = context.original_exception
+        if type(error) is sqlite3.DatabaseError or str(error).startswith(_SIGNS_OF_DAMAGE):
+            raise _damaged(engine.url.database, error) from error

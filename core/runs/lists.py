@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 
 from core.config import RunConfig
-from core.runs.database import Database
+from core.runs.database import Database, StoreError
 from core.runs.run import Attempt, Run, State
 from core.runs.schema import attempts, runs, tags
 
@@ -157,4 +157,10 @@ def _with_tags(connection: sa.Connection, rows: Iterable[sa.RowMapping]) -> list
 
 def _run(row: sa.RowMapping, run_tags: Iterable[str]) -> Run:
     values = {name: value for name, value in row.items() if name in Run.__dataclass_fields__}
-    return Run(**values | {"config": RunConfig.model_validate(row["config"]), "tags": tuple(run_tags)})
+    try:
+        config = RunConfig.model_validate(row["config"])
+    except ValueError as error:
+        raise StoreError(
+            f"The settings of run {row['id']} in the runs' database are damaged: put a backup in its place."
+        ) from error
+    return Run(**values | {"config": config, "tags": tuple(run_tags)})

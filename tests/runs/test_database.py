@@ -57,6 +57,27 @@ def test_damage_inside_the_database_is_told_when_it_is_met(store, database):
     assert database.read_bytes() == damaged
 
 
+@only_sqlite
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE runs SET submission = CAST(x'ff41' AS TEXT)", "is damaged (Could not decode to UTF-8"),
+        ("UPDATE runs SET config = '{'", "is damaged (Expecting property name"),
+        ('UPDATE runs SET config = \'{"epochs": "many"}\'', "The settings of run"),
+        ("DROP TABLE runs", "is damaged (no such table"),
+    ],
+)
+def test_damage_that_sqlite_does_not_call_so_is_told(store, database, change, said):
+    store.create(CONFIG, submission="a")
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(change)
+
+    with pytest.raises(StoreError, match="put a backup in its place") as caught:
+        Store(store_url()).find()
+
+    assert said in str(caught.value)
+
+
 def test_first_starts_at_once_make_one_database(url):
     made = outputs(start_together("print(Store(url).create(config, submission=arguments[0]))", ["a", "b", "c", "d"]))
 
