@@ -109,8 +109,9 @@ class RunConfig(BaseModel):
     device: str = Field(
         default="cpu",
         title="Device",
-        description="The processor that trains. Only what the framework really has on this machine is offered.",
-        pattern=r"^(cpu|mps|gpu:\d{1,2})$",
+        description="The processor that trains. Only what the framework really has on this machine is offered; "
+        "auto takes the next one that is free.",
+        pattern=r"^(auto|cpu|mps|gpu:\d{1,2})$",
     )
     epochs: int = Field(
         default=3,
@@ -490,7 +491,7 @@ def expected(name: str) -> str:
     if name == "architecture":
         return f"one of {', '.join(networks.names())}"
     if name == "device":
-        return "cpu, mps or gpu:0, gpu:1, …"
+        return "auto, cpu, mps or gpu:0, gpu:1, …"
     if name == "initial_weights":
         return "the id of a run, such as 3f9c0a1b2c3d"
     if choices := choices_of(name):

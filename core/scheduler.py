@@ -1,10 +1,13 @@
 """The queue: one process that turns queued runs into training processes, and notices how they end.
 
+    prepare([config])               # a user is about to launch this: have a process warm
     run_ids = submit(store, [config], submission=token)
     ensure_running()
 
 `python -m core.scheduler` is that process. It is started on demand, alone by a file lock, outlives
 the dashboard, adopts running trainings when it starts anew, and goes when there is nothing to do.
+Each device has slots: a GPU one, the CPU one unless `set_cpu_slots` or `DUET_CPU_SLOTS` says otherwise;
+a pair takes one. Which run is next is said by `Store.queue`.
 """
 
 import hashlib
@@ -15,24 +18,31 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig, with_seeds
+from core.devices import known_devices
 from core.failures import Cause
 from core.home import home, run_directory, store_url
 from core.processes import spawn, started_at
 from core.runs import ACTIVE, Run, Store, SupersededError, open_store
+from core.runs.queue import Waiting
+from core.spares import Spares, ask, hand_over
 
 _log = logging.getLogger("duet.scheduler")
 
-_TICK_S = 0.2
+_TICK_S = 0.1
 _IDLE_S = 20.0
 _START_DEADLINE_S = 60.0
 _STOP_GRACE_S = 10.0
-_SLOTS = 1
+_SILENT_S = 10.0
+_KEEP_DELETED_S = 7 * 86_400.0
+_MOST_CPU_SLOTS = 64
 
 _ADVICE = (
     "If nobody ended it, memory may have run out: close other programs or use a smaller batch size, then train "
@@ -40,12 +50,22 @@ _ADVICE = (
 )
 
 
-def submit(store: Store, configs: Sequence[RunConfig], *, submission: str, seeds: int = 1) -> list[str]:
+def submit(
+    store: Store,
+    configs: Sequence[RunConfig],
+    *,
+    submission: str,
+    submitter: str | None = None,
+    seeds: int = 1,
+) -> list[str]:
     """Queue one run, or several that run side by side as a pair, and see to it that they start.
 
     With more `seeds` than one, that many are queued, each with the seed after the last one's, as one group.
 
     A `submission` that was seen before gives the runs it made then, so a double click makes one.
+
+    Args:
+        submitter: who launches, an opaque word; the queue is fair between submitters.
 
     Returns:
         The runs' ids, in the order of `configs`, those of the first seed first.
@@ -53,6 +73,7 @@ def submit(store: Store, configs: Sequence[RunConfig], *, submission: str, seeds
     Raises:
         ValueError: if there are none or too many `seeds`.
     """
+    cpu_slots(store)  # a wrong DUET_CPU_SLOTS is told here, where somebody reads it
     by_seed = zip(*(with_seeds(config, seeds) for config in configs), strict=True)
     group = _shared_id(f"{submission}/group") if seeds > 1 else None
     run_ids = []
@@ -60,7 +81,13 @@ def submit(store: Store, configs: Sequence[RunConfig], *, submission: str, seeds
         own = f"{submission}/{number}"
         pair = _shared_id(own) if len(together) > 1 else None
         run_ids += [
-            store.create(config, submission=f"{own}/{position}/{config.framework}", pair=pair, group=group)
+            store.create(
+                config,
+                submission=f"{own}/{position}/{config.framework}",
+                pair=pair,
+                group=group,
+                submitter=submitter,
+            )
             for position, config in enumerate(together)
         ]
     ensure_running()
@@ -70,6 +97,33 @@ def submit(store: Store, configs: Sequence[RunConfig], *, submission: str, seeds
 def _shared_id(submission: str) -> str:
     """Return an id that is made of a submission, so that two clicks that are handled at once agree on it."""
     return hashlib.sha256(submission.encode()).hexdigest()[:12]
+
+
+def prepare(configs: Sequence[RunConfig]) -> None:
+    """Have a spare process ready for runs that a user is about to launch; see `core.spares`."""
+    ask(configs)
+    ensure_running()
+
+
+def cpu_slots(store: Store) -> int:
+    """Return how many runs or pairs the CPU trains at once."""
+    given = os.environ.get("DUET_CPU_SLOTS")
+    return _checked_slots("DUET_CPU_SLOTS", given) if given else store.setting("cpu_slots") or 1
+
+
+def set_cpu_slots(store: Store, count: int) -> None:
+    """Let the CPU train so many runs or pairs at once; `DUET_CPU_SLOTS` overrules it.
+
+    Raises:
+        ValueError: if it is no number from 1 to 64.
+    """
+    store.set_setting("cpu_slots", _checked_slots("Runs at once on the CPU", str(count)))
+
+
+def _checked_slots(title: str, text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_CPU_SLOTS:
+        raise ValueError(f"{title}: expected a whole number from 1 to {_MOST_CPU_SLOTS}, received {text!r}.")
+    return int(text)
 
 
 def ensure_running() -> None:
@@ -101,48 +155,102 @@ class Scheduler:
     def __init__(self, store: Store):
         self._store = store
         self._children: dict[str, subprocess.Popen] = {}
-        # When each run was first seen starting, and asked to stop, on the clock that nobody sets.
+        self._spares = Spares()
+        # When each run was first seen starting, and asked to end, on the clock that nobody sets.
         self._seen: dict[str, float] = {}
-        self._stopping: dict[str, float] = {}
+        self._ending: dict[str, float] = {}
+        self._pulses: dict[str, _Pulse] = {}
 
     def tick(self) -> bool:
-        """Look once at every run that has not ended; return whether there is any."""
-        listed = self._store.find(states=ACTIVE, limit=1000)
+        """Look once at every run that has not ended; return whether there is anything to stay for."""
+        listed = self._store.find(states=ACTIVE, limit=1000, deleted=None)
         active = [run for run in listed if not self._has_ended(run)]
+        for run in active:
+            self._feel_pulse(run)
         self._reap({run.id for run in listed})
-        queued = self._store.find(states=("queued",), limit=1000, oldest_first=True)
+        queued = self._store.waiting()
+        slots = cpu_slots(self._store) if queued else 1
         for run in queued:
-            if self._has_room(run, active) and self._start(run):
-                active.append(run)
-        return bool(active or queued)
+            device = self._device(run, active, slots)
+            if device and self._start(run, device):
+                active.append(self._store.get(run.id))
+        spares_wanted = self._spares.tick(free=not active and not queued)
+        return bool(active or queued or spares_wanted)
+
+    def close(self) -> None:
+        """Give back what nobody waits for any more."""
+        self._spares.close()
 
     def _reap(self, listed: set[str]) -> None:
         """Forget the processes of runs whose end is recorded, once they are gone."""
         for run_id in self._children.keys() - listed:
             if self._children[run_id].poll() is not None:
                 del self._children[run_id]
-        for times in (self._seen, self._stopping):
+        for times in (self._seen, self._ending, self._pulses):
             for run_id in times.keys() - listed:
                 del times[run_id]
 
-    def _has_room(self, run: Run, active: Sequence[Run]) -> bool:
-        groups = {other.pair or other.id for other in active if other.config.device == run.config.device}
-        return run.pair in groups or len(groups) < _SLOTS
+    def _feel_pulse(self, run: Run) -> None:
+        """Record that a run is not responding once its sign of life has long been the same.
 
-    def _start(self, run: Run) -> bool:
-        attempt = self._store.claim(run.id)
+        Time that this process was stopped itself, or slept through with the machine, does not count.
+        """
+        now = time.monotonic()
+        before = self._pulses.get(run.id)
+        if before is None or before.beat_at != run.heartbeat_at:
+            self._pulses[run.id] = _Pulse(run.heartbeat_at, now, 0.0)
+            return
+        silent = before.silent_s + min(now - before.looked_at, 1.0)
+        self._pulses[run.id] = _Pulse(run.heartbeat_at, now, silent)
+        if silent > _SILENT_S and not run.silent and run.pid is not None:
+            _log.info("%s is not responding", run.id)
+            with suppress(SupersededError):  # it has ended since it was looked up
+                self._store.mark_silent(run.id, run.attempt)
+
+    def _device(self, run: Waiting, active: Sequence[Run], slots: int) -> str | None:
+        """Return the device to start a run on now; None if it has to wait.
+
+        Args:
+            slots: how many runs or pairs the CPU trains at once; any other device trains one.
+        """
+
+        def has_room(device: str) -> bool:
+            groups = {other.pair or other.id for other in active if other.config.device == device}
+            return run.pair in groups or len(groups) < (slots if device == "cpu" else 1)
+
+        allowed = [run.device]
+        if run.device == "auto":  # any accelerator rather than the CPU
+            found = [device.name for device in known_devices(run.framework).devices]
+            allowed = sorted(found, key=lambda name: (name == "cpu", name))
+        return next((device for device in allowed if has_room(device)), None)
+
+    def _start(self, waiting: Waiting, device: str) -> bool:
+        attempt = self._store.claim(waiting.id, device)
         if attempt is None:
             return False
+        run = self._store.get(waiting.id)
         try:
             directory = run_directory(run.id)
             directory.mkdir(parents=True, exist_ok=True)
-            with (directory / "log.txt").open("ab") as log:
-                self._children[run.id] = spawn("core.worker", run.id, store_url(), log=log)
+            self._children[run.id] = self._process(run, directory)
         except OSError as error:  # no disk, memory or process left; the runs after it may have better luck
             self._fail(run.id, attempt, f"The training process could not be started: {error}.", cause="not_started")
             return False
+        self._spares.want([run.config])
         _log.info("Started %s", run.id)
         return True
+
+    def _process(self, run: Run, directory: Path) -> subprocess.Popen:
+        """Return the process that trains a run: a warm one if there is one that fits, else a new one."""
+        if spare := self._spares.take(run.config):
+            try:
+                hand_over(spare, run.id, store_url())
+            except OSError:  # it has just gone
+                spare.wait()
+            else:
+                return spare
+        with (directory / "log.txt").open("ab") as log:
+            return spawn("core.worker", run.id, store_url(), log=log)
 
     def _has_ended(self, run: Run) -> bool:
         child = self._children.get(run.id)
@@ -155,7 +263,7 @@ class Scheduler:
             self._children.pop(run.id, None)
             self._record_death(run, code)
             return True
-        if run.stop_requested and _has_passed(_STOP_GRACE_S, self._stopping, run.id):
+        if (run.stop_requested or run.pause_requested) and _has_passed(_STOP_GRACE_S, self._ending, run.id):
             self._kill(run)
         if run.pid is None and _has_passed(_START_DEADLINE_S, self._seen, run.id):
             self._kill(run)
@@ -191,17 +299,25 @@ class Scheduler:
             self._record_end(run, "The training process is gone: it was killed, or the machine was restarted.")
 
     def _record_end(self, run: Run, failure: str, cause: Cause = "killed") -> None:
-        """Record the end of a process that could not do it itself; one that was asked to stop has stopped."""
-        if not run.stop_requested:
+        """Record the end of a process that could not do it itself; one that was asked to leave has left."""
+        if not run.stop_requested and not run.pause_requested:
             self._fail(run.id, run.attempt, failure, cause)
             return
         with suppress(SupersededError):
-            self._store.finish(run.id, run.attempt, "stopped", {})
+            self._store.finish(run.id, run.attempt, "stopped" if run.stop_requested else "paused", run.results or {})
 
     def _fail(self, run_id: str, attempt: int, failure: str, cause: Cause) -> None:
         _log.info("%s failed: %s", run_id, failure)
         with suppress(SupersededError):  # it has recorded its own end since it was looked up
             self._store.fail(run_id, attempt, failure=failure, advice=_ADVICE, cause=cause)
+
+
+class _Pulse(NamedTuple):
+    """The last sign of life that was seen of a run, when, and for how many seconds it has been the last."""
+
+    beat_at: float | None
+    looked_at: float
+    silent_s: float
 
 
 def _has_passed(seconds: float, since: dict[str, float], run_id: str) -> bool:
@@ -230,7 +346,11 @@ def main() -> None:
     while waiting:
         try:
             with _lock().acquire(timeout=0):
-                _work(scheduler)
+                store.purge(older_than_s=_KEEP_DELETED_S)
+                try:
+                    _work(scheduler)
+                finally:
+                    scheduler.close()
         except Timeout:
             return
         # A run that was queued while the lock was still held has relied on this process.

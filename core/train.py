@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         count_steps(config, dataset)
         if config.initial_weights:
             starting_weights(open_store(), config, dataset)
-        _check_device(config)
+        configs = [_settle_device(each) for each in configs]
         runs = _train(open_store(), configs)
     except StoreError as error:
         sys.exit(str(error))
@@ -86,16 +86,23 @@ def _settings_to_start_from(recipe: str | None, source: str | None) -> Mapping[s
     return {}
 
 
-def _check_device(config: RunConfig) -> None:
-    """Refuse a device that the framework does not have here; every machine has the CPU, which costs no import."""
+def _settle_device(config: RunConfig) -> RunConfig:
+    """Return the config with a device that the framework has here; every machine has the CPU, which costs no import.
+
+    Raises:
+        ValueError: if it asks for one that is not here.
+    """
     if config.device == "cpu":
-        return
+        return config
     there = [device["name"] for device in get_backend(config.framework).devices()]
+    if config.device == "auto":
+        return config.model_copy(update={"device": next((name for name in there if name != "cpu"), "cpu")})
     if config.device not in there:
         raise ValueError(
             f"Device (--device): {FRAMEWORK_TITLES[config.framework]} has {', '.join(there)} on this machine, "
             f"received {config.device!r}."
         )
+    return config
 
 
 def _train(store: Store, configs: Sequence[RunConfig]) -> list[Run]:

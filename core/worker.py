@@ -1,28 +1,32 @@
 """The training process of one run: `python -m core.worker RUN_ID STORE_URL`.
 
-It needs nothing else, so anything that can start a process can run it. `execute` is what it does,
-and what `core.train` does in its own process. Measurements, signs of life and the end are written
-to the store; weights and results to the run's folder.
+It needs nothing else, so anything that can start a process can run it. With `--spare` it warms up first
+and is told the run later, see `core.spares`. `execute` is what it does, and what `core.train` does in its
+own process. Measurements, signs of life and the end are written to the store; weights and results to the
+run's folder.
 """
 
 import argparse
+import json
 import logging
 import os
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import psutil
 from sqlalchemy.exc import OperationalError
 
 from core import checkpoints
-from core.architectures import Architecture, Shape, check, count_parameters, summarise
+from core.architectures import ARCHITECTURES, Architecture, Shape, check, count_parameters, summarise
 from core.backends import get_backend
-from core.config import RunConfig
+from core.config import Framework, RunConfig
 from core.datasets import Dataset, load
 from core.evaluation import confusion, loss_and_accuracy, probabilities
 from core.failures import DataChangedError, explain
@@ -328,14 +332,54 @@ class _Heartbeat:
 def main(arguments: list[str] | None = None) -> None:
     """Train the run that the scheduler has claimed."""
     parser = argparse.ArgumentParser(prog="python -m core.worker", description=__doc__.splitlines()[0])
-    parser.add_argument("run_id")
-    parser.add_argument("store_url")
+    parser.add_argument("run_id", nargs="?")
+    parser.add_argument("store_url", nargs="?")
+    parser.add_argument("--spare", choices=get_args(Framework), help="import this and wait for a run: core.spares")
+    parser.add_argument("--threads", type=int, default=0, help="of the run to wait for")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    store = open_store(options.store_url)
-    execute(store, options.run_id, store.get(options.run_id).attempt, stop=threading.Event())
+    if options.spare:
+        given = _wait_for_run(options.spare, options.threads)
+    elif options.run_id and options.store_url:
+        given = options.run_id, options.store_url
+    else:
+        parser.error("expected RUN_ID STORE_URL, or --spare FRAMEWORK")
+    if given:
+        _work(*given)
     logging.shutdown()
     os._exit(0)  # everything is written; unwinding a framework takes up to a second that nobody needs
+
+
+def _work(run_id: str, url: str) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    store = open_store(url)
+    execute(store, run_id, store.get(run_id).attempt, stop=threading.Event())
+
+
+def _wait_for_run(framework: Framework, threads: int) -> tuple[str, str] | None:
+    """Warm up and return the run's id and the store's URL once they come; None if none comes any more."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # TensorFlow would keep the memory of every GPU it sees
+    _warm_up(framework, threads)
+    line = sys.stdin.readline()
+    if not line:
+        return None
+    run_id, url = json.loads(line)
+    # Whoever handed over the run has made its folder; what is said from now on belongs into its log.
+    log = os.open(run_directory(run_id) / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
+    return run_id, url
+
+
+def _warm_up(framework: Framework, threads: int) -> None:
+    """Train a small network for a moment, so that the framework has imported and set up what any run needs."""
+    config = RunConfig(framework=framework, threads=threads, architecture="cnn-64-32-32")
+    shape, classes, steps = (28, 28, 1), 10, 2
+    engine = get_backend(framework).Engine(config, ARCHITECTURES[config.architecture], shape, classes)
+    images = steps * config.batch_size
+    engine.load_data(np.zeros((images, *shape), np.uint8), np.zeros(images, np.int64))
+    engine.train(np.arange(images).reshape(steps, -1))
+    engine.predict(np.zeros((1, *shape), np.uint8))
 
 
 if __name__ == "__main__":

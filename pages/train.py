@@ -21,7 +21,8 @@ def choose_device(frameworks: tuple[Framework, ...]) -> None:
     """Offer the devices that every chosen framework has."""
     found = [known_devices(framework) for framework in frameworks]
     shared = [device for device in found[0].devices if all(device.name in dict(other.devices) for other in found)]
-    knob("device", {device.name: device.title for device in shared})
+    titles = {device.name: device.title for device in shared}
+    knob("device", titles | {"auto": "The next free one"} if len(titles) > 1 else titles)
     if not all(devices.probed for devices in found):
         wait_for_devices(frameworks)
 

@@ -17,10 +17,11 @@ from sqlalchemy.exc import OperationalError
 
 from core import runs, scheduler
 from core.config import RunConfig, configure
+from core.devices import Device, Devices
 from core.home import PROJECT, run_directory, store_url
 from core.processes import spawn, started_at
 from core.runs import ENDED, Run, Store
-from core.scheduler import Scheduler, alive, ensure_running, submit
+from core.scheduler import Scheduler, alive, cpu_slots, ensure_running, set_cpu_slots, submit
 from tests import processes
 from tests.conftest import furnish
 
@@ -57,6 +58,12 @@ def queue(store: Store, *configs: RunConfig) -> list[str]:
     return [store.create(config, submission=runs.new_id()) for config in configs]
 
 
+@pytest.fixture(autouse=True)
+def no_spares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedulers of this process keep no spare processes; `tests/test_spares.py` is about them."""
+    monkeypatch.setattr("core.spares._WANTED_S", 0.0)
+
+
 @pytest.fixture
 def use_workers(duet_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Call it with a conduct to let schedulers of this process start the training processes of `tests.workers`."""
@@ -89,6 +96,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -
         home = furnish(tmp_path_factory.mktemp("trained"), unpacked_datasets)
         patch.setenv("DUET_HOME", str(home))
         patch.setattr(scheduler, "ensure_running", lambda: None)
+        patch.setattr("core.spares._WANTED_S", 0.0)
         store = Store(store_url())
         *pair, last = [
             *submit(store, [QUICK, KERAS], submission="pair"),
@@ -205,6 +213,158 @@ def test_many_queued_runs_go_one_at_a_time_in_order(store, use_workers):
     assert sorted(queued, key=lambda run_id: store.get(run_id).started_at) == queued
     assert all(len([run for run in active if run.config.device == "cpu"]) <= 1 for active in busy)
     assert store.get(gpu).started_at < store.get(queued[1]).started_at  # another device has its own slot
+
+
+def test_never_more_runs_at_once_than_there_are_slots_and_submitters_take_turns(store, use_workers):
+    use_workers("quick")
+    set_cpu_slots(store, 2)
+    queued = [
+        store.create(QUICK, submission=f"{i}", name=f"{i}", submitter="first" if i < 16 else "second")
+        for i in range(20)
+    ]
+    busy: list[int] = []
+
+    def all_are_done() -> bool:
+        busy.append(store.count(states=runs.ACTIVE))
+        return store.count(states=("done",)) == 20
+
+    tick_until(Scheduler(store), all_are_done, seconds=120)
+
+    assert max(busy) == 2
+    started = sorted((store.get(run_id) for run_id in queued), key=lambda run: run.started_at)
+    assert [run.submitter for run in started[:8]] == ["first", "second"] * 4
+    for submitter in ("first", "second"):
+        names = [int(run.name) for run in started if run.submitter == submitter]
+        assert names == sorted(names)
+
+
+def test_queue_is_worked_off_in_the_order_that_it_was_brought_into(store, use_workers):
+    use_workers("quick")
+    first, second, third, fourth = queue(store, *[QUICK] * 4)
+    store.move(third, "front")
+    store.set_priority(fourth, 1)
+
+    tick_until(Scheduler(store), lambda: store.count(states=("done",)) == 4)
+
+    assert [run.id for run in sorted(store.find(), key=lambda run: run.started_at)] == [fourth, third, first, second]
+
+
+def test_run_takes_the_next_free_device(store, use_workers, monkeypatch):
+    use_workers("stubborn")
+    monkeypatch.setattr(scheduler, "_STOP_GRACE_S", 0)
+    found = Devices((Device("cpu", "CPU"), Device("gpu:0", "GPU"), Device("gpu:1", "GPU")), probed=True)
+    monkeypatch.setattr(scheduler, "known_devices", lambda _framework: found)
+    queued = queue(store, *[QUICK.model_copy(update={"device": "auto"})] * 4)
+    looked = Scheduler(store)
+
+    tick_until(looked, lambda: store.count(states=("running",)) == 3)
+    assert [store.get(run_id).config.device for run_id in queued] == ["gpu:0", "gpu:1", "cpu", "auto"]
+
+    store.request_stop(queued[1])
+    tick_until(looked, lambda: store.get(queued[3]).state == "running")
+    assert store.get(queued[3]).config.device == "gpu:1"
+
+    for run_id in queued:
+        store.request_stop(run_id)
+    tick_until(looked, lambda: store.count(states=runs.ACTIVE) == 0)
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "two", "1.5"])
+def test_wrong_number_of_slots_is_refused(store, monkeypatch, text):
+    with pytest.raises(
+        ValueError, match=f"Runs at once on the CPU: expected a whole number from 1 to 64, received '{text}'"
+    ):
+        set_cpu_slots(store, text)
+
+    monkeypatch.setenv("DUET_CPU_SLOTS", text)
+    with pytest.raises(ValueError, match="DUET_CPU_SLOTS: expected a whole number from 1 to 64"):
+        submit(store, [QUICK], submission="a")
+    assert store.count() == 0
+
+
+def test_slots_come_from_the_setting_unless_the_environment_says_otherwise(store, monkeypatch):
+    assert cpu_slots(store) == 1
+    set_cpu_slots(store, 3)
+    assert cpu_slots(store) == 3
+
+    monkeypatch.setenv("DUET_CPU_SLOTS", "2")
+    assert cpu_slots(store) == 2
+
+
+def test_paused_run_leaves_its_slot_and_comes_back(store, use_workers):
+    use_workers("pausing")
+    (paused,) = queue(store, QUICK)
+    looked = Scheduler(store)
+    tick_until(looked, lambda: store.get(paused).state == "running")
+
+    store.request_pause(paused)
+    (other,) = queue(store, QUICK)
+    tick_until(looked, lambda: store.get(paused).state == "paused" and store.get(other).state == "running")
+
+    store.resume(paused)
+    store.request_pause(other)
+    tick_until(looked, lambda: store.get(paused).state == "running")
+    assert store.get(paused).attempt == 2
+
+    store.request_pause(paused)
+    tick_until(looked, lambda: store.get(paused).state == "paused")
+
+
+def test_run_that_does_not_pause_is_ended_as_paused(store, use_workers, monkeypatch):
+    use_workers("stubborn")
+    monkeypatch.setattr(scheduler, "_STOP_GRACE_S", 0.3)
+    (run_id,) = queue(store, QUICK)
+    looked = Scheduler(store)
+    tick_until(looked, lambda: store.get(run_id).state == "running")
+
+    store.request_pause(run_id)
+    tick_until(looked, lambda: store.get(run_id).state == "paused")
+
+
+def test_stopped_process_is_not_responding_until_it_goes_on(store, use_workers, monkeypatch):
+    monkeypatch.setattr(scheduler, "_SILENT_S", 0.5)
+    use_workers("pausing")
+    (run_id,) = queue(store, QUICK)
+    looked = Scheduler(store)
+    tick_until(looked, lambda: store.get(run_id).state == "running")
+    pid = store.get(run_id).pid
+
+    os.kill(pid, signal.SIGSTOP)
+    tick_until(looked, lambda: store.get(run_id).silent)
+    assert store.get(run_id).state == "running"
+
+    os.kill(pid, signal.SIGCONT)
+    tick_until(looked, lambda: not store.get(run_id).silent)
+    store.request_pause(run_id)
+    tick_until(looked, lambda: store.get(run_id).state == "paused")
+
+
+def test_clock_that_is_set_forward_silences_nobody(store, monkeypatch):
+    """Nor does a scheduler that was stopped itself for a day."""
+    run_id = store.create(QUICK, submission="a", claimed=True)
+    store.enter(run_id, 1, pid=os.getpid(), process_started_at=started_at(psutil.Process()))
+    looked = Scheduler(store)
+    looked.tick()
+
+    now = time.monotonic()
+    clock = SimpleNamespace(time=lambda: time.time() + 86_400, monotonic=lambda: now + 86_400)
+    monkeypatch.setattr(scheduler, "time", clock)
+    looked.tick()
+
+    assert not store.get(run_id).silent
+
+
+@pytest.mark.usefixtures("hasty")
+def test_long_deleted_runs_are_purged_by_the_scheduler(store, monkeypatch):
+    (run_id,) = queue(store, QUICK)
+    store.delete(run_id)
+
+    scheduler.main()
+    assert store.count(deleted=True) == 1
+
+    monkeypatch.setattr(scheduler, "_KEEP_DELETED_S", 0)
+    scheduler.main()
+    assert store.count(deleted=None) == 0
 
 
 def test_process_that_dies_before_its_first_sign_of_life_is_found(store, use_workers):

@@ -128,7 +128,7 @@ def test_every_training_is_listed_and_has_a_log(commands):
         (["--dataset", "emnist"], "Data set (--dataset): expected one of mnist, received 'emnist'."),
         (["--architecture", "vgg"], "Network (--architecture): expected one of cnn-64-32-32, ann-100"),
         (["--framework", "jax"], "Framework (--framework): expected one of pytorch, tensorflow, received 'jax'."),
-        (["--device", "tpu"], "Device (--device): expected cpu, mps or gpu:0, gpu:1, …, received 'tpu'."),
+        (["--device", "tpu"], "Device (--device): expected auto, cpu, mps or gpu:0, gpu:1, …, received 'tpu'."),
         (["--device", "gpu:99"], "Device (--device): PyTorch has cpu"),
         (["--epochs", "many"], "Epochs (--epochs): expected a whole number from 1 to 1,000, received 'many'."),
         (["--epochs", "1.5"], "Epochs (--epochs): expected a whole number"),

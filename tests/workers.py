@@ -1,5 +1,9 @@
-"""Training processes that train nothing and misbehave: `python -m tests.workers CONDUCT RUN_ID STORE_URL`."""
+"""Training processes that train nothing and misbehave: `python -m tests.workers CONDUCT RUN_ID STORE_URL`.
 
+With the conduct `spare` alone, one that is told on its standard input what to run, and ends well.
+"""
+
+import json
 import signal
 import subprocess
 import sys
@@ -13,8 +17,13 @@ from core.runs import open_store
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
-def main(conduct: str, run_id: str, url: str) -> None:
+def main(conduct: str, run_id: str = "", url: str = "") -> None:
     """Behave badly, or well but quickly."""
+    if conduct == "spare":
+        line = sys.stdin.readline()
+        if not line:
+            return
+        run_id, url = json.loads(line)
     if conduct == "dies":
         sys.exit(3)
     if conduct == "silent":
@@ -31,6 +40,11 @@ def main(conduct: str, run_id: str, url: str) -> None:
     store.begin(run_id, attempt, total_steps=1)
     if conduct == "stubborn":
         time.sleep(600)
+    if conduct == "pausing":
+        while store.beat(run_id, attempt) != "pause":
+            time.sleep(0.02)
+        store.finish(run_id, attempt, "paused", {})
+        return
     store.finish(run_id, attempt, "done", {})
 
 

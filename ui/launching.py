@@ -23,9 +23,14 @@ def launch(configs: Sequence[RunConfig], seeds: int = 1) -> list[str]:
     before = st.session_state.get("launched")
     if before is None or (before.configs, before.seeds) != (list(configs), seeds) or _has_begun(store, before):
         before = _Launch(list(configs), seeds, submission=new_id(), clicked_at=time.monotonic())
-    run_ids = submit(store, configs, submission=before.submission, seeds=seeds)
+    run_ids = submit(store, configs, submission=before.submission, submitter=submitter(), seeds=seeds)
     st.session_state["launched"] = before._replace(run_ids=run_ids)
     return run_ids
+
+
+def submitter() -> str:
+    """Return an opaque word for this browser session; the queue is fair between sessions."""
+    return st.session_state.setdefault("submitter", new_id())
 
 
 class _Launch(NamedTuple):

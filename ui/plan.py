@@ -15,6 +15,7 @@ from core.datasets import load
 from core.estimates import estimate_time
 from core.networks import get_architecture
 from core.runs import open_store
+from core.scheduler import prepare
 from core.schedules import preview
 from core.training import split_of, validation_of
 from ui.launching import configs_for, launch
@@ -35,6 +36,7 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
     check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
     learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
     configs = configs_for(config, frameworks)
+    prepare(configs)
     st.markdown(
         f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
         f"{'each learn' if len(frameworks) > 1 else 'learns'} from {len(learnt_from):,} images, "

@@ -184,7 +184,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", metavar="N", type=_count, help="how many to list (default 50)", default=argparse.SUPPRESS
     )
-    parser.add_argument("--offset", metavar="N", type=int, default=0, help="how many to leave out before them")
+    parser.add_argument("--offset", metavar="N", type=_count, default=0, help="how many to leave out before them")
     parser.add_argument("--state", choices=get_args(State), action="append", help="only those in this state")
     parser.add_argument("--search", metavar="TEXT", help="a part of the name, note, tag, network, data set or id")
     for name in ("tag", "architecture", "framework", "dataset"):

@@ -55,7 +55,7 @@ class Lists(Database):
         """Return how many runs there are that fit.
 
         Args:
-            filters: `states`; `search`, a part of the name, note, tag or id, in any case; `tag`; `architecture`,
+            filters: `ids`; `states`; `search`, a part of the name, note, tag or id, in any case; `tag`; `architecture`,
                 `framework`, `dataset`; `pair`, `group`, `submitter`; `deleted`, which is False, True for those alone,
                 or None for both.
         """
@@ -116,6 +116,7 @@ class Lists(Database):
 
 def _conditions(
     *,
+    ids: Iterable[str] | None = None,
     states: Iterable[State] | None = None,
     search: str | None = None,
     tag: str | None = None,
@@ -126,6 +127,8 @@ def _conditions(
     conditions = []
     if deleted is not None:
         conditions.append(runs.c.deleted_at.is_not(None) if deleted else runs.c.deleted_at.is_(None))
+    if ids is not None:
+        conditions.append(runs.c.id.in_(list(ids)))
     if states is not None:
         conditions.append(runs.c.state.in_(list(states)))
     if tag:

@@ -1,10 +1,11 @@
 """The order in which waiting runs are started: priority, then fairness between submitters, then their places."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from core.config import Framework
 from core.runs.lists import Lists
 from core.runs.run import Run
 from core.runs.schema import runs
@@ -14,23 +15,46 @@ Move = Literal["up", "down", "front", "back"]
 PRIORITIES = range(-10, 11)
 
 
+class Waiting(NamedTuple):
+    """What the order of waiting runs depends on, and what is needed to find a device for one."""
+
+    id: str
+    pair: str | None
+    submitter: str | None
+    priority: int
+    position: int
+    framework: Framework
+    device: str
+
+
 class Queue(Lists):
     """The part of the store that is about waiting."""
 
+    def waiting(self) -> list[Waiting]:
+        """Return all waiting runs in the order in which they will be started."""
+        columns = [runs.c[name] for name in Waiting._fields]
+        with self._reading() as connection:
+            found = [
+                Waiting(*row)
+                for row in connection.execute(
+                    sa.select(*columns).where(runs.c.state == "queued", runs.c.deleted_at.is_(None))
+                )
+            ]
+            served: dict[str | None, float] = {}
+            if len({run.submitter for run in found}) > 1:
+                query = (
+                    sa.select(runs.c.submitter, sa.func.max(runs.c.started_at))
+                    .where(runs.c.started_at.is_not(None))
+                    .group_by(runs.c.submitter)
+                )
+                served = dict(connection.execute(query).all())
+        return in_turn(found, served)
+
     def queue(self, limit: int = 1000) -> list[Run]:
-        """Return the waiting runs in the order in which they will be started."""
-        waiting = self.find(states=("queued",), limit=limit, oldest_first=True)
-        submitters = {run.submitter for run in waiting}
-        served: dict[str | None, float] = {}
-        if len(submitters) > 1:
-            query = (
-                sa.select(runs.c.submitter, sa.func.max(runs.c.started_at))
-                .where(sa.or_(runs.c.submitter.in_(submitters - {None}), runs.c.submitter.is_(None)))
-                .group_by(runs.c.submitter)
-            )
-            with self._reading() as connection:
-                served = {submitter: at for submitter, at in connection.execute(query) if at is not None}
-        return in_turn(waiting, served)
+        """Return the waiting runs in the order in which they will be started, with all that is known of them."""
+        ids = [run.id for run in self.waiting()[:limit]]
+        runs_by_id = {run.id: run for run in self.find(ids=ids, limit=limit)}
+        return [runs_by_id[run_id] for run_id in ids if run_id in runs_by_id]
 
     def move(self, run_id: str, where: Move) -> None:
         """Move a waiting run among those of its submitter and priority; a pair moves as one.
@@ -84,7 +108,7 @@ class Queue(Lists):
         return run
 
 
-def in_turn(waiting: Iterable[Run], served: Mapping[str | None, float]) -> list[Run]:
+def in_turn(waiting: Iterable[Waiting], served: Mapping[str | None, float]) -> list[Waiting]:
     """Return waiting runs in the order in which they are to be started.
 
     Among those of one priority the submitters take turns, first whoever was served longest ago; a pair is one turn.

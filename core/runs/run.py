@@ -68,8 +68,6 @@ class Run:
     deleted_at: float | None
     cause: str | None
     """What made it fail, as one of `core.failures.CAUSES`."""
-    device: str
-    """The device it is trained on, where its config leaves the choice open."""
     tags: tuple[str, ...] = ()
 
     @property

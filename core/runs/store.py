@@ -82,13 +82,16 @@ class Store(Queue, Labels, Measurements):
         return self.create(config, submission=submission, submitter=submitter or source.submitter, name=name)
 
     def claim(self, run_id: str, device: str | None = None) -> int | None:
-        """Take a queued run for starting, on `device` if that is not settled; return its attempt.
+        """Take a queued run for starting, and return its attempt; None if it is not queued.
 
-        Returns None if the run is not queued.
+        A device takes the place of the one in its config, so that what was left open is settled for good.
         """
         now = time.time()
-        values = {"device": device} if device else {}
+        values: dict[str, Any] = {}
         with self._engine.begin() as connection:
+            if device:
+                config = connection.scalar(sa.select(runs.c.config).where(runs.c.id == run_id))
+                values = {"device": device, "config": {**config, "device": device}}
             attempt = connection.scalar(
                 runs.update()
                 .where(runs.c.id == run_id, runs.c.state == "queued")

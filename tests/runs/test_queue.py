@@ -125,7 +125,10 @@ def test_nobody_waits_for_ever(store):
     """With one submitter always coming back, the others still get their turn."""
     wait(store, "abc", submitter="busy")
     wait(store, "x", submitter="patient")
-    waiting = store.queue()
+    names = {run.id: run.name for run in store.queue()}
 
-    assert "".join(run.name for run in in_turn(waiting, {"busy": 2.0, "patient": 1.0})) == "xabc"
-    assert "".join(run.name for run in in_turn(waiting, {"busy": 1.0, "patient": 2.0})) == "axbc"
+    def turns(**served: float) -> str:
+        return "".join(names[run.id] for run in in_turn(store.waiting(), served))
+
+    assert turns(busy=2.0, patient=1.0) == "xabc"
+    assert turns(busy=1.0, patient=2.0) == "axbc"
