@@ -4,7 +4,9 @@ Images stay channels-last from the data set to the last convolution, so flatteni
 the canonical order. Nothing is read back from the device inside a chunk.
 """
 
+import ctypes
 import os
+import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,7 +24,11 @@ from core.backends import Chunk, available_cores, averaging_decay, same_padding
 from core.config import RunConfig
 from core.normalization import FIXED, Scaling
 
-_PREDICT_BATCH = 1000
+# Activations of a thousand images leave the processor's cache, and hold up to a gigabyte.
+_PREDICT_BATCH = 250
+
+# glibc's parameters of mallopt, see `_keep_memory`.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 # Canonical name → PyTorch's name and the order of axes that turns the canonical array into PyTorch's.
 _WEIGHTS = {
@@ -35,6 +41,21 @@ _WEIGHTS = {
         "moving_variance": ("running_var", (0,)),
     },
 }
+
+
+def _keep_memory() -> None:
+    """Let the memory of a step's tensors stay with the process for the next step.
+
+    Otherwise glibc gives it back to the system, which clears the same pages anew in every step: 8,500 page
+    faults and a third of the time of a step of `cnn-64-32-32`. Other C libraries are left as they are.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_MAX, 0)
+        library.mallopt(_M_TRIM_THRESHOLD, 2**30)
+
+
+_keep_memory()
 
 
 def devices() -> list[dict[str, str]]:
