@@ -329,9 +329,11 @@ class _AlignedSGD(keras.optimizers.SGD):
     def update_step(self, gradient, variable, learning_rate):
         step = gradient
         if self.momentum:
+            # Its type decides that of the product, so in float32 it must be one of float32.
+            momentum = tf.cast(self.momentum, gradient.dtype)
             remembered = self.momentums[self._get_variable_index(variable)]
-            self.assign(remembered, remembered * self.momentum + gradient)
-            step = gradient + remembered * self.momentum if self.nesterov else remembered
+            self.assign(remembered, remembered * momentum + gradient)
+            step = gradient + remembered * momentum if self.nesterov else remembered
         self.assign_sub(variable, step * learning_rate)
 
 

@@ -48,6 +48,14 @@ def test_aligned_engines_take_the_same_steps(optimizer):
 
 
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)
+def test_aligned_engines_agree_in_float32_but_for_rounding(optimizer):
+    settings = {"optimizer": optimizer, "learning_rate": LEARNING_RATES[optimizer], "defaults": "aligned"}
+    losses = [build(framework, **settings).train(BATCHES).losses for framework in FRAMEWORK_TITLES]
+
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
 def test_aligned_engines_agree_with_all_knobs_on(optimizer):
     knobs = {"label_smoothing": 0.1, "clip_norm": 0.5, "weight_average": 0.9, "weight_decay": 0.01, "nesterov": True}
     settings = {"optimizer": optimizer, "precision": "float64", "defaults": "aligned", **knobs}
