@@ -9,6 +9,7 @@ from core.recipes import get_recipe
 from core.runs import AT_REST, Run, open_store
 from ui.launching import both, configs_for, launch
 from ui.live import watch
+from ui.queue import show_queue
 from ui.runs_table import show_runs
 
 
@@ -51,5 +52,6 @@ going_on = store.find(states=("queued", "starting", "running"), limit=2, oldest_
 shown = [store.get(run_id) for run_id in st.session_state.get("shown", [])] or going_on
 if shown:
     show_current(shown)
+show_queue(besides=[run.id for run in shown])
 st.subheader("Last runs")
 show_runs(store.find(limit=10), key="last-runs")

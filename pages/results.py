@@ -1,4 +1,4 @@
-"""Results: how a run goes or went, `?run=ID`. Live curves, then where the network errs and with what.
+"""Results: all runs; or how one goes or went, `?run=ID`: live curves, then where the network errs and with what.
 
 A run of a pair is shown beside its partner.
 """
@@ -17,65 +17,20 @@ from core.evaluation import (
     per_class,
     worst_mistakes,
 )
-from core.home import run_directory
-from core.runs import AT_REST, Run, open_store
+from core.home import checked_run_id
+from core.runs import Run, open_store
 from ui.evaluation import show_class_scores, show_confused_pairs, show_mistakes
 from ui.exports import show_exports
+from ui.failures import show_failure
 from ui.first_batch import show_first_batch
-from ui.knobs import fill
 from ui.live import watch
-from ui.runs_table import show_runs
+from ui.logs import show_log
+from ui.queue import show_queue
+from ui.run_header import show_header
+from ui.runs_list import show_runs_list
 from ui.seeds import show_way_to_seeds
 from ui.test_images import test_answers
-from ui.words import ENDING_BADGES, counted, kept_epoch, literal
-
-LOG_BYTES = 20_000
-
-
-def show_header(run: Run, group: list[Run]) -> None:
-    """Show what the run is, its state, and what can be done with it."""
-    st.title(f"{run.config.architecture} on {literal(load(run.config.dataset).specification.title)}")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for each in (each for each in group if each.state in AT_REST):  # before that, its progress tells
-            icon, colour = ENDING_BADGES[each.state]
-            st.badge(f"{FRAMEWORK_TITLES[each.config.framework]}: {each.state}", icon=icon, color=colour)
-        st.caption(
-            f"{counted(run.config.epochs, 'epoch')} · batch size {run.config.batch_size} · {run.config.optimizer} at "
-            f"{run.config.learning_rate:g} · seed {run.config.seed} · run `{run.id}`"
-        )
-    with st.container(horizontal=True):
-        if st.button("Use these settings again", key="again", icon=":material/replay:"):
-            fill(run.config.model_dump())
-            st.switch_page("../pages/train.py")
-        if run.state == "done":
-            st.page_link(
-                "../pages/predict.py",
-                label="Let it read an image",
-                icon=":material/draw:",
-                query_params={"run": run.id},
-            )
-
-
-def show_failure(run: Run) -> None:
-    """Say what went wrong, what to do about it, and where to read more."""
-    st.error(
-        f"**{FRAMEWORK_TITLES[run.config.framework]}: {literal(run.failure)}** {literal(run.advice)}",
-        icon=":material/error:",
-    )
-    if run.traceback:
-        with st.expander("Traceback"):
-            st.code(run.traceback, language=None)
-
-
-def show_log(run: Run) -> None:
-    """Offer the last lines that a run's process wrote."""
-    log = run_directory(run.id) / "log.txt"
-    if log.exists():
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LOG_BYTES))
-            lines = file.read().decode(errors="replace")
-        with st.expander(f"Log, {FRAMEWORK_TITLES[run.config.framework]}", icon=":material/notes:"):
-            st.code(lines, language=None)
+from ui.words import kept_epoch
 
 
 def show_figures(runs: list[Run]) -> None:
@@ -127,7 +82,8 @@ def show_errors(run: Run) -> None:
 
 def show(run: Run) -> None:
     """Show one run, with its partner if it has one."""
-    group = open_store().find(pair=run.pair, oldest_first=True) if run.pair else [run]
+    deleted = run.deleted_at is not None
+    group = open_store().find(pair=run.pair, oldest_first=True, deleted=deleted) if run.pair else [run]
     show_header(run, group)
     show_way_to_seeds(run)
     for each in group:
@@ -151,10 +107,11 @@ def show(run: Run) -> None:
 asked = st.query_params.get("run")
 if asked is None:
     st.title("Results")
-    show_runs(open_store().find(limit=100), key="runs")
+    show_queue()
+    show_runs_list()
 else:
     try:
-        run = open_store().get(asked)
+        run = open_store().get(checked_run_id(asked))
     except ValueError:
         st.error("This address names a run that is not here: it may have been made on another machine.")
         st.page_link("../pages/results.py", label="All runs", icon=":material/list:")

@@ -14,6 +14,7 @@ from core.charts import curve_frame, curves
 from core.runs import AT_REST, Run, open_store
 from core.scheduler import ensure_running
 from core.training import Point
+from ui.run_actions import ACTIONS, apply
 from ui.training_details import show_details
 from ui.words import load, status
 
@@ -56,6 +57,16 @@ def _show_progress(run: Run, key: str) -> None:
             st.markdown(status(run))
             return
         st.progress(run.progress, text=status(run))
+        pause = ACTIONS["pause"]
+        if pause.fits(run):
+            st.button(
+                pause.title,
+                key=f"{key}-pause-{run.id}",
+                icon=pause.icon,
+                help=pause.help,
+                on_click=apply,
+                args=("pause", [run.id]),
+            )
         # A callback, since the page may turn to a run that has just ended before it comes to this button.
         st.button(
             "Stop",
@@ -66,6 +77,8 @@ def _show_progress(run: Run, key: str) -> None:
             on_click=open_store().request_stop,
             args=(run.id,),
         )
+    if run.silent:
+        st.caption("Its process has given no sign of life for a while. It may come back; *Stop* ends it for good.")
 
 
 def _points(runs: Sequence[Run]) -> dict[str, list[Point]]:

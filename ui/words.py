@@ -5,6 +5,7 @@ import string
 
 from core.command_line import duration
 from core.config import FRAMEWORK_TITLES
+from core.failures import CAUSES
 from core.runs import Run
 
 _WORD_JOINER = "\u2060"  # takes no room and is not seen
@@ -27,7 +28,7 @@ def status(run: Run) -> str:
     """Say in one line where a run is."""
     framework = FRAMEWORK_TITLES[run.config.framework]
     if run.silent:
-        return f"{framework} · not responding"
+        return f"{framework} · {state_of(run)}"
     match run.state:
         case "queued":
             return f"{framework} · waiting for a free device"
@@ -44,7 +45,16 @@ def status(run: Run) -> str:
             return " · ".join(parts)
         case "done":
             return f"{framework} · done · test accuracy {run.results['test_accuracy']:.2%}"
-    return f"{framework} · {run.state} after {run.progress:.0%}"
+    return f"{framework} · {state_of(run)} after {run.progress:.0%}"
+
+
+def state_of(run: Run) -> str:
+    """Say a run's state in a word or two: "running", "failed: out of memory"."""
+    if run.silent:
+        return "not responding"
+    if run.state == "running" and (run.stop_requested or run.pause_requested):
+        return "stopping" if run.stop_requested else "pausing"
+    return f"failed: {CAUSES[run.cause]}" if run.state == "failed" and run.cause in CAUSES else run.state
 
 
 def load(run: Run) -> str | None:

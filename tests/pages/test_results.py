@@ -178,7 +178,7 @@ def test_a_wrong_address_leads_back(address: str) -> None:
     assert "not here" in page.error[0].value
 
 
-def test_settings_can_be_used_again(finished: Run) -> None:
+def test_settings_are_filled_in_for_a_clone(finished: Run) -> None:
     page = results_page(run=finished.id)
     page.button(key="again").click().run()
 

@@ -1,0 +1,219 @@
+"""One run on the Results page, without a browser: what can be done with it, how a failure is told, its log."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import configure
+from core.failures import CAUSES
+from core.home import run_directory
+from core.runs import Store, new_id, open_store
+from ui.run_labels import safe_note
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+CONFIG = configure(architecture="ann-100", batch_size=64, learning_rate=0.05)
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store whose queue nobody works off."""
+    for module in ("ui.queue", "ui.live", "ui.run_actions", "ui.failures", "core.scheduler"):
+        monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
+    return open_store()
+
+
+def run_page(run_id: str) -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/results.py")
+    page.query_params["run"] = run_id
+    return page.run()
+
+
+def failed(store: Store, cause: str | None = "out_of_memory", traceback: str | None = None, **options) -> str:
+    run_id = store.create(CONFIG, submission=new_id(), claimed=True, **options)
+    store.fail(run_id, 1, failure="It failed.", advice="Do better.", cause=cause, traceback=traceback)
+    return run_id
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    page = next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.parametrize(("cause", "words"), CAUSES.items())
+def test_each_failure_says_what_it_is(store: Store, cause: str, words: str) -> None:
+    page = run_page(failed(store, cause))
+
+    assert not page.exception
+    assert f"PyTorch failed: {words}." in page.error[0].value
+    assert [button for button in page.button if (button.key or "").startswith("next-")]
+
+
+def test_half_the_batch_is_one_click(store: Store) -> None:
+    run_id = failed(store)
+
+    page = click(run_page(run_id), "Halve the batch size to 32 and train again")
+
+    (clone,) = store.find(states=("queued",))
+    assert clone.config == CONFIG.model_copy(update={"batch_size": 32})
+    assert page.query_params["run"] == clone.id
+
+    page = click(run_page(run_id), "Halve the batch size to 32 and train again")  # as from another tab
+    assert store.count() == 2
+    assert page.query_params["run"] == clone.id
+
+
+def test_diverged_run_goes_on_more_slowly_from_its_best_weights(store: Store) -> None:
+    run_id = failed(store, "diverged")
+    run_directory(run_id).mkdir(parents=True)
+    (run_directory(run_id) / "checkpoint.json").write_text("{}")
+
+    click(run_page(run_id), "Lower the learning rate to 0.005 and go on from the best weights")
+
+    (clone,) = store.find(states=("queued",))
+    assert (clone.config.learning_rate, clone.config.initial_weights) == (0.005, run_id)
+
+
+def test_killed_run_is_resumed_where_it_kept_a_state(store: Store) -> None:
+    run_id = failed(store, "killed")
+    assert "Try again" in [button.label for button in run_page(run_id).button]
+    run_directory(run_id).mkdir(parents=True)
+    (run_directory(run_id) / "state.json").write_text("{}")
+
+    click(run_page(run_id), "Resume from step 0")
+
+    assert (store.get(run_id).state, store.get(run_id).resumes) == ("queued", True)
+
+
+def test_settings_can_be_changed(store: Store) -> None:
+    page = click(run_page(failed(store, "refused")), "Change the settings")
+
+    assert page.session_state["settings"]["learning_rate"] == 0.05
+    assert page.title[0].value == "Train"
+
+
+def test_run_is_named_tagged_and_annotated(store: Store) -> None:
+    run_id = failed(store)
+    page = run_page(run_id)
+
+    page.text_input(key="label-name").set_value(SCRIPT)
+    page.multiselect(key="label-tags").set_value(["thesis"])
+    page.text_area(key="label-note").set_value(f"# Mine\n{SCRIPT}")
+    page = click(page, "Save")
+
+    run = store.get(run_id)
+    assert (run.name, run.tags, run.note) == (SCRIPT, ("thesis",), f"# Mine\n{SCRIPT}")
+    assert page.title[0].value == r"\<script\>alert\(1\)\<\/script\>"
+    assert not any(element.proto.allow_html for element in page.markdown)
+
+    page.multiselect(key="label-tags").set_value([])
+    click(page, "Save")
+    assert store.get(run_id).tags == ()
+
+
+def test_too_long_a_name_is_refused_with_a_sentence(store: Store) -> None:
+    page = run_page(failed(store))
+    page.text_input(key="label-name").set_value("x" * 101)
+
+    page = click(page, "Save")
+
+    assert any("Name: expected at most 100 characters" in error.value for error in page.error)
+
+
+def test_pair_is_changed_as_one(store: Store) -> None:
+    first, second = (failed(store, pair="0123456789ab") for _ in range(2))
+    page = run_page(first)
+    page.text_input(key="label-name").set_value("both")
+    page = click(page, "Save")
+    assert [store.get(run_id).name for run_id in (first, second)] == ["both", "both"]
+
+    page.button(key="header-delete").click().run()
+    page.button(key="delete-confirmed").click().run()
+    assert store.count() == 0
+
+    page = run_page(second)
+    assert "deleted" in page.warning[0].value
+    click(page, "Restore")
+    assert store.count() == 2
+
+
+def test_stopped_run_begins_again(store: Store) -> None:
+    run_id = store.create(CONFIG, submission=new_id())
+    store.request_stop(run_id)
+
+    click(run_page(run_id), "Begin again")
+
+    assert (store.get(run_id).state, store.get(run_id).resumes) == ("queued", False)
+
+
+def test_run_that_trains_can_be_paused_but_not_deleted(store: Store) -> None:
+    run_id = store.create(CONFIG, submission=new_id(), claimed=True)
+    store.enter(run_id, 1, pid=1, process_started_at=0.0)
+    store.begin(run_id, 1, total_steps=10)
+    page = run_page(run_id)
+    assert "Delete" not in [button.label for button in page.button]
+
+    click(page, "Pause")
+
+    assert store.get(run_id).pause_requested
+
+
+def test_silent_run_says_so_and_what_to_do(store: Store) -> None:
+    run_id = store.create(CONFIG, submission=new_id(), claimed=True)
+    store.enter(run_id, 1, pid=1, process_started_at=0.0)
+    store.begin(run_id, 1, total_steps=10)
+    store.mark_silent(run_id, 1)
+
+    page = run_page(run_id)
+
+    assert not page.exception
+    assert any("no sign of life" in caption.value for caption in page.caption)
+    assert "Stop" in [button.label for button in page.button]
+
+
+def test_attempts_are_listed_when_there_was_more_than_one(store: Store) -> None:
+    run_id = failed(store)
+    assert not [each for each in run_page(run_id).expander if "attempts" in each.label]
+    store.resume(run_id)
+    store.claim(run_id)
+    store.enter(run_id, 2, pid=1, process_started_at=0.0)
+    store.begin(run_id, 2, total_steps=100, step=40)
+
+    page = run_page(run_id)
+
+    (attempts,) = [each for each in page.expander if "attempts" in each.label]
+    first, second = (line.value for line in attempts.markdown)
+    assert "from the beginning, failed: It failed" in first.replace("\\", "")
+    assert "resumed from step 40, running" in second
+
+
+def test_log_is_read_when_it_is_unfolded_and_grows(store: Store) -> None:
+    run_id = store.create(CONFIG, submission=new_id(), claimed=True)
+    log = run_directory(run_id) / "log.txt"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"{SCRIPT}\n")
+    page = run_page(run_id)
+    assert not page.code
+
+    page.session_state[f"log-{run_id}"] = True
+    page.run()
+    assert page.code[0].value == SCRIPT
+
+    with log.open("a") as file:
+        file.write("more\n")
+    page.run()
+    assert page.code[0].value == f"{SCRIPT}\nmore"
+    assert not page.exception
+
+
+def test_traceback_is_text(store: Store) -> None:
+    page = run_page(failed(store, "error", traceback=f"Traceback {SCRIPT}"))
+
+    assert page.code[0].value == f"Traceback {SCRIPT}"
+    assert page.code[0].language in (None, "", "plaintext")
+
+
+def test_note_fetches_no_picture() -> None:
+    assert safe_note("![x](http://example.org/x.png) and ![y][z]") == r"\![x](http://example.org/x.png) and \![y][z]"

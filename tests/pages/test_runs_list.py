@@ -1,0 +1,240 @@
+"""The list of runs on the Results page, without a browser: filters, pages, many runs at once, deleting and undoing."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import RunConfig, configure
+from core.runs import Store, new_id, open_store
+from ui.runs_list import PAGE
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+CONFIG = configure(architecture="ann-100")
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store whose queue nobody works off."""
+    for module in ("ui.queue", "ui.live", "ui.run_actions", "ui.runs_list", "core.scheduler"):
+        monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
+    return open_store()
+
+
+def results_page(**query: str) -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/results.py")
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def ended(store: Store, name: str, config: RunConfig = CONFIG, state: str = "done") -> str:
+    run_id = store.create(config, submission=new_id(), name=name, claimed=True)
+    if state == "failed":
+        store.fail(run_id, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
+    else:
+        store.finish(run_id, 1, state, {"test_accuracy": 0.9, "train_seconds": 3.0})
+    return run_id
+
+
+def tick(page: AppTest, *rows: int, cell: int | None = None) -> AppTest:
+    """Tick rows of the table, or click a cell of a row."""
+    cells = [] if cell is None else [(cell, "Network")]
+    selection = {"selection": {"rows": list(rows), "columns": [], "cells": cells}}
+    page.session_state[page.dataframe[0].key] = selection
+    return page.run()
+
+
+def button(page: AppTest, label: str):
+    return next(button for button in page.button if button.label == label)
+
+
+def names(page: AppTest) -> list[str]:
+    return list(page.dataframe[0].value["Name"])
+
+
+def test_an_empty_store_says_what_to_do(store: Store) -> None:  # noqa: ARG001 (it is empty)
+    page = results_page()
+
+    assert not page.exception
+    assert "Train both now" in page.info[0].value
+
+
+def test_runs_are_listed_newest_first_with_their_states(store: Store) -> None:
+    ended(store, "first")
+    ended(store, "second", state="failed")
+    store.create(CONFIG, submission=new_id(), name="third")
+
+    page = results_page()
+
+    assert not page.exception
+    assert names(page) == ["third", "second", "first"]
+    assert list(page.dataframe[0].value["State"]) == ["queued", "failed: out of memory", "done"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"search": "fir"}, ["first"]),
+        ({"search": "THESIS"}, ["second"]),
+        ({"search": "lenet"}, []),
+        ({"framework": "Keras"}, ["second"]),
+        ({"framework": "JAX"}, []),
+        ({"tag": "thesis"}, ["second"]),
+        ({"tag": "never there"}, []),
+        ({"state": "failed"}, ["second"]),
+        ({"deleted": "true"}, ["gone"]),
+        ({"dataset": "mnist", "search": "first"}, ["first"]),
+    ],
+)
+def test_the_address_filters(store: Store, query: dict[str, str], expected: list[str]) -> None:
+    ended(store, "first")
+    store.tag(ended(store, "second", CONFIG.model_copy(update={"framework": "tensorflow"}), "failed"), add=["thesis"])
+    store.delete(ended(store, "gone"))
+
+    page = results_page(**query)
+
+    assert not page.exception
+    if expected:
+        assert names(page) == expected
+    else:
+        assert len(page.dataframe) == 0
+        assert "No run fits" in page.info[0].value
+
+
+def test_a_filter_is_kept_in_the_address_and_begins_at_the_first_page(store: Store) -> None:
+    for number in range(PAGE + 2):
+        ended(store, f"run {number}")
+
+    page = results_page(page="2")
+    assert names(page) == ["run 1", "run 0"]
+
+    page.text_input(key="search").set_value("run 1").run()
+    assert page.text_input(key="search").proto.query_param_key == "search"
+    assert names(page)[-1] == "run 1"
+    assert len(names(page)) == 11
+
+
+def test_a_click_opens_a_run(store: Store) -> None:
+    ended(store, "first")
+    second = ended(store, "second", state="stopped")
+
+    page = tick(results_page(), cell=0)
+
+    assert not page.exception
+    assert page.query_params["run"] == second
+    assert page.title[0].value == "second"
+
+
+def test_many_are_stopped_and_resumed_at_once(store: Store) -> None:
+    done = ended(store, "done")
+    waiting = [store.create(CONFIG, submission=new_id(), name=name) for name in "ab"]
+
+    page = tick(results_page(), 0, 1, 2)
+    button(page, "Pause").click().run()
+    assert [store.get(run_id).state for run_id in (done, *waiting)] == ["done", "paused", "paused"]
+
+    page = tick(results_page(), 0, 1)
+    button(page, "Resume").click().run()
+    assert {store.get(run_id).state for run_id in waiting} == {"queued"}
+
+    page = tick(results_page(), 0, 1, 2)
+    page.button(key="ticked-stop").click().run()
+    assert [store.get(run_id).state for run_id in (done, *waiting)] == ["done", "stopped", "stopped"]
+    assert not page.exception
+
+
+def test_many_are_cloned_once_by_a_double_click(store: Store) -> None:
+    ended(store, "first")
+    ended(store, "second", CONFIG.model_copy(update={"seed": 7}))
+    page = tick(results_page(), 0, 1)
+
+    page.button(key="ticked-clone").click().run()
+    clone = page.session_state["cloned"]
+    assert sorted(run.config.seed for run in store.find(states=("queued",))) == [7, 42]
+    assert len(clone[0]) == 2
+    assert not page.exception
+
+
+def test_many_are_tagged(store: Store) -> None:
+    run_ids = [ended(store, "first"), ended(store, "second")]
+    page = tick(results_page(), 0, 1)
+
+    page.multiselect(key="ticked-tags").set_value(["<b>thesis</b>"])
+    button(page, "Add").click().run()
+
+    assert {store.get(run_id).tags for run_id in run_ids} == {("<b>thesis</b>",)}
+    assert not page.exception
+
+
+def test_deleting_asks_first_and_can_be_undone(store: Store) -> None:
+    ended(store, "first")
+    second = ended(store, "second")
+    page = tick(results_page(), 0)
+
+    page.button(key="ticked-delete").click().run()
+    assert store.count() == 2
+    page.button(key="delete-confirmed").click().run()
+    assert store.get(second).deleted_at is not None
+    assert names(page) == ["first"]
+    assert "1 run deleted" in " ".join(text.value for text in page.markdown)
+
+    page.button(key="undo-delete").click().run()
+    assert names(page) == ["second", "first"]
+    assert not page.exception
+
+
+def test_deleting_can_be_undone_after_a_reload(store: Store) -> None:
+    run_id = ended(store, "first")
+    store.delete(run_id)
+
+    page = results_page()
+    assert "No runs yet" in page.info[0].value
+    page.toggle(key="deleted").set_value(True).run()
+    tick(page, 0)
+    button(page, "Restore").click().run()
+
+    assert store.get(run_id).deleted_at is None
+    assert not page.exception
+
+
+def test_deleted_runs_are_removed_for_good_only_when_asked_twice(store: Store) -> None:
+    kept, doomed = ended(store, "kept"), ended(store, "doomed")
+    store.delete(doomed)
+    page = results_page(deleted="true")
+
+    page.button(key="remove").click().run()
+    assert store.count(deleted=True) == 1
+    page.button(key="removal-confirmed").click().run()
+
+    assert [run.id for run in store.find(deleted=None)] == [kept]
+    assert not page.exception
+
+
+def test_what_waits_is_shown_in_order_and_moved(store: Store) -> None:
+    ids = {name: store.create(CONFIG, submission=new_id(), name=name) for name in "abc"}
+    page = results_page()
+    assert "Waiting: 3 runs" in [heading.value for heading in page.subheader]
+
+    page.button(key=f"queue-front-{ids['c']}").click().run()
+    page.button(key=f"queue-down-{ids['a']}").click().run()
+
+    assert [run.name for run in store.queue()] == ["c", "b", "a"]
+    assert page.button(key=f"queue-up-{ids['c']}").disabled
+    assert page.button(key=f"queue-down-{ids['a']}").disabled
+    page.button(key=f"queue-stop-{ids['b']}").click().run()
+    assert [run.name for run in store.queue()] == ["c", "a"]
+    assert not page.exception
+
+
+def test_a_run_that_began_meanwhile_is_not_moved(store: Store) -> None:
+    ids = [store.create(CONFIG, submission=new_id(), name=name) for name in "ab"]
+    page = results_page()
+    move = page.button(key=f"queue-front-{ids[1]}")
+    store.claim(ids[1])
+
+    move.click().run()
+
+    assert not page.exception
+    assert "is starting" in page.toast[0].value
+    assert "Training now" in [heading.value for heading in page.subheader]

@@ -1,0 +1,106 @@
+"""What trains and what waits, in order, live in place: moved up, down or to the front, and stopped.
+
+show_queue()
+"""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from core.config import FRAMEWORK_TITLES
+from core.runs import ACTIVE, Run, open_store
+from core.runs.queue import Move
+from core.scheduler import ensure_running
+from ui.words import counted, literal, status
+
+_REFRESH_S = 1.0
+_SHOWN = 20
+
+_MOVES: dict[Move, tuple[str, str]] = {
+    "front": (":material/vertical_align_top:", "To the front"),
+    "up": (":material/arrow_upward:", "Up"),
+    "down": (":material/arrow_downward:", "Down"),
+}
+
+
+def show_queue(besides: Collection[str] = ()) -> None:
+    """Show the runs that train and those that wait, but for some that the page shows elsewhere."""
+    going_on = _going_on()
+    if any(run_id not in besides for run_id, _ in going_on):
+        st.fragment(_show, run_every=_REFRESH_S)(besides, going_on)
+
+
+def _going_on() -> set[tuple[str, str]]:
+    return {(run.id, run.state) for run in open_store().find(states=(*ACTIVE, "queued"), limit=1000)}
+
+
+def _show(besides: Collection[str], before: set[tuple[str, str]]) -> None:
+    if _going_on() != before:
+        st.rerun()  # what has ended or begun shows elsewhere on the page, too
+    ensure_running()
+    store = open_store()
+    active = [run for run in store.find(states=ACTIVE, oldest_first=True) if run.id not in besides]
+    if active:
+        st.subheader("Training now")
+    for run in active:
+        _show_active(run)
+    queue = store.queue()
+    waiting = [(position, run) for position, run in enumerate(queue) if run.id not in besides]
+    if waiting:
+        st.subheader(f"Waiting: {counted(len(queue), 'run')}")
+    for position, run in waiting[:_SHOWN]:
+        _show_waiting(run, position, len(queue))
+    if len(waiting) > _SHOWN:
+        st.caption(f"And {len(waiting) - _SHOWN:,} more.")
+
+
+def _show_active(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _link(run)
+        st.progress(run.progress, text=status(run))
+        _stop(run)
+
+
+def _show_waiting(run: Run, position: int, count: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{position + 1}.", width=28)
+        _link(run)
+        for move, (icon, title) in _MOVES.items():
+            st.button(
+                "",
+                key=f"queue-{move}-{run.id}",
+                icon=icon,
+                help=title,
+                type="tertiary",
+                disabled=position == (count - 1 if move == "down" else 0),
+                on_click=_move,
+                args=(run.id, move),
+            )
+        _stop(run)
+
+
+def _link(run: Run) -> None:
+    title = f"{run.config.architecture} · {FRAMEWORK_TITLES[run.config.framework]}"
+    st.page_link(
+        "../pages/results.py",
+        label=literal(f"{run.name} · {title}" if run.name else title),
+        query_params={"run": run.id},
+    )
+
+
+def _stop(run: Run) -> None:
+    st.button(
+        "Stop",
+        key=f"queue-stop-{run.id}",
+        icon=":material/stop:",
+        disabled=run.stop_requested,
+        on_click=open_store().request_stop,
+        args=(run.id,),
+    )
+
+
+def _move(run_id: str, where: Move) -> None:
+    try:
+        open_store().move(run_id, where)
+    except ValueError as error:  # it has been started meanwhile
+        st.toast(str(error), icon=":material/info:")
