@@ -29,7 +29,7 @@ from core.backends import get_backend
 from core.config import Framework, RunConfig
 from core.datasets import Dataset, load
 from core.evaluation import confusion, loss_and_accuracy, probabilities
-from core.failures import DataChangedError, explain
+from core.failures import DataChangedError, Told, explain
 from core.home import run_directory
 from core.initialisation import draw
 from core.networks import recall
@@ -42,6 +42,8 @@ _log = logging.getLogger("duet")
 
 _BEAT_S = 0.5
 _FLUSH_S = 0.2
+_ROOM_PAUSE_S = 1.0
+_ROOM_DEADLINE_S = 3600.0
 
 
 def execute(
@@ -69,8 +71,22 @@ def execute(
     except Exception as error:
         told = explain(error, config)
         _log.exception("Failed: %s", told.failure)
-        with suppress(SupersededError):  # it was ended from outside meanwhile
-            store.fail(run_id, attempt, **told._asdict(), traceback=traceback.format_exc())
+        _record_failure(store, run_id, attempt, told, traceback.format_exc())
+
+
+def _record_failure(store: Store, run_id: str, attempt: int, told: Told, trace: str) -> None:
+    """Record why a run has failed; where the database lies on a disk that is full, once there is room again."""
+    deadline = time.monotonic() + _ROOM_DEADLINE_S
+    while True:
+        try:
+            with suppress(SupersededError):  # it was ended from outside meanwhile
+                store.fail(run_id, attempt, **told._asdict(), traceback=trace)
+            return
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise
+            _log.info("Its end could not be written yet: %s", error.orig)
+            time.sleep(_ROOM_PAUSE_S)
 
 
 def starting_weights(store: Store, config: RunConfig, dataset: Dataset) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """What a training leaves behind, however it ends; with PyTorch, as the ends are the same for both frameworks."""
 
+import errno
 import json
 import re
 import shutil
@@ -210,6 +211,24 @@ def test_busy_store_does_not_end_the_signs_of_life(monkeypatch):
     run = train(CONFIG.model_copy(update={"epochs": 1000}), Busy(store_url()))
 
     assert run.state == "stopped"
+
+
+def test_failure_is_recorded_once_there_is_room_for_it(monkeypatch):
+    monkeypatch.setattr(worker, "_ROOM_PAUSE_S", 0.01)
+    fail_with(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+
+    class Full(Store):
+        tried = 0
+
+        def fail(self, *arguments: object, **told: object) -> None:
+            self.tried += 1
+            if self.tried < 3:
+                raise OperationalError("UPDATE runs", {}, Exception("database or disk is full"))
+            super().fail(*arguments, **told)
+
+    run = train(CONFIG, Full(store_url()))
+
+    assert (run.state, run.failure) == ("failed", "The disk is full.")
 
 
 def test_unknown_device_is_told():
