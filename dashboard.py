@@ -8,12 +8,14 @@ import gc
 import importlib
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
 
 from core.devices import refresh_in_background
+from core.runs import StoreError, open_store
+from core.scheduler import take_up
 
 _SLOW_IMPORTS = (
     "altair",
@@ -33,6 +35,8 @@ async def start_up(_: st.App) -> AsyncIterator[None]:
         importlib.import_module(name)
     send_small_packets_at_once()
     refresh_in_background()
+    with suppress(StoreError):  # the pages say what is wrong with it
+        take_up(open_store())
     # What is loaded now stays loaded: later collections need not look at it again.
     gc.collect()
     gc.freeze()

@@ -138,6 +138,12 @@ def ensure_running() -> None:
         spawn("core.scheduler", log=log)
 
 
+def take_up(store: Store) -> None:
+    """Start the scheduler's process where runs wait or train without one, as when all of Duet was ended by force."""
+    if store.count(states=("queued", *ACTIVE)):
+        ensure_running()
+
+
 def alive(run: Run) -> bool:
     """Say whether the process that a run recorded still lives; a later process of the same number is not it."""
     if run.pid is None or run.process_started_at is None:

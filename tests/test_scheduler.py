@@ -24,18 +24,11 @@ from core.runs import ENDED, Run, Store
 from core.scheduler import Scheduler, alive, cpu_slots, ensure_running, set_cpu_slots, submit
 from tests import processes
 from tests.conftest import furnish
+from tests.waiting import wait_for
 
 QUICK = configure(architecture="ann-100", train_limit=500, epochs=2, threads=1)
 KERAS = QUICK.model_copy(update={"framework": "tensorflow"})
 LONG = QUICK.model_copy(update={"epochs": 1000, "batch_size": 1})
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until a condition holds; fail if it does not within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "It did not come about in time."
-        time.sleep(0.02)
 
 
 def tick_until(looked: Scheduler, condition: Callable[[], object], seconds: float = 30) -> None:
@@ -451,7 +444,7 @@ def test_training_that_ignores_a_stop_is_killed_with_its_children(store, duet_ho
     (run_id,) = queue(store, QUICK)
     looked = Scheduler(store)
     tick_until(looked, lambda: store.get(run_id).state == "running")
-    assert len(processes.of_home(duet_home)) == 3
+    wait_for(lambda: len(processes.of_home(duet_home)) == 4)
     looked.tick()
     assert alive(store.get(run_id))  # nobody has asked
 
@@ -591,6 +584,21 @@ def test_scheduler_is_started_unless_there_is_one(duet_home, not_started):
 
     ensure_running()
     assert not_started == ["core.scheduler"]
+
+
+@pytest.mark.parametrize(
+    ("end", "started"), [(None, ["core.scheduler"]), (Store.claim, ["core.scheduler"]), (Store.request_stop, [])]
+)
+def test_runs_that_were_left_behind_are_taken_up(store, not_started, end, started):
+    scheduler.take_up(store)
+    assert not_started == []
+
+    (run_id,) = queue(store, QUICK)
+    if end:
+        end(store, run_id)
+    scheduler.take_up(store)
+
+    assert not_started == started
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from core.processes import started_at
 from core.runs import open_store
 
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+# Ignored signals stay ignored in what a process starts.
+_PARENT = [sys.executable, "-c", f"import subprocess; subprocess.run({_SLEEP})"]
 
 
 def main(conduct: str, run_id: str = "", url: str = "") -> None:
@@ -36,7 +38,7 @@ def main(conduct: str, run_id: str = "", url: str = "") -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         subprocess.Popen(_SLEEP)
-        subprocess.Popen(_SLEEP, start_new_session=True)
+        subprocess.Popen(_PARENT, start_new_session=True)
     store.begin(run_id, attempt, total_steps=1)
     if conduct == "stubborn":
         time.sleep(600)
