@@ -41,8 +41,12 @@ _IDLE_S = 20.0
 _START_DEADLINE_S = 60.0
 _STOP_GRACE_S = 10.0
 _SILENT_S = 10.0
-_KEEP_DELETED_S = 7 * 86_400.0
-_MOST_CPU_SLOTS = 64
+
+KEEP_DELETED_S = 7 * 86_400.0
+"""Seconds after which a deleted run is removed for good."""
+
+CPU_SLOTS = range(1, 65)
+"""How many runs or pairs the CPU may train at once."""
 
 _ADVICE = (
     "If nobody ended it, memory may have run out: close other programs or use a smaller batch size, then train "
@@ -111,6 +115,11 @@ def cpu_slots(store: Store) -> int:
     return _checked_slots("DUET_CPU_SLOTS", given) if given else store.setting("cpu_slots") or 1
 
 
+def cpu_slots_are_fixed() -> bool:
+    """Say whether whoever started Duet has settled how many runs the CPU trains at once."""
+    return bool(os.environ.get("DUET_CPU_SLOTS"))
+
+
 def set_cpu_slots(store: Store, count: int) -> None:
     """Let the CPU train so many runs or pairs at once; `DUET_CPU_SLOTS` overrules it.
 
@@ -121,8 +130,8 @@ def set_cpu_slots(store: Store, count: int) -> None:
 
 
 def _checked_slots(title: str, text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_CPU_SLOTS:
-        raise ValueError(f"{title}: expected a whole number from 1 to {_MOST_CPU_SLOTS}, received {text!r}.")
+    if not text.isdecimal() or int(text) not in CPU_SLOTS:
+        raise ValueError(f"{title}: expected a whole number from {CPU_SLOTS[0]} to {CPU_SLOTS[-1]}, received {text!r}.")
     return int(text)
 
 
@@ -352,7 +361,7 @@ def main() -> None:
     while waiting:
         try:
             with _lock().acquire(timeout=0):
-                store.purge(older_than_s=_KEEP_DELETED_S)
+                store.purge(older_than_s=KEEP_DELETED_S)
                 try:
                     _work(scheduler)
                 finally:

@@ -355,7 +355,7 @@ def test_long_deleted_runs_are_purged_by_the_scheduler(store, monkeypatch):
     scheduler.main()
     assert store.count(deleted=True) == 1
 
-    monkeypatch.setattr(scheduler, "_KEEP_DELETED_S", 0)
+    monkeypatch.setattr(scheduler, "KEEP_DELETED_S", 0)
     scheduler.main()
     assert store.count(deleted=None) == 0
 

@@ -15,6 +15,7 @@ from core.home import run_directory
 from core.runs import Run, open_store
 from core.scheduler import ensure_running
 from ui.knobs import fill
+from ui.launching import submitter
 from ui.logs import show_traceback
 from ui.words import literal, state_of
 
@@ -40,7 +41,7 @@ def _take(run: Run, step: NextStep) -> None:
             fill(run.config.model_dump())
             st.switch_page("../pages/train.py")
         if step.verb == "clone":
-            other = store.clone(run.id, submission=_submission(run, step), **step.changes)
+            other = store.clone(run.id, submission=_submission(run, step), submitter=submitter(), **step.changes)
             ensure_running()
             st.switch_page("../pages/results.py", query_params={"run": other})
         {"resume": store.resume, "retry": store.retry}[step.verb](run.id)

@@ -10,7 +10,7 @@ import streamlit as st
 from core.config import FRAMEWORK_TITLES
 from core.runs import ACTIVE, Run, open_store
 from core.runs.queue import Move
-from core.scheduler import ensure_running
+from core.scheduler import CPU_SLOTS, cpu_slots, cpu_slots_are_fixed, ensure_running, set_cpu_slots
 from ui.words import counted, literal, status
 
 _REFRESH_S = 1.0
@@ -52,6 +52,8 @@ def _show(besides: Collection[str], before: set[tuple[str, str]]) -> None:
         _show_waiting(run, position, len(queue))
     if len(waiting) > _SHOWN:
         st.caption(f"And {len(waiting) - _SHOWN:,} more.")
+    if waiting:
+        _choose_slots()
 
 
 def _show_active(run: Run) -> None:
@@ -77,6 +79,26 @@ def _show_waiting(run: Run, position: int, count: int) -> None:
                 args=(run.id, move),
             )
         _stop(run)
+
+
+def _choose_slots() -> None:
+    """Let the user say how many runs the CPU trains at once."""
+    st.session_state["cpu-slots"] = cpu_slots(open_store())
+    st.number_input(
+        "Runs at once on the CPU",
+        min_value=CPU_SLOTS[0],
+        max_value=CPU_SLOTS[-1],
+        key="cpu-slots",
+        width=220,
+        disabled=cpu_slots_are_fixed(),
+        on_change=_set_slots,
+        help="A pair counts as one. More share the cores, so each takes longer; a GPU trains one at a time.",
+    )
+
+
+def _set_slots() -> None:
+    set_cpu_slots(open_store(), st.session_state["cpu-slots"])
+    ensure_running()
 
 
 def _link(run: Run) -> None:

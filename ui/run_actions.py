@@ -12,7 +12,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.runs import ACTIVE, AT_REST, Run, Store, open_store
-from core.scheduler import ensure_running
+from core.scheduler import KEEP_DELETED_S, ensure_running
 from ui.words import counted
 
 
@@ -108,8 +108,8 @@ def ask_to_delete(runs: Sequence[Run]) -> None:
 
 
 def _confirm(run_ids: Sequence[str]) -> None:
-    st.write("They leave the lists and keep all they have learned, until they are removed for good.")
-    st.caption("*Undo* puts them back at once, *Deleted runs* on the Results page later.")
+    st.write("*Undo* puts them back at once, *Deleted runs* on the Results page later.")
+    st.caption(f"After {counted(round(KEEP_DELETED_S / 86_400), 'day')} they are removed for good.")
     _answer("Delete", ":material/delete:", "delete", _delete, run_ids)
 
 

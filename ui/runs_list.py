@@ -13,6 +13,7 @@ import streamlit as st
 from core.config import FRAMEWORK_TITLES
 from core.runs import Run, State, new_id, open_store
 from core.scheduler import ensure_running
+from ui.launching import submitter
 from ui.run_actions import ask_to_remove, show_actions, show_undo
 from ui.run_labels import add_tags
 from ui.runs_table import choose_runs
@@ -129,7 +130,7 @@ def _clone(run_ids: Sequence[str]) -> None:
     st.session_state["cloned"] = before
     for run_id in run_ids:
         try:
-            open_store().clone(run_id, submission=f"{before[2]}/{run_id}")
+            open_store().clone(run_id, submission=f"{before[2]}/{run_id}", submitter=submitter())
         except ValueError as error:  # its network or its data set was deleted
             st.toast(str(error), icon=":material/info:")
     ensure_running()

@@ -110,8 +110,10 @@ def _connect_to_server(url: str) -> sa.Engine:
     return engine
 
 
-def _read_json(database: str, text: str) -> Any:
+def _read_json(database: str, text: Any) -> Any:
     """Return a value that was kept as JSON; SQLite does not notice that other bytes lie there."""
+    if isinstance(text, int | float):  # SQLite keeps a lone number as one
+        return text
     try:
         return json.loads(text)
     except (ValueError, TypeError) as error:

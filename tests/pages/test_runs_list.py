@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig, configure
 from core.runs import Store, new_id, open_store
+from core.scheduler import cpu_slots
 from ui.runs_list import PAGE
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
@@ -224,6 +225,20 @@ def test_what_waits_is_shown_in_order_and_moved(store: Store) -> None:
     assert page.button(key=f"queue-down-{ids['a']}").disabled
     page.button(key=f"queue-stop-{ids['b']}").click().run()
     assert [run.name for run in store.queue()] == ["c", "a"]
+    assert not page.exception
+
+
+def test_slots_are_set_where_runs_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create(CONFIG, submission=new_id())
+    page = results_page()
+
+    page.number_input(key="cpu-slots").set_value(3).run()
+
+    assert cpu_slots(store) == 3
+    assert page.number_input(key="cpu-slots").value == 3
+    monkeypatch.setenv("DUET_CPU_SLOTS", "2")
+    page.run()
+    assert (page.number_input(key="cpu-slots").value, page.number_input(key="cpu-slots").disabled) == (2, True)
     assert not page.exception
 
 

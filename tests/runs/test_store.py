@@ -418,3 +418,10 @@ def test_cause_of_a_failure_is_kept_until_the_next_attempt(store):
 
     store.retry(run_id)
     assert store.get(run_id).cause is None
+
+
+@pytest.mark.parametrize("value", [3, 0.5, "words", [1, 2], {"a": None}, True])
+def test_settings_are_kept_whatever_they_are(store, value):
+    store.set_setting("one", value)
+
+    assert store.setting("one") == value
