@@ -30,8 +30,9 @@ help: ## Say what there is
 run: $(RUN_STAMP) ## Serve the dashboard
 	@$(VENV_PYTHON) -m streamlit run dashboard.py $(ARGS)
 
+# A file's tests stay together, as they share what is trained for them.
 test: $(DEV_STAMP) ## Run all the tests; the browser journeys need Chromium on the machine
-	@$(VENV_PYTHON) -m pytest $(ARGS)
+	@$(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .

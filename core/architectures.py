@@ -323,6 +323,11 @@ def _normalised(filters: int, kernel: int = 3, stride: int = 1, padding: Padding
     return [convolution, BatchNorm(), Activation()]
 
 
+def _pooled(filters: int) -> list[Layer]:
+    # Pooled first, batch norm has a quarter of the values to look at.
+    return [Convolution(filters=filters), MaxPool(), BatchNorm(), Activation()]
+
+
 def _residual(filters: int) -> Residual:
     return Residual(layers=(*_normalised(filters), Convolution(filters=filters), BatchNorm()))
 
@@ -361,6 +366,17 @@ ARCHITECTURES: dict[str, Architecture] = {
                 MaxPool(),
                 *_normalised(64),
                 MaxPool(),
+                Flatten(),
+                Dense(units="classes"),
+            ),
+        ),
+        Architecture(
+            name="cnn-fast",
+            description="As cnn-quick, with batch norm after each pooling: the least arithmetic that reads 99%.",
+            layers=(
+                *_normalised(16, kernel=5, stride=2, padding="valid"),
+                *_pooled(32),
+                *_pooled(64),
                 Flatten(),
                 Dense(units="classes"),
             ),

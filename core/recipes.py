@@ -43,6 +43,24 @@ class Recipe:
 
 _UNTUNED = {"normalization": "unit", "initialisation": "framework", "seed": 42}
 
+# Aligned, as Keras would otherwise decay weights by another rule. Few images validate, since nothing is chosen by them.
+_FAST = {
+    "dataset": "mnist",
+    "architecture": "cnn-fast",
+    "optimizer": "sgd",
+    "momentum": 0.9,
+    "nesterov": True,
+    "learning_rate": 0.2,
+    "schedule": "one_cycle",
+    "weight_decay": 5e-4,
+    "label_smoothing": 0.1,
+    "batch_size": 128,
+    "normalization": "standard",
+    "defaults": "aligned",
+    "validation_share": 0.02,
+    "kept": "last",
+}
+
 _WRITE_UP_000 = {
     **_UNTUNED,
     "dataset": "mnist",
@@ -102,6 +120,12 @@ RECIPES: dict[str, Recipe] = {
                 "batch_size": 64,
                 "epochs": 1,
             },
+            source="Duet's own",
+        ),
+        Recipe(
+            name="fast-99",
+            description="The quickest to read 99% of the test images: one pass over MNIST.",
+            settings={**_FAST, "epochs": 1, "warmup_epochs": 0.25},
             source="Duet's own",
         ),
         Recipe(

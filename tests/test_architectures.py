@@ -38,6 +38,7 @@ def network(*layers) -> Architecture:
 PARAMETERS = {
     "cnn-64-32-32": 80_662,
     "ann-100": 79_510,
+    "cnn-fast": 29_546,
     "cnn-quick": 29_546,
     "cnn-32-64-dropout": 1_199_882,
     "cnn-32-64-64": 257_162,
