@@ -23,7 +23,7 @@ class TestMeasured:
     def test_is_images_by_speed_and_some_seconds_to_start(self):
         config = configure(epochs=4, validation_share=0.1, framework="pytorch")
 
-        assert estimate_time(trained(b64=5400), config) == (pytest.approx(4 * 54_000 / 5400 + 3), True)
+        assert estimate_time(trained(b64=5400), config) == (pytest.approx(4 * 54_000 / 5400 + 3), "runs")
 
     def test_counts_only_the_images_that_are_used(self):
         config = configure(epochs=1, validation_share=0.5, train_limit=1000)
@@ -42,7 +42,7 @@ class TestGuessed:
     def test_is_said_to_be_a_guess(self, framework):
         estimate = estimate_time(untrained(), configure(framework=framework))
 
-        assert not estimate.measured
+        assert estimate.basis == "guess"
         assert 3 < estimate.seconds < 3600
 
     def test_grows_with_the_epochs(self):
@@ -70,11 +70,30 @@ class TestGuessed:
 def test_learns_from_the_runs_of_the_store():
     store = open_store()
     config = configure(epochs=1, train_limit=1000)
-    assert not estimate_time(store, config).measured
+    assert estimate_time(store, config).basis == "guess"
 
     run_id = store.create(config, submission="tried", claimed=True)
     store.finish(run_id, store.get(run_id).attempt, "done", {"images_per_second": 90.0})
 
-    assert estimate_time(store, config) == (pytest.approx(900 / 90 + 3), True)
-    for other in ({"architecture": "ann-100"}, {"framework": "tensorflow"}, {"threads": 1}, {"device": "gpu:0"}):
-        assert not estimate_time(store, configure(train_limit=1000, **other)).measured
+    assert estimate_time(store, config) == (pytest.approx(900 / 90 + 3), "runs")
+    for other in (
+        *({"architecture": "ann-100"}, {"framework": "tensorflow"}, {"threads": 1}, {"device": "gpu:0"}),
+        *({"precision": "bfloat16"}, {"rotation": 10}),
+    ):
+        assert estimate_time(store, configure(train_limit=1000, **other)).basis == "guess"
+
+
+class TestTimed:
+    @pytest.fixture(autouse=True)
+    def timed(self, monkeypatch):
+        monkeypatch.setattr("core.calibration.speed", lambda _config: 90.0)
+
+    def test_is_told_to_come_from_timed_steps(self):
+        config = configure(epochs=2, train_limit=1000)
+
+        assert estimate_time(untrained(), config) == (pytest.approx(2 * 900 / 90 + 3), "timed")
+
+    def test_gives_way_to_what_runs_have_shown(self):
+        config = configure(epochs=2, train_limit=1000)
+
+        assert estimate_time(trained(b64=900), config) == (pytest.approx(2 * 900 / 900 + 3), "runs")

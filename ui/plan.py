@@ -4,15 +4,17 @@ show_plan(config, ("pytorch", "tensorflow"))
 """
 
 import math
+import time
 
 import streamlit as st
 
 from core.architectures import check
+from core.calibration import progress, start
 from core.charts import schedule_curve
 from core.command_line import duration
 from core.config import FRAMEWORK_TITLES, MOST_SEEDS, Framework, RunConfig, with_seeds
 from core.datasets import load
-from core.estimates import estimate_time
+from core.estimates import Basis, estimate_time
 from core.networks import get_architecture
 from core.runs import open_store
 from core.scheduler import prepare
@@ -24,6 +26,16 @@ _SEEDS_HELP = (
     "How many times it is trained, each time with the next seed. The spread of the results tells whether a "
     f"difference is more than luck; 5 say a good deal. A whole number from 1 to {MOST_SEEDS}."
 )
+
+_REFRESH_S = 1.0
+_REST_S = 3.0
+
+_BASES: dict[Basis, str] = {
+    "guess": "a guess: no run like it yet",
+    "timed": "from some steps timed here",
+    "runs": "from earlier runs here",
+}
+"""Where an estimate comes from, in words, the least certain first."""
 
 
 def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
@@ -64,7 +76,32 @@ def _choose_seeds() -> int:
 
 
 def _show_estimate(configs: list[RunConfig], seeds: int) -> None:
+    """Say how long it will take; as long as that is a guess, time some steps when nothing else is to be done."""
+    store = open_store()
+    unknown = [each for each in configs if estimate_time(store, each).basis == "guess"]
+    still_to_time = any(progress(each) in ("never", "running") for each in unknown)
+    st.fragment(_watch_estimate, run_every=_REFRESH_S if still_to_time else None)(configs, seeds, still_to_time)
+
+
+def _watch_estimate(configs: list[RunConfig], seeds: int, still_to_time: bool) -> None:
     estimates = [estimate_time(open_store(), each) for each in configs]
-    basis = "from earlier runs here" if all(each.measured for each in estimates) else "a guess: no run like it yet"
-    seconds = seeds * max(each.seconds for each in estimates)
-    st.markdown(f"**About {duration(seconds)}** ({basis})")
+    guessed = [config for config, each in zip(configs, estimates, strict=True) if each.basis == "guess"]
+    if still_to_time and not guessed:
+        st.rerun()  # so that it is not looked at any more
+    for config in guessed:
+        if _rests_on(configs):
+            start(config)
+    basis = min((each.basis for each in estimates), key=list(_BASES).index)
+    timing = any(progress(config) == "running" for config in guessed)
+    words = "a guess; some steps are being timed" if timing else _BASES[basis]
+    st.markdown(f"**About {duration(seeds * max(each.seconds for each in estimates))}** ({words})")
+
+
+def _rests_on(configs: list[RunConfig]) -> bool:
+    """Say whether the user has left these settings as they are for a while, so that timing them is worth it."""
+    now = time.monotonic()
+    before, since = st.session_state.get("plan-rests", (None, now))
+    if before != configs:
+        before, since = configs, now
+    st.session_state["plan-rests"] = (before, since)
+    return now - since >= _REST_S

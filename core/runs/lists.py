@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
+from core.augmentation import is_augmented
 from core.config import RunConfig
 from core.runs.database import Database, StoreError
 from core.runs.run import Attempt, Run, State
@@ -96,22 +97,28 @@ class Lists(Database):
             return [Attempt(**row) for row in connection.execute(query).mappings()]
 
     def speeds(self, config: RunConfig, limit: int = 200) -> dict[int, float]:
-        """Return the images per second of finished runs like `config`, newest first, by batch size."""
+        """Return the images per second of the newest finished runs like `config`, by batch size."""
         query = (
-            sa.select(runs.c.config["batch_size"].as_integer(), runs.c.results["images_per_second"].as_float())
+            sa.select(runs.c.config, runs.c.results["images_per_second"].as_float())
             .where(
                 runs.c.state == "done",
                 *(runs.c[name] == getattr(config, name) for name in ("dataset", "architecture", "framework", "device")),
-                runs.c.config["threads"].as_integer() == config.threads,
             )
             .order_by(runs.c.created_at.desc())
             .limit(limit)
         )
         found: dict[int, float] = {}
         with self._reading() as connection:
-            for batch_size, speed in connection.execute(query):
-                found.setdefault(batch_size, speed)
+            for values, speed in connection.execute(query):
+                other = RunConfig.model_validate(values)
+                if _costs_of(other) == _costs_of(config):
+                    found.setdefault(other.batch_size, speed)
         return found
+
+
+def _costs_of(config: RunConfig) -> tuple[Any, ...]:
+    """Return what makes a step of a run slower or faster, besides the network, the device and the batch size."""
+    return config.threads, config.precision, is_augmented(config)
 
 
 def _conditions(

@@ -30,11 +30,16 @@ from ui.first_batch import SHOWN
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
+def refused(*_arguments: object, **_options: object) -> None:
+    raise AssertionError("a process was started")
+
+
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store whose queue nobody works off."""
     monkeypatch.setattr("core.scheduler.ensure_running", lambda: None)
     monkeypatch.setattr("ui.live.ensure_running", lambda: None)
+    monkeypatch.setattr("core.calibration.spawn", refused)
     return open_store()
 
 
@@ -257,6 +262,26 @@ def test_an_augmentation_that_changes_meanings_is_warned_of(page: AppTest, warm_
     page.toggle(key="knob-flip_vertical").set_value(True).run()
 
     assert "flipped digit" in page.warning[0].value
+
+
+def test_steps_are_timed_when_the_settings_rest(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[RunConfig] = []
+    monkeypatch.setattr("ui.plan.start", timed.append)
+    assert any("a guess: no run like it yet" in text.value for text in page.markdown)
+
+    monkeypatch.setattr("ui.plan._REST_S", 0)
+    page.run()
+
+    assert [config.framework for config in timed] == ["pytorch", "tensorflow"]
+
+
+def test_an_estimate_from_timed_steps_is_told_as_one(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.calibration.speed", lambda _config: 1000.0)
+    page.number_input(key="knob-epochs").set_value(2).run()
+
+    assert any("**About 1 min 53 s** (from some steps timed here)" in text.value for text in page.markdown)
+    page.number_input(key="seeds").set_value(2).run()
+    assert any("**About 3 min 46 s**" in text.value for text in page.markdown)
 
 
 def test_several_seeds_are_launched_as_one_group(page: AppTest, store: Store) -> None:
