@@ -80,6 +80,23 @@ NETWORKS: dict[str, tuple[Architecture, Shape]] = {
 """Every bundled network and the extra ones, each with the shape of its images."""
 
 
+EVERYTHING_RANDOM = Architecture(
+    name="everything-random",
+    description="Batch norm and dropout, before and after flattening.",
+    layers=(
+        *(Convolution(filters=4, stride=2), BatchNorm(), Activation(), MaxPool(), Dropout(rate=0.2)),
+        *(Flatten(), Dense(units=16), BatchNorm(), Activation(), Dropout(rate=0.3), Dense(units="classes")),
+    ),
+)
+SETTINGS_OF_EVERYTHING_RANDOM = {
+    **{"architecture": EVERYTHING_RANDOM.name, "train_limit": 300, "batch_size": 16, "epochs": 4, "threads": 1},
+    **{"schedule": "one_cycle", "learning_rate": 0.05, "nesterov": True, "weight_decay": 1e-3, "clip_norm": 1.0},
+    **{"label_smoothing": 0.1, "class_weights": "balanced", "weight_average": 0.9, "normalization": "standard"},
+    **{"rotation": 10, "zoom": 0.1, "shift_x": 0.1, "shift_y": 0.1, "erasing": 0.5},
+}
+"""Of a run in which all is drawn or remembered that a training can draw or remember, to go on from bit for bit."""
+
+
 def is_random(architecture: Architecture) -> bool:
     """Return whether a network draws random numbers while it trains, which no two frameworks share."""
     return any(isinstance(layer, Dropout) for layer in architecture.layers)

@@ -6,36 +6,13 @@ import numpy as np
 import pytest
 
 from core import checkpoints, networks, training
-from core.architectures import (
-    Activation,
-    Architecture,
-    BatchNorm,
-    Convolution,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPool,
-)
 from core.config import RunConfig, configure
 from core.home import run_directory
 from core.runs import Run, Store, new_id, open_store
 from core.training import Point
 from core.worker import execute
+from tests.networks import EVERYTHING_RANDOM, SETTINGS_OF_EVERYTHING_RANDOM
 
-NETWORK = Architecture(
-    name="everything-random",
-    description="Batch norm and dropout, before and after flattening.",
-    layers=(
-        *(Convolution(filters=4, stride=2), BatchNorm(), Activation(), MaxPool(), Dropout(rate=0.2)),
-        *(Flatten(), Dense(units=16), BatchNorm(), Activation(), Dropout(rate=0.3), Dense(units="classes")),
-    ),
-)
-SETTINGS = {
-    **{"architecture": NETWORK.name, "train_limit": 300, "batch_size": 16, "epochs": 4, "threads": 1},
-    **{"schedule": "one_cycle", "learning_rate": 0.05, "nesterov": True, "weight_decay": 1e-3, "clip_norm": 1.0},
-    **{"label_smoothing": 0.1, "class_weights": "balanced", "weight_average": 0.9, "normalization": "standard"},
-    **{"rotation": 10, "zoom": 0.1, "shift_x": 0.1, "shift_y": 0.1, "erasing": 0.5},
-}
 KILLED_AT_STEPS = (7, 25, 52)
 
 
@@ -47,7 +24,7 @@ class Killed(BaseException):
 def states_at_every_chunk(monkeypatch):
     monkeypatch.setattr(training, "STATE_PAUSE_S", 0.0)
     monkeypatch.setattr(training, "TICK", 1e-3)  # short chunks, so that there are many moments to be killed at
-    networks.save(NETWORK)
+    networks.save(EVERYTHING_RANDOM)
 
 
 def attempt(store: Store, run_id: str, *, killed_at: int | None = None) -> None:
@@ -82,7 +59,7 @@ def disturbed(store: Store, config: RunConfig) -> Run:
 def test_after_three_kills_all_is_as_in_an_undisturbed_run(framework, optimizer):
     store = open_store()
     changes = {} if optimizer == "sgd" else {"optimizer": optimizer, "learning_rate": 0.002, "nesterov": False}
-    config = configure(framework=framework, **SETTINGS | changes)
+    config = configure(framework=framework, **SETTINGS_OF_EVERYTHING_RANDOM | changes)
 
     whole, broken = undisturbed(store, config), disturbed(store, config)
 
@@ -105,7 +82,7 @@ def test_after_three_kills_all_is_as_in_an_undisturbed_run(framework, optimizer)
 
 def test_paused_run_goes_on():
     store = open_store()
-    config = configure(**SETTINGS)
+    config = configure(**SETTINGS_OF_EVERYTHING_RANDOM)
     run_id = store.create(config, submission=new_id())
     stop = threading.Event()
 
@@ -124,7 +101,7 @@ def test_paused_run_goes_on():
 
 def test_changed_data_are_refused():
     store = open_store()
-    run_id = store.create(configure(**SETTINGS), submission=new_id())
+    run_id = store.create(configure(**SETTINGS_OF_EVERYTHING_RANDOM), submission=new_id())
     with pytest.raises(Killed):
         attempt(store, run_id, killed_at=30)
     store.fail(run_id, 1, failure="killed", advice="")

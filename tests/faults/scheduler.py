@@ -1,0 +1,39 @@
+"""The real scheduler, told otherwise in what a case needs: `python -m tests.faults.scheduler JSON`.
+
+{"worker": ["tests.workers", "stubborn"]}       # start these training processes instead of core.worker's
+{"deadlines": {"_STOP_GRACE_S": 0.5}}           # wait shorter than a day's work would
+{"clock": 86400}                                # live in a clock that is a day fast
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+from core import scheduler
+from core.processes import spawn
+from core.spares import Spares
+
+
+def main() -> None:
+    """Schedule as `core.scheduler` does."""
+    options = json.loads(sys.argv[1])
+    for name, seconds in options.get("deadlines", {}).items():
+        assert hasattr(scheduler, name), name
+        setattr(scheduler, name, seconds)
+    if worker := options.get("worker"):
+        module, *conduct = worker
+
+        def start(_module: str, *arguments: str, log: int) -> subprocess.Popen:
+            return spawn(module, *conduct, *arguments, log=log)
+
+        scheduler.spawn = start
+        Spares.want = lambda _spares, _configs: None  # they would train as nothing was said
+    if ahead := options.get("clock"):
+        true = time.time
+        time.time = lambda: true() + ahead
+    scheduler.main()
+
+
+if __name__ == "__main__":
+    main()

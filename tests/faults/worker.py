@@ -1,0 +1,40 @@
+"""The real training process under conditions: `python -m tests.faults.worker CONDITION RUN_ID STORE_URL`."""
+
+import resource
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import psutil
+
+from core import training, worker
+
+_SPARE_BYTES = 100 * 2**20
+
+
+def keep_often() -> None:
+    """Keep a state to go on from several times a second, so that there are many moments to be killed at."""
+    training.STATE_PAUSE_S = 0.02
+    training.TICK = 0.02
+
+
+def little_memory() -> None:
+    """Allow only a little more memory than the framework has taken when it is loaded."""
+    get_backend = worker.get_backend
+
+    def get_and_limit(framework: str) -> ModuleType:
+        backend = get_backend(framework)
+        most = psutil.Process().memory_info().vms + _SPARE_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        return backend
+
+    worker.get_backend = get_and_limit
+
+
+CONDITIONS: dict[str, Callable[[], None]] = {"keep-often": keep_often, "little-memory": little_memory}
+
+
+if __name__ == "__main__":
+    condition, run_id, url = sys.argv[1:]
+    CONDITIONS[condition]()
+    worker.main([run_id, url])
