@@ -27,6 +27,9 @@ _CHECKPOINT_PAUSE_S = 10.0
 # What SQLite says of a file whose tables or texts are not what was written, though it does not call it damaged.
 _SIGNS_OF_DAMAGE = ("Could not decode to UTF-8", "no such table", "no such column", "unsupported file format")
 
+# An option of a connection that only reads. On SQLite AUTOCOMMIT would not do: it begins a transaction, too.
+_READS = "duet_reads"
+
 _MIGRATION_LOCK = 0x64756574  # a number of Duet's own among PostgreSQL's advisory locks
 
 
@@ -50,6 +53,9 @@ class Database:
         self._engine.dispose()
 
     def _reading(self) -> sa.Connection:
+        """Return a connection whose queries each see the newest state, and keep nobody from writing."""
+        if self._engine.dialect.name == "sqlite":
+            return self._engine.connect().execution_options(**{_READS: True})
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def _shorten_log(self) -> None:
@@ -175,7 +181,8 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get(_READS):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     @sa.event.listens_for(engine, "handle_error")
     def explain(context: sa.engine.ExceptionContext) -> None:

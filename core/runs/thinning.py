@@ -84,7 +84,8 @@ def _row(points: Sequence[Sequence]) -> dict[str, float | int | None]:
 
 def _table(connection: sa.Connection, query: sa.Select, width: int) -> np.ndarray:
     """Return rows as an array `(rows, width)` of float64, NaN where a value is absent."""
-    return np.array(connection.execute(query).all(), dtype=float).reshape(-1, width)
+    # As plain tuples: NumPy asks each of SQLAlchemy's rows for attributes that it does not have.
+    return np.array([tuple(row) for row in connection.execute(query)], dtype=float).reshape(-1, width)
 
 
 def _lowest(values: np.ndarray, numbers: np.ndarray, count: int, buckets: int) -> np.ndarray:

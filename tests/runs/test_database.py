@@ -122,6 +122,24 @@ def add_points(store: Store, run_id: str, first: int, count: int) -> None:
         store.add_metrics(run_id, 1, number, [point(number)])
 
 
+def test_reader_keeps_nobody_from_writing(store, url, monkeypatch):
+    """Nor does a writer keep anybody from reading; each is told at once, with no time to wait for the other."""
+    run_id, _ = running(store)
+    monkeypatch.setattr(module, "_BUSY_TIMEOUT_S", 0)
+    other = Store(url)
+
+    with store._reading() as connection:
+        connection.exec_driver_sql("SELECT * FROM runs").fetchall()
+        other.beat(run_id, 1)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE runs SET step = 5")
+        assert other.get(run_id).step == 0
+        assert other.find() != []
+
+    assert other.get(run_id).step == 5
+    other.close()
+
+
 @pytest.fixture
 def log(database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The write-ahead log of a database that moves it into the database from 100,000 bytes on."""
