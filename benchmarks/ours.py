@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import psutil
 
 from benchmarks.turns import Turns
 from core.augmentation import draw_transforms
@@ -24,10 +25,11 @@ from core.evaluation import loss_and_accuracy
 from core.home import PROJECT, home
 from core.initialisation import draw
 from core.networks import get_architecture
+from core.normalization import scaling_of
 from core.recipes import get_recipe
 from core.runs import Store, new_id, open_store
-from core.scheduler import submit
-from core.training import Engine, Outcome, Point, train
+from core.scheduler import prepare, submit
+from core.training import Engine, Outcome, Point, split_of, train
 from core.worker import execute
 from tests import processes
 
@@ -36,6 +38,8 @@ _WATCH_S = 0.5
 """How often the Results page asks for new points."""
 
 _DEADLINE_S = 120
+_IDLE_S = 1.0
+"""A process that has slept for so long has warmed up."""
 
 
 def epochs(turns: Turns, *, repeats: int, **settings: Any) -> None:
@@ -102,20 +106,26 @@ def time_to_accuracy(turns: Turns, *, recipe: str, framework: Framework, seeds: 
             figures.update(seed=seed, seconds=outcome.train_seconds, accuracy=accuracy)
 
 
-def first_point(turns: Turns, *, way: Literal["click", "command"], repeats: int, **settings: Any) -> None:
-    """Start a run in a home where nothing runs yet; a turn is the time until its first point is in the store."""
+def first_point(turns: Turns, *, way: Literal["click", "command", "warm click"], repeats: int, **settings: Any) -> None:
+    """Start a run in a home where nothing runs yet; a turn is the time until its first point is in the store.
+
+    A warm click finds a scheduler with a spare process that has warmed up, as when the Train page was open before.
+    """
     config = configure(**settings)
     load(config.dataset)
     datasets = home() / "datasets"
-    start = {"click": _click, "command": _command}[way]
-    for turn in range(
-        1 + repeats
-    ):  # the first reads the frameworks' files from the disk, later ones find them in memory
+    for turn in range(1 + repeats):  # the first reads the frameworks' files from the disk, later ones from memory
         with _new_home(datasets):
             store = open_store()
+            if way == "warm click":
+                prepare([config])
+                _await_spare()
             if turn:
                 turns.begin()
-            start(config)
+            if way == "command":
+                _command(config)
+            else:
+                submit(store, [config], submission=new_id())
             run_id = _await(lambda store: next((run.id for run in store.find(limit=1)), None), store)
             _await(lambda store, run_id=run_id: store.metrics(run_id, limit=1), store)
             if turn:
@@ -163,9 +173,11 @@ def _train(
 ) -> tuple[Outcome, Engine]:
     """Train as `core.worker` does, without a store and a folder; the engine then has the weights that are kept."""
     architecture, classes = get_architecture(config.architecture), len(dataset.class_names)
-    engine = get_backend(config.framework).Engine(config, architecture, dataset.image_shape, classes)
-    if config.initialisation == "shared":
-        engine.load_weights(draw(architecture, dataset.image_shape, classes, config.seed))
+    network = (architecture, dataset.image_shape, classes)
+    scaling = scaling_of(config, dataset.train.images, split_of(config, dataset).train)
+    engine = get_backend(config.framework).Engine(config, *network, scaling)
+    if config.initialisation != "framework":
+        engine.load_weights(draw(*network, config.seed, config.initialisation))
     kept: dict[str, np.ndarray] = {}
     outcome = train(
         config,
@@ -216,10 +228,6 @@ def _new_home(datasets: Path) -> Iterator[None]:
             processes.end(Path(place))
 
 
-def _click(config: RunConfig) -> None:
-    submit(open_store(), [config], submission=new_id())
-
-
 def _command(config: RunConfig) -> subprocess.Popen:
     settings = config.model_dump(exclude_defaults=True)
     options = [text for name, value in settings.items() for text in (option(name), str(value))]
@@ -229,6 +237,20 @@ def _command(config: RunConfig) -> subprocess.Popen:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _await_spare() -> None:
+    """Wait until the spare process has warmed up: it then sleeps until it is told a run."""
+    deadline = time.monotonic() + _DEADLINE_S
+    used, idle = None, 0.0
+    while idle < _IDLE_S:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"No process was warm within {_DEADLINE_S} s.")
+        time.sleep(_POLL_S)
+        spares = [process for process in processes.of_home(home()) if "--spare" in process.cmdline()]
+        before, used = used, [sum(process.cpu_times()[:2]) for process in spares]
+        asleep = spares and used == before and spares[0].status() == psutil.STATUS_SLEEPING
+        idle = idle + _POLL_S if asleep else 0.0
 
 
 def _await(look: Callable[[Store], Any], store: Store) -> Any:
