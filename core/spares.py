@@ -47,7 +47,7 @@ class Spares:
     def __init__(self) -> None:
         self._wanted: Mapping[Framework, int] = {}
         self._wanted_until = -float("inf")
-        self._asked_at = _asked_at()  # what was asked before is no news
+        self._asked_at = 0
         self._looked_at = -float("inf")
         self._processes: dict[Framework, tuple[int, subprocess.Popen]] = {}
 
@@ -102,7 +102,8 @@ class Spares:
         self._asked_at = asked_at
         with suppress(OSError, ValueError):  # it is being written anew
             self._wanted = json.loads((home() / "spares.json").read_text())
-            self._wanted_until = time.monotonic() + _WANTED_S
+            # Whoever asks starts the scheduler only then, so what was asked lately counts; what is long ago does not.
+            self._wanted_until = time.monotonic() + _WANTED_S - max(time.time() - asked_at / 1e9, 0)
 
     def _available_memory(self) -> int | None:
         """Return the free memory in bytes; None if it was looked at just now."""

@@ -1,7 +1,10 @@
 """Spare processes: when they are started, whom they serve, when they are given back."""
 
+import os
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +94,24 @@ def test_spare_for_other_threads_is_replaced(kept):
 
     assert before.poll() is not None
     assert kept.take(QUICK) is None
+
+
+@pytest.mark.usefixtures("kept")
+def test_scheduler_that_starts_after_it_was_asked_has_a_spare_ready():
+    ask([QUICK])
+    with closing(Spares()) as later:
+        later.tick(free=True)
+
+        assert list(spare_processes(later)) == ["pytorch"]
+
+
+def test_what_was_asked_long_ago_warms_nothing(duet_home, kept):
+    ask([QUICK])
+    long_ago = time.time() - 2 * spares._WANTED_S
+    os.utime(duet_home / "spares.json", (long_ago, long_ago))
+
+    assert not kept.tick(free=True)
+    assert spare_processes(kept) == {}
 
 
 def test_dead_spare_serves_nobody(kept):
