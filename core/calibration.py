@@ -75,7 +75,6 @@ def progress(config: RunConfig) -> Progress:
 
 def start(config: RunConfig) -> None:
     """Begin to time a run, unless it has been tried, another one is timed, or its device trains."""
-    _folder().mkdir(parents=True, exist_ok=True)
     with FileLock(_folder() / "start.lock"):  # two visitors may ask at once
         if progress(config) != "never" or _process() or _is_busy(open_store(), config):
             return
@@ -158,7 +157,9 @@ def _process() -> dict[str, float | str]:
 
 
 def _folder() -> Path:
-    return home() / "speeds"
+    folder = home() / "speeds"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _file(config: RunConfig) -> Path:

@@ -28,7 +28,6 @@ def spawned(monkeypatch) -> list[str]:
 
 
 def remember(config, **known) -> None:
-    calibration._folder().mkdir(exist_ok=True)
     calibration._file(config).write_text(json.dumps(known))
 
 
@@ -119,6 +118,30 @@ def test_steps_are_timed(monkeypatch, framework):
     found = time_steps(QUICK.model_copy(update={"framework": framework, "rotation": 10.0}), open_store())
 
     assert 10 < found < 1e7
+
+
+@pytest.mark.parametrize(("found", "after"), [(1234.5, "done"), (None, "never")])
+def test_process_keeps_what_it_has_found(monkeypatch, found, after):
+    monkeypatch.setattr(calibration, "time_steps", lambda _config, _store: found)
+    monkeypatch.setattr(calibration.os, "nice", lambda _increment: None)
+    monkeypatch.setattr(calibration.os, "_exit", lambda _code: None)
+    monkeypatch.setattr(calibration.logging, "shutdown", lambda: None)
+
+    calibration.main([QUICK.model_dump_json()])
+
+    assert (speed(QUICK), progress(QUICK)) == (found, after)
+
+
+def test_process_that_fails_is_not_started_again(monkeypatch):
+    def fail(_config, _store):
+        raise MemoryError
+
+    monkeypatch.setattr(calibration, "time_steps", fail)
+    monkeypatch.setattr(calibration.os, "nice", lambda _increment: None)
+    with pytest.raises(MemoryError):
+        calibration.main([QUICK.model_dump_json()])
+
+    assert progress(QUICK) == "failed"
 
 
 def test_timing_gives_way_to_a_run(monkeypatch):
