@@ -10,6 +10,7 @@ from core.backends import get_backend
 from core.config import Framework, configure
 from core.initialisation import draw
 from core.networks import get_architecture
+from core.normalization import scaling_of
 from core.recipes import RECIPES, SIGN_LANGUAGE, Reported, describe, get_recipe, main
 from core.schedules import learning_rates
 from tests.networks import draw_data
@@ -57,10 +58,12 @@ class TestEveryRecipe:
     def test_learns_in_either_framework(self, name, framework):
         config = configure(**{**RECIPES[name].settings, "framework": framework})
         architecture, classes = get_architecture(config.architecture), CLASSES[config.dataset]
-        engine = get_backend(framework).Engine(config, architecture, (28, 28, 1), classes)
+        images, labels = draw_data((28, 28, 1), classes, 64)
+        scaling = scaling_of(config, images, np.arange(64))
+        engine = get_backend(framework).Engine(config, architecture, (28, 28, 1), classes, scaling)
         if config.initialisation == "shared":
             engine.load_weights(draw(architecture, (28, 28, 1), classes, config.seed))
-        engine.load_data(*draw_data((28, 28, 1), classes, 64))
+        engine.load_data(images, labels)
         before = engine.weights()
 
         rates = learning_rates(config, 100)[:8]  # a schedule begins carefully
