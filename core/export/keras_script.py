@@ -7,25 +7,33 @@ from collections.abc import Iterable, Iterator
 from string import Template
 
 from core.architectures import Layer, Shape, named
-from core.augmentation import is_augmented
+from core.augmentation import ERASED_AREA, is_augmented
 from core.checkpoints import Checkpoint, Description
 from core.config import RunConfig
-from core.export.script import values
+from core.export.script import arguments, call, lines, values
+from core.schedules import ONE_CYCLE_RISE
 
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     """Return the script as UTF-8."""
     config = checkpoint.description.config
     augmented = is_augmented(config)
+    data = "batches" if augmented else "images, labels, batch_size=BATCH_SIZE"
     return (
         Template(_SCRIPT)
         .substitute(
-            values(run_id, checkpoint),
+            values(run_id, checkpoint, "tensorflow"),
             model=model_source(checkpoint.description),
             augment=_augment_source(config) if augmented else "",
+            smoothing=Template(_SMOOTHING).substitute(share=config.label_smoothing) if config.label_smoothing else "",
+            learning_rate_class=_learning_rate_source(config) if _has_learning_rate_class(config) else "",
+            averaging=Template(_AVERAGING).substitute(decay=config.weight_average) if config.weight_average else "",
+            precision=_MIXED if config.precision == "bfloat16" else "",
+            schedule=lines(4, _schedule(config)),
             batches=_AUGMENTED_BATCHES if augmented else "",
-            data="batches" if augmented else "images, labels, batch_size=BATCH_SIZE",
-            optimizer=_optimizer(config),
+            compile=lines(8, _compile(config)),
+            fit=lines(8, _fit(config, data)),
+            test=lines(4, _test(config)),
         )
         .encode()
     )
@@ -42,31 +50,37 @@ def model_source(description: Description) -> str:
         shape=repr(tuple(description.input_shape)),
         class_names=ascii(tuple(description.class_names)),
         scaling=_scaling(description),
-        lines="\n".join(f"    {line}" for line in _lines(network, description.input_shape)),
+        lines=lines(4, _lines(description.config, network, description.input_shape)),
     )
 
 
 def _scaling(description: Description) -> str:
+    """Return the arguments of the layer that scales pixels, which it does before they are rounded to bfloat16."""
+    single = 'dtype="float32"' if description.config.precision == "bfloat16" else None
     match description.config.normalization:
         case "unit":
-            return "1 / 255"
+            return arguments("1 / 255", single)
         case "symmetric":
-            return "1 / 127.5, offset=-1"
+            return arguments("1 / 127.5", "offset=-1", single)
         case "standard":
-            multiply, then_add = description.scaling
-            return f"{list(multiply)}, offset={list(then_add)}"
+            factors, summands = (list(values) for values in description.scaling)
+            given = (str(factors), f"offset={summands}", *([single] if single else []))
+            return lines(8, (f"{argument}," for argument in given)) + "\n    "
 
 
-def _lines(network: Iterable[Layer], shape: Shape, prefix: str = "") -> Iterator[str]:
+def _lines(config: RunConfig, network: Iterable[Layer], shape: Shape, prefix: str = "") -> Iterator[str]:
     for canonical, layer in named(network, prefix):
         name = canonical.replace("/", ".")
         if layer.kind == "residual":
             shortcut = f"shortcut_{name.split('_', 1)[1].replace('.', '_')}"
             yield f"{shortcut} = x"
-            yield from _lines(layer.layers, shape, f"{canonical}/")
+            yield from _lines(config, layer.layers, shape, f"{canonical}/")
             yield f'x = layers.Add(name="{name}")([{shortcut}, x])'
         else:
-            yield f'x = layers.{_code(layer)[:-1]}{", " if _code(layer)[-2] != "(" else ""}name="{name}")(x)'
+            code = _code(layer)[:-1]
+            if config.initialisation == "he" and layer.kind in ("convolution", "dense"):
+                code += ', kernel_initializer="he_normal"'
+            yield f'x = layers.{code}{"" if code.endswith("(") else ", "}name="{name}")(x)'
         shape = layer.output_shape(shape)
 
 
@@ -90,14 +104,131 @@ def _code(layer: Layer) -> str:
             return {"relu": "ReLU()", "softmax": "Softmax()"}[layer.function]
 
 
+def _compile(config: RunConfig) -> list[str]:
+    """Return the arguments of `compile`, a line each."""
+    loss, metrics = "keras.losses.SparseCategoricalCrossentropy(from_logits=True)", ['"accuracy"']
+    if config.label_smoothing:  # the validation loss is measured without
+        loss = "smoothed"
+        metrics.append('keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy")')
+    return [f"optimizer={_optimizer(config)},", f"loss={loss},", *_list("metrics", metrics)]
+
+
+def _list(name: str, items: list[str]) -> list[str]:
+    """Return an argument that is a list: on one line if it has one item, else on a line an item."""
+    if len(items) == 1:
+        return [f"{name}=[{items[0]}],"]
+    return [f"{name}=[", lines(4, (f"{item}," for item in items))[1:], "],"] if items else []
+
+
 def _optimizer(config: RunConfig) -> str:
+    aligned, epsilon = config.defaults == "aligned", config.epsilon
     match config.optimizer:
         case "sgd":
-            return f"keras.optimizers.SGD(LEARNING_RATE, momentum={config.momentum})"
-        case "adam":
-            return "keras.optimizers.Adam(LEARNING_RATE)"
+            name, epsilon = "SGD", None
+            own = [f"momentum={config.momentum}", "nesterov=True" if config.nesterov else None]
+        case "adam" | "adamw":
+            name, epsilon = {"adam": "Adam", "adamw": "AdamW"}[config.optimizer], epsilon or (1e-8 if aligned else None)
+            own = [
+                f"beta_1={config.beta_1}" if config.beta_1 != 0.9 else None,
+                f"beta_2={config.beta_2}" if config.beta_2 != 0.999 else None,
+            ]
         case "rmsprop":
-            return "keras.optimizers.RMSprop(LEARNING_RATE)"
+            name, epsilon = "RMSprop", epsilon or (1e-8 if aligned else None)
+            own = [f"rho={config.rho}" if config.rho is not None else None]
+        case "adadelta":
+            name, epsilon = "Adadelta", epsilon or (1e-6 if aligned else None)
+            own = [f"rho={config.rho}" if config.rho is not None else None]
+    own.append(f"epsilon={epsilon}" if epsilon else None)
+    # AdamW is the only one that decays unless it is told not to.
+    own.append(f"weight_decay={config.weight_decay}" if config.weight_decay or name == "AdamW" else None)
+    own.append(f"global_clipnorm={config.clip_norm}" if config.clip_norm else None)
+    return call(f"keras.optimizers.{name}", "learning_rate" if _schedule(config) else "LEARNING_RATE", *own)
+
+
+def _schedule(config: RunConfig) -> list[str]:
+    """Return the lines that make the learning rate of each step, or none where it is constant."""
+    if config.schedule == "constant" and not config.warmup_epochs:
+        return []
+    found = ["steps_per_epoch = int(np.ceil(len(images) / BATCH_SIZE))"]
+    if _has_learning_rate_class(config):
+        return [*found, "learning_rate = LearningRate(options.epochs, steps_per_epoch)"]
+    decay = ("LEARNING_RATE", f"{config.decay_epochs:g} * steps_per_epoch", str(config.decay_factor))
+    match config.schedule:
+        case "constant":
+            found.append(f"warmup = max(1, {config.warmup_epochs:g} * steps_per_epoch)")
+            name, given = "PolynomialDecay", ("LEARNING_RATE / warmup", "max(1, warmup - 1)", "LEARNING_RATE")
+        case "step":
+            name, given = "ExponentialDecay", (*decay, "staircase=True")
+        case "exponential":
+            name, given = "ExponentialDecay", decay
+        case "cosine":
+            name, given = "CosineDecay", ("LEARNING_RATE", "options.epochs * steps_per_epoch")
+    return [*found, f"learning_rate = {call(f'keras.optimizers.schedules.{name}', *given)}"]
+
+
+def _has_learning_rate_class(config: RunConfig) -> bool:
+    """Say whether Keras has no schedule of its own for a run's."""
+    return config.schedule == "one_cycle" or (config.schedule != "constant" and config.warmup_epochs > 0)
+
+
+def _learning_rate_source(config: RunConfig) -> str:
+    if config.schedule == "one_cycle":
+        rise = f"{config.warmup_epochs:g} / self.epochs" if config.warmup_epochs else str(ONE_CYCLE_RISE)
+        says, body = "Rises to the full rate and falls to almost nothing, in two cosines.", _ONE_CYCLE
+        return Template(_LEARNING_RATE).substitute(says=says, body=Template(body).substitute(rise=rise))
+    epochs = f"epoch / {config.decay_epochs:g}"
+    share = {
+        "step": f"{config.decay_factor} ** keras.ops.floor({epochs} + 1e-6)",
+        "exponential": f"{config.decay_factor} ** ({epochs})",
+        "cosine": "(1 + keras.ops.cos(np.pi * epoch / self.epochs)) / 2",
+    }[config.schedule]
+    body = Template(_WARM_UP).substitute(share=share, warmup=f"{config.warmup_epochs:g}")
+    return Template(_LEARNING_RATE).substitute(says="Rises in equal steps, to a rate that falls.", body=body)
+
+
+def _fit(config: RunConfig, data: str) -> list[str]:
+    """Return the arguments of `fit`, a line each."""
+    every = config.validation_every
+    found = [f"{data},", "epochs=options.epochs,", "validation_data=validation,"]
+    if every > 1:
+        found.append(f"validation_freq=[*range({every}, options.epochs, {every}), options.epochs],")
+    if config.class_weights == "balanced":
+        found.append("class_weight=dict(enumerate(class_weights)),")
+    return [*found, *_list("callbacks", _callbacks(config)), "verbose=2,"]
+
+
+def _callbacks(config: RunConfig) -> list[str]:
+    monitor = config.monitor
+    if monitor == "val_loss" and config.label_smoothing:
+        monitor = "val_cross_entropy"  # the validation loss, without smoothing
+    # Keras knows the direction of losses and accuracies, not of this metric.
+    monitored = (f'monitor="{monitor}"', 'mode="min"' if monitor == "val_cross_entropy" else None)
+    found = ["WeightAverage()"] if config.weight_average else []
+    # Keras counts validations, and a checkpoint is saved where there was none.
+    patience = -(-config.patience // config.validation_every)
+    if _restores(config):
+        patience = patience or "options.epochs"
+        how = (f"patience={patience}", "restore_best_weights=True")
+        return [*found, call("keras.callbacks.EarlyStopping", *monitored, *how)]
+    if patience:
+        found.append(call("keras.callbacks.EarlyStopping", *monitored, f"patience={patience}"))
+    if config.kept == "best":
+        found.append(call("keras.callbacks.ModelCheckpoint", "options.output", *monitored, "save_best_only=True"))
+    return found
+
+
+def _restores(config: RunConfig) -> bool:
+    """Say whether the best weights are kept in memory: a checkpoint would overwrite them where nothing is validated."""
+    return config.kept == "best" and config.validation_every > 1
+
+
+def _test(config: RunConfig) -> list[str]:
+    """Return the lines that test the weights that are kept."""
+    figures = "_, accuracy, loss" if config.label_smoothing else "loss, accuracy"
+    if config.kept == "best" and not _restores(config):
+        model = "keras.models.load_model(options.output)"
+        return [f"{figures} = {model}.evaluate(test_images, test_labels, verbose=0)"]
+    return ["model.save(options.output)", f"{figures} = model.evaluate(test_images, test_labels, verbose=0)"]
 
 
 def _augment_source(config: RunConfig) -> str:
@@ -110,6 +241,9 @@ def _augment_source(config: RunConfig) -> str:
         f'layers.RandomTranslation({config.shift_y}, {config.shift_x}, fill_mode="constant")'
         if config.shift_x or config.shift_y
         else "",
+        f"layers.RandomErasing(({config.erasing}, {config.erasing}), {ERASED_AREA}, fill_value=0)"
+        if config.erasing
+        else "",
     ]
     return Template(_AUGMENT).substitute(lines="\n".join(f"        {line}," for line in lines if line))
 
@@ -120,8 +254,7 @@ CLASS_NAMES = $class_names  # of the network's outputs, in this order
 
 def build_model():
     inputs = keras.Input(IMAGE_SHAPE)
-    x = layers.Rescaling($scaling)(inputs)
-$lines
+    x = layers.Rescaling($scaling)(inputs)$lines
     return keras.Model(inputs, x)
 """
 
@@ -138,13 +271,77 @@ _AUGMENTED_BATCHES = """
     batches = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(len(images), seed=SEED).batch(BATCH_SIZE)
     batches = batches.map(lambda images, labels: (augment(tf.cast(images, "float32"), training=True), labels))"""
 
+_SMOOTHING = '''@keras.saving.register_keras_serializable()
+def smoothed(labels, logits):
+    """Cross-entropy with a share of each answer spread over all classes."""
+    answers = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, [-1]), "int32"), len(CLASS_NAMES))
+    return keras.losses.categorical_crossentropy(answers, logits, from_logits=True, label_smoothing=$share)
+
+
+'''
+
+_LEARNING_RATE = '''@keras.saving.register_keras_serializable()
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """$says"""
+
+    def __init__(self, epochs, steps_per_epoch):
+        self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
+
+    def __call__(self, step):
+$body
+
+    def get_config(self):
+        return {"epochs": self.epochs, "steps_per_epoch": self.steps_per_epoch}
+
+
+'''
+
+_ONE_CYCLE = """\
+        step, steps = keras.ops.cast(step, "float32"), self.epochs * self.steps_per_epoch
+        peak = $rise * steps - 1
+        rising = 0.04 + 0.96 * (1 - keras.ops.cos(np.pi * step / peak)) / 2
+        falling = 4e-6 + (1 - 4e-6) * (1 + keras.ops.cos(np.pi * (step - peak) / (steps - 1 - peak))) / 2
+        return LEARNING_RATE * keras.ops.where(step <= peak, rising, falling)"""
+
+_WARM_UP = """\
+        epoch = keras.ops.cast(step, "float32") / self.steps_per_epoch
+        share = $share
+        return LEARNING_RATE * share * keras.ops.minimum(1.0, (epoch + 1 / self.steps_per_epoch) / $warmup)"""
+
+_AVERAGING = '''class WeightAverage(keras.callbacks.Callback):
+    """Validates and keeps a running average of the weights, which forgets its beginning sooner."""
+
+    def on_train_begin(self, logs=None):
+        self.steps, self.average, self.own = 0, self.model.get_weights(), None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
+        kept = min($decay, (1 + self.steps) / (10 + self.steps))
+        pairs = zip(self.average, self.model.get_weights())
+        self.average = [kept * average + (1 - kept) * weights for average, weights in pairs]
+
+    def on_test_begin(self, logs=None):
+        self.own = self.model.get_weights()
+        self.model.set_weights(self.average)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.own is not None:
+            self.model.set_weights(self.own)
+            self.own = None
+
+
+'''
+
+_MIXED = """
+    keras.config.set_dtype_policy("mixed_bfloat16")"""
+
 _SCRIPT = '''"""Train $network in plain Keras, as run $run of Duet did.
 
     python train.py --data FOLDER
 
 FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train,
-y_train, x_test and y_test. Needs tensorflow. The model of the epoch with the lowest validation loss is
-kept in best.keras, and tested at the end.$notes
+y_train, x_test and y_test. Needs tensorflow. The model of $kept is
+kept in $file.keras, and tested at the end.$notes
 """
 
 import argparse
@@ -168,31 +365,22 @@ $model
 $read_data
 
 
-${augment}def main():
+${augment}${smoothing}${learning_rate_class}${averaging}def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True, help="a folder of IDX files, or an .npz file")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--train-limit", type=int, default=TRAIN_LIMIT, help="use only so many training images")
-    parser.add_argument("--output", type=Path, default=Path("best.keras"))
+    parser.add_argument("--output", type=Path, default=Path("$file.keras"))
     options = parser.parse_args()
 
-    keras.utils.set_random_seed(SEED)
-    images, labels, test_images, test_labels = read_data(options.data)$hold_back
+    keras.utils.set_random_seed(SEED)$precision
+    images, labels, test_images, test_labels = read_data(options.data)$hold_back$count_classes$schedule
 
     model = build_model()
-    model.compile(
-        optimizer=$optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+    model.compile($compile
     )$batches
-    model.fit(
-        $data,
-        epochs=options.epochs,
-        validation_data=validation,
-        callbacks=[keras.callbacks.ModelCheckpoint(options.output, monitor="val_loss", save_best_only=True)],
-        verbose=2,
-    )
-    loss, accuracy = keras.models.load_model(options.output).evaluate(test_images, test_labels, verbose=0)
+    model.fit($fit
+    )$test
     print(f"test loss {loss:.4f}, accuracy {accuracy:.4f}")
 
 

@@ -12,27 +12,43 @@ from typing import NamedTuple
 import numpy as np
 
 from core.architectures import Layer, Shape, named
-from core.augmentation import is_augmented
+from core.augmentation import ERASED_AREA, ERASED_RATIO, is_augmented
 from core.backends import same_padding
 from core.checkpoints import Checkpoint, Description
 from core.config import RunConfig
-from core.export.script import values
+from core.export.script import arguments, call, lines, values
 
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     """Return the script as UTF-8."""
     description = checkpoint.description
     config = description.config
-    augmented = is_augmented(config)
+    pixels = "batch.to(device)"
+    if _is_warped(config):
+        pixels = f"augment({pixels})"
+    if config.erasing:
+        pixels = f"erase({pixels})"
+    loss = _loss(config, f"model(preprocess({pixels}))")
     return (
         Template(_SCRIPT)
         .substitute(
-            values(run_id, checkpoint),
+            values(run_id, checkpoint, "pytorch"),
+            imports="\nfrom torch.optim import lr_scheduler" if _schedule(config) else "",
             model=model_source(description),
-            augment=_augment_source(config) if augmented else "",
-            batch="augment(batch.to(device))" if augmented else "batch.to(device)",
-            initialise=_GLOROT if config.initialisation == "shared" else "",
-            optimizer=_optimizer(config),
+            augment=_augment_source(config) if _is_warped(config) else "",
+            erase=_erase_source(config) if config.erasing else "",
+            averaging=Template(_AVERAGING).substitute(decay=config.weight_average) if config.weight_average else "",
+            evaluation=lines(8, _evaluation(config)),
+            initialise=_INITIALISE.get(config.initialisation, ""),
+            prepare=lines(4, _preparation(config)),
+            optimizer=lines(4, [f"optimizer = {_optimizer(config)}"]),
+            schedule=lines(4, _schedule(config)),
+            best=lines(4, _best(config)),
+            step=lines(12, ["optimizer.zero_grad()", *loss, *_step(config)]),
+            skip=lines(8, _skip(config)),
+            evaluated=_evaluated(config),
+            keep=lines(8, _keep(config)),
+            save_last=lines(4, [_save(config)] if config.kept == "last" else []),
         )
         .encode()
     )
@@ -46,23 +62,25 @@ def model_source(description: Description) -> str:
     return residual + Template(_MODEL).substitute(
         shape=repr(tuple(description.input_shape)),
         class_names=ascii(tuple(description.class_names)),
-        scaled=_scaled(description),
+        scaled=lines(4, _scaled(description)),
         modules="\n".join(f"        {line}" for module in modules for line in f"{module.code},".splitlines()),
     )
 
 
-def _scaled(description: Description) -> str:
+def _scaled(description: Description) -> list[str]:
     match description.config.normalization:
         case "unit":
-            return "images.float() / 255"
+            return ["return images.float() / 255"]
         case "symmetric":
-            return "images.float() / 127.5 - 1"
+            return ["return images.float() / 127.5 - 1"]
         case "standard":
-            factors, summands = (
-                f"images.new_tensor({list(values)}, dtype=torch.float32)[:, None, None]"
-                for values in description.scaling
-            )
-            return f"images.float() * {factors} + {summands}"
+            factors, summands = (list(values) for values in description.scaling)
+            return [
+                "images = images.float()",
+                f"factors = images.new_tensor({factors})",
+                f"summands = images.new_tensor({summands})",
+                "return images * factors[:, None, None] + summands[:, None, None]",
+            ]
 
 
 def state(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
@@ -168,15 +186,171 @@ def _state(
                 yield from _state(module.inner, weights, f"{key}.")
 
 
+def _loss(config: RunConfig, outputs: str) -> list[str]:
+    """Return the lines that compute the loss of a batch, whose outputs the expression `outputs` gives."""
+    first = []
+    if config.precision == "bfloat16":
+        first = ["with torch.autocast(device, torch.bfloat16):", f"    outputs = {outputs}"]
+        outputs = "outputs.float()"
+    weighted = config.class_weights == "balanced"
+    if weighted and config.defaults == "aligned":
+        unreduced = arguments(outputs, "answers", _smoothing(config), 'reduction="none"')
+        return [
+            *first,
+            "answers = answers.to(device)",
+            f"losses = nn.functional.cross_entropy({unreduced})",
+            "loss = (losses * class_weights[answers]).mean()",
+        ]
+    function = "training_loss" if weighted or config.label_smoothing else "loss_function"
+    return [*first, f"loss = {function}({outputs}, answers.to(device))"]
+
+
+def _smoothing(config: RunConfig) -> str | None:
+    return f"label_smoothing={config.label_smoothing}" if config.label_smoothing else None
+
+
+def _preparation(config: RunConfig) -> list[str]:
+    """Return what is made before the optimizer: the loss that is learnt from, and the average of the weights."""
+    found = []
+    weighted, aligned = config.class_weights == "balanced", config.defaults == "aligned"
+    if weighted:
+        found.append("class_weights = torch.tensor(class_weights, dtype=torch.float32, device=device)")
+    if (weighted or config.label_smoothing) and not (weighted and aligned):
+        weight = "class_weights" if weighted else None
+        found.append(f"training_loss = nn.CrossEntropyLoss({arguments(weight, _smoothing(config))})")
+    if config.weight_average:
+        found.append("average = torch.optim.swa_utils.AveragedModel(model, avg_fn=remember, use_buffers=True)")
+        found.append("average.n_averaged += 1  # it begins with the initial weights")
+    return found
+
+
 def _optimizer(config: RunConfig) -> str:
+    aligned = config.defaults == "aligned"
+    rho = config.rho
     match config.optimizer:
         case "sgd":
-            return f"torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum={config.momentum})"
-        case "adam":
-            return "torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)"
+            name = "SGD"
+            own = [f"momentum={config.momentum}", "nesterov=True" if config.nesterov else None]
+        case "adam" | "adamw":
+            name = {"adam": "Adam", "adamw": "AdamW"}[config.optimizer]
+            betas = (config.beta_1, config.beta_2)
+            own = [f"betas={betas}" if betas != (0.9, 0.999) else None]
         case "rmsprop":
-            alpha = ", alpha=0.9" if config.defaults == "aligned" else ""
-            return f"torch.optim.RMSprop(model.parameters(), lr=LEARNING_RATE{alpha})"
+            name, rho = "RMSprop", 0.9 if aligned and rho is None else rho
+            own = [f"alpha={rho}" if rho is not None else None]
+        case "adadelta":
+            name, rho = "Adadelta", 0.95 if aligned and rho is None else rho
+            own = [f"rho={rho}" if rho is not None else None]
+    if config.epsilon and config.optimizer != "sgd":
+        own.append(f"eps={config.epsilon}")
+    # AdamW is the only one that decays unless it is told not to.
+    if config.weight_decay or config.optimizer == "adamw":
+        own.append(f"weight_decay={config.weight_decay}")
+    return call(f"torch.optim.{name}", "model.parameters()", "lr=LEARNING_RATE", *own)
+
+
+def _schedule(config: RunConfig) -> list[str]:
+    """Return the lines that make a scheduler, which is asked once a step, or none where the rate is constant."""
+    epochs = config.decay_epochs
+    whole = f"{epochs:g} * len(batches)" if epochs % 1 == 0 else f"max(1, round({epochs} * len(batches)))"
+    match config.schedule:
+        case "constant":
+            main = None
+        case "step":
+            main = f"lr_scheduler.StepLR(optimizer, {whole}, gamma={config.decay_factor})"
+        case "exponential":
+            factor = f"{config.decay_factor} ** (1 / ({epochs:g} * len(batches)))"
+            main = f"lr_scheduler.ExponentialLR(optimizer, gamma={factor})"
+        case "cosine":
+            main = "lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(batches))"
+        case "one_cycle":
+            rise = f"pct_start={config.warmup_epochs:g} / options.epochs" if config.warmup_epochs else None
+            steps = "total_steps=options.epochs * len(batches)"
+            last = "cycle_momentum=False"
+            made = call("lr_scheduler.OneCycleLR", "optimizer", "LEARNING_RATE", steps, rise, last)
+            return [f"scheduler = {made}"]
+    if not config.warmup_epochs:
+        return [f"scheduler = {main}"] if main else []
+    warmup = "lr_scheduler.LinearLR(optimizer, start_factor=1 / warmup, total_iters=warmup - 1)"
+    both = [
+        "scheduler = lr_scheduler.ChainedScheduler(",
+        "    [",
+        f"        {main},",
+        f"        {warmup},",
+        "    ]",
+        ")",
+    ]
+    return [
+        f"warmup = max(1, round({config.warmup_epochs:g} * len(batches)))  # steps",
+        *(both if main else [f"scheduler = {warmup}"]),
+    ]
+
+
+def _step(config: RunConfig) -> list[str]:
+    """Return what follows the loss in each step."""
+    clip = f"nn.utils.clip_grad_norm_(model.parameters(), {config.clip_norm})" if config.clip_norm else None
+    found = (
+        "loss.backward()",
+        clip,
+        "optimizer.step()",
+        "scheduler.step()" if _schedule(config) else None,
+        "average.update_parameters(model)" if config.weight_average else None,
+    )
+    return [line for line in found if line]
+
+
+def _evaluation(config: RunConfig) -> list[str]:
+    if config.precision != "bfloat16":
+        return ["outputs, answers = model(preprocess(batch.to(device))), answers.to(device)"]
+    return [
+        "with torch.autocast(device, torch.bfloat16):",
+        "    outputs = model(preprocess(batch.to(device))).float()",
+        "answers = answers.to(device)",
+    ]
+
+
+def _evaluated(config: RunConfig) -> str:
+    return "average.module" if config.weight_average else "model"
+
+
+def _save(config: RunConfig) -> str:
+    return f"torch.save({_evaluated(config)}.state_dict(), options.output)"
+
+
+def _skip(config: RunConfig) -> list[str]:
+    every = config.validation_every
+    return [f"if epoch % {every} and epoch < options.epochs:", "    continue"] if every > 1 else []
+
+
+def _best(config: RunConfig) -> list[str]:
+    """Return where what is best so far begins, in runs that look for it."""
+    if config.kept == "last" and not config.patience:
+        return []
+    return ['best_loss = float("inf")' if config.monitor == "val_loss" else "best_accuracy = -1"]
+
+
+def _keep(config: RunConfig) -> list[str]:
+    """Return what follows a validation: the best weights are kept, and no better ones end the training."""
+    if not _best(config):
+        return []
+    figure, sign = ("loss", "<") if config.monitor == "val_loss" else ("accuracy", ">")
+    found = [f"if {figure} {sign} best_{figure}:", f"    best_{figure} = {figure}"]
+    if config.patience:
+        found[-1] = f"    best_{figure}, best_epoch = {figure}, epoch"
+    if config.kept == "best":
+        found.append(f"    {_save(config)}")
+    if config.patience:
+        found += [f"elif epoch - best_epoch >= {config.patience}:", "    break"]
+    return found
+
+
+def _is_warped(config: RunConfig) -> bool:
+    return is_augmented(config.model_copy(update={"erasing": 0}))
+
+
+def _erase_source(config: RunConfig) -> str:
+    low, high = ERASED_AREA
+    return Template(_ERASE).substitute(low=low, high=high, ratio=ERASED_RATIO, share=config.erasing)
 
 
 def _augment_source(config: RunConfig) -> str:
@@ -204,8 +378,7 @@ CLASS_NAMES = $class_names  # of the network's outputs, in this order
 
 
 def preprocess(images):
-    """Scale pixels, 0 to 255 and channels first (N, C, H, W), as the network wants them."""
-    return $scaled
+    """Scale pixels, 0 to 255 and channels first (N, C, H, W), as the network wants them."""$scaled
 
 
 def build_model():
@@ -239,19 +412,53 @@ _AUGMENT = '''def augment(images):
 
 '''
 
-_GLOROT = """
+_ERASE = '''def erase(images):
+    """Black out a rectangle of each image (N, C, H, W) with a probability of $share."""
+    count, _, height, width = images.shape
+
+    def draw(low, high):
+        return torch.empty(count, 1, device=images.device).uniform_(low, high)
+
+    area, ratio = draw($low, $high), torch.exp(draw(-np.log($ratio), np.log($ratio)))
+    rows = torch.round(torch.sqrt(area / ratio) * height).clamp(1, height)
+    columns = torch.round(torch.sqrt(area * ratio) * width).clamp(1, width)
+    top, left = torch.floor(draw(0, 1) * (height - rows + 1)), torch.floor(draw(0, 1) * (width - columns + 1))
+    ys, xs = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
+    inside_y, inside_x = (ys >= top) & (ys < top + rows), (xs >= left) & (xs < left + columns)
+    chosen = inside_y[:, :, None] & inside_x[:, None, :] & (draw(0, 1) < $share)[:, :, None]
+    return images.masked_fill(chosen[:, None], 0)
+
+
+'''
+
+_AVERAGING = '''def remember(average, weights, steps):
+    """Return the running average of the weights after so many steps, which forgets its beginning sooner."""
+    kept = min($decay, (1 + steps) / (10 + steps))
+    return kept * average + (1 - kept) * weights
+
+
+'''
+
+_INITIALISE = {
+    "shared": """
     for module in model.modules():  # Glorot uniform kernels and zero biases
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)"""
+            nn.init.zeros_(module.bias)""",
+    "he": """
+    for module in model.modules():  # He normal kernels and zero biases
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)""",
+}
 
 _SCRIPT = '''"""Train $network in plain PyTorch, as run $run of Duet did.
 
     python train.py --data FOLDER
 
 FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train,
-y_train, x_test and y_test. Needs torch and numpy. The weights of the epoch with the lowest validation
-loss are kept in best.pt, and tested at the end.$notes
+y_train, x_test and y_test. Needs torch and numpy. The weights of $kept
+are kept in $file.pt, and tested at the end.$notes
 """
 
 import argparse
@@ -260,7 +467,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import nn$imports
 from torch.utils.data import DataLoader, TensorDataset
 
 BATCH_SIZE = $batch_size
@@ -277,13 +484,12 @@ $model
 $read_data
 
 
-${augment}@torch.no_grad()
+${augment}${erase}${averaging}@torch.no_grad()
 def evaluate(model, images, labels, device):
     """Return the mean loss and the share read correctly."""
     model.eval()
     loss_sum = correct = 0
-    for batch, answers in DataLoader(dataset_of(images, labels), batch_size=1000):
-        outputs, answers = model(preprocess(batch.to(device))), answers.to(device)
+    for batch, answers in DataLoader(dataset_of(images, labels), batch_size=1000):$evaluation
         loss_sum += loss_function(outputs, answers).item() * len(answers)
         correct += (outputs.argmax(dim=1) == answers).sum().item()
     return loss_sum / len(labels), correct / len(labels)
@@ -299,31 +505,22 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="a folder of IDX files, or an .npz file")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--train-limit", type=int, default=TRAIN_LIMIT, help="use only so many training images")
-    parser.add_argument("--output", type=Path, default=Path("best.pt"))
+    parser.add_argument("--output", type=Path, default=Path("$file.pt"))
     options = parser.parse_args()
 
     torch.manual_seed(SEED)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    images, labels, test_images, test_labels = read_data(options.data)$hold_back
+    images, labels, test_images, test_labels = read_data(options.data)$hold_back$count_classes
 
     model = build_model()$initialise
-    model.to(device)
-    optimizer = $optimizer
-    batches = DataLoader(dataset_of(images, labels), batch_size=BATCH_SIZE, shuffle=True)
-    best_loss = float("inf")
+    model.to(device)$prepare$optimizer
+    batches = DataLoader(dataset_of(images, labels), batch_size=BATCH_SIZE, shuffle=True)$schedule$best
     for epoch in range(1, options.epochs + 1):
         model.train()
-        for batch, answers in batches:
-            optimizer.zero_grad()
-            loss = loss_function(model(preprocess($batch)), answers.to(device))
-            loss.backward()
-            optimizer.step()
-        loss, accuracy = evaluate(model, *validation, device)
-        print(f"epoch {epoch}: validation loss {loss:.4f}, accuracy {accuracy:.4f}", flush=True)
-        if loss < best_loss:
-            best_loss = loss
-            torch.save(model.state_dict(), options.output)
-
+        for batch, answers in batches:$step$skip
+        loss, accuracy = evaluate($evaluated, *validation, device)
+        print(f"epoch {epoch}: validation loss {loss:.4f}, accuracy {accuracy:.4f}", flush=True)$keep
+$save_last
     model.load_state_dict(torch.load(options.output, weights_only=True))
     loss, accuracy = evaluate(model, test_images, test_labels, device)
     print(f"test loss {loss:.4f}, accuracy {accuracy:.4f}")

@@ -1,23 +1,27 @@
-"""What both exported scripts share: how they read the images and choose those to validate on.
+"""What both exported scripts share: how they read the images, choose those to validate on, and what they note.
 
-    source = Template(...).substitute(**values(run_id, checkpoint), ...)
+    source = Template(...).substitute(**values(run_id, checkpoint, "pytorch"), ...)
 
-Text that a person wrote, such as a class name, gets into a script as a literal only.
+A setting of the run is in a script only where it does something there. Text that a person wrote, such as
+a class name, gets into a script as a literal only.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from core.checkpoints import Checkpoint
-from core.config import RunConfig
+from core.config import FRAMEWORK_TITLES, Framework, RunConfig
+
+_LONGEST = 90  # characters of a call, which is indented, and may be assigned to something
 
 
-def values(run_id: str, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return what the templates of both scripts fill in."""
+def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[str, Any]:
+    """Return what the templates of both scripts fill in, for the script that is in `framework`."""
     config = checkpoint.description.config
     return {
         "run": run_id,
         "network": checkpoint.description.architecture.name.encode("unicode_escape").decode().replace('"', "'"),
-        "notes": "".join(f"\n{note}" for note in _notes(config)),
+        "notes": "".join(f"\n{note}" for note in _notes(config, framework)),
         "batch_size": config.batch_size,
         "epochs": config.epochs,
         "learning_rate": config.learning_rate,
@@ -26,20 +30,65 @@ def values(run_id: str, checkpoint: Checkpoint) -> dict[str, Any]:
         "validation_share": config.validation_share,
         "read_data": _READ_DATA,
         "hold_back": _HOLD_BACK[config.validation_part],
+        "kept": _KEPT[config.monitor] if config.kept == "best" else "the last epoch",
+        "file": config.kept,
+        "count_classes": _COUNT_CLASSES if config.class_weights == "balanced" else "",
     }
 
 
-def _notes(config: RunConfig) -> list[str]:
-    """Say where the script, being idiomatic, does not do exactly what the run did."""
-    notes = []
-    if config.initial_weights:
-        notes.append(f"The run went on from the weights of run {config.initial_weights}; this script starts anew.")
-    if config.precision != "float32":
-        notes.append(f"The run computed in {config.precision}; this script computes in float32.")
-    if config.defaults == "aligned" and config.framework == "tensorflow":
-        notes.append("The run's algorithms were aligned with PyTorch's; this script has Keras's own.")
-    return notes
+def arguments(*given: str | None) -> str:
+    """Return the arguments of a call, without those that are left out."""
+    return ", ".join(argument for argument in given if argument)
 
+
+def call(function: str, *given: str | None) -> str:
+    """Return a call without the arguments that are left out; a long one has a line for each."""
+    short = f"{function}({arguments(*given)})"
+    if len(short) <= _LONGEST:
+        return short
+    return "\n".join([f"{function}(", *(f"    {argument}," for argument in given if argument), ")"])
+
+
+def lines(indent: int, code: Iterable[str]) -> str:
+    """Return lines of code, each of them begun, and indented by so many spaces."""
+    return "".join(f"\n{' ' * indent}{line}" for piece in code for line in piece.splitlines())
+
+
+def _notes(config: RunConfig, framework: Framework) -> list[str]:
+    """Say where the script, being idiomatic, does not do exactly what the run did."""
+    aligned, keras, title = config.defaults == "aligned", framework == "tensorflow", FRAMEWORK_TITLES[framework]
+    fractions = (config.warmup_epochs, config.decay_epochs if config.schedule == "step" else 0)
+    notes = {
+        f"The run went on from the weights of run {config.initial_weights}; this script starts anew.": bool(
+            config.initial_weights
+        ),
+        "The run computed in float64; this script computes in float32.": config.precision == "float64",
+        f"The run was one of {FRAMEWORK_TITLES[config.framework]}; where the defaults of both differ, this script has "
+        f"{title}'s.": not aligned and config.framework != framework,
+        "The run's algorithms were aligned with PyTorch's; where no argument does that, this script has Keras's "
+        "own.": aligned and keras,
+        "The run added the weight decay to the gradients; Keras takes it off the weights.": (
+            aligned and keras and config.weight_decay > 0 and config.optimizer != "adamw"
+        ),
+        "Keras's He normal is cut off at two standard deviations; the run's was not.": (
+            keras and config.initialisation == "he"
+        ),
+        "Keras draws the width and the height of what is erased each by itself; the run drew area and ratio.": (
+            keras and config.erasing > 0
+        ),
+        "Warm-up and decay take whole numbers of steps.": not keras and any(part % 1 for part in fractions),
+    }
+    return [note for note, applies in notes.items() if applies]
+
+
+_KEPT = {
+    "val_loss": "the epoch with the lowest validation loss",
+    "val_accuracy": "the epoch with the highest validation accuracy",
+}
+
+_COUNT_CLASSES = """
+    counts = np.bincount(labels, minlength=len(CLASS_NAMES))
+    class_weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))"""
 
 _READ_DATA = '''def read_idx(folder, name):
     """Read one of MNIST's files, gzipped or not: unsigned bytes behind a header of big-endian sizes."""

@@ -15,11 +15,12 @@ import safetensors.numpy
 from core import checkpoints
 from core.architectures import Architecture, Shape
 from core.checkpoints import Checkpoint, Description
-from core.config import Framework, Normalization, configure
+from core.config import Framework, Normalization, choices_of, configure
 from core.evaluation import softmax
 from core.export import FORMATS, build, export, file_name, get_format
 from core.export.__main__ import main
 from core.home import run_directory
+from core.normalization import Scaling
 from core.prediction import Predictor
 from tests.networks import NETWORKS, draw_data, draw_weights
 
@@ -33,13 +34,16 @@ def save(
     architecture: Architecture, shape: Shape, class_names: tuple[str, ...] = NAMES, **settings: object
 ) -> Checkpoint:
     """Save a checkpoint with random weights as that of `RUN`."""
+    config = configure(**settings)
+    standard = Scaling(tuple(0.01 + 0.002 * channel for channel in range(shape[-1])), (-0.7,) * shape[-1])
     description = Description(
-        config=configure(**settings),
+        config=config,
         architecture=architecture,
         input_shape=shape,
         class_names=class_names,
         preparation="photo",
         fingerprint="0123",
+        standard_scaling=standard if config.normalization == "standard" else None,
     )
     directory = run_directory(RUN)
     directory.mkdir(parents=True, exist_ok=True)
@@ -119,13 +123,14 @@ def test_pytorch_opens_its_own_and_predicts_as_duet_does(unpacked, architecture,
     assert module.CLASS_NAMES == NAMES
 
 
-@pytest.mark.parametrize("normalization", ["unit", "symmetric"])
-def test_preprocessing_is_the_runs_own(normalization: Normalization, tmp_path):
+@pytest.mark.parametrize("normalization", choices_of("normalization"))
+@pytest.mark.parametrize("name", ["ann-100", "valid padding"])
+def test_preprocessing_is_the_runs_own(name: str, normalization: Normalization, tmp_path):
     import keras
     import torch
 
-    architecture, shape = NETWORKS["ann-100"]
-    save(architecture, shape, normalization=normalization)
+    architecture, shape = NETWORKS[name]
+    description = save(architecture, shape, normalization=normalization).description
     images, _ = draw_data(shape, len(NAMES), 7)
     expected = duets_answer("pytorch", images)
 
@@ -133,9 +138,15 @@ def test_preprocessing_is_the_runs_own(normalization: Normalization, tmp_path):
     (tmp_path / "model.keras").write_bytes(build(RUN, "keras"))
     np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.keras")(images), expected, atol=1e-5)
     zipfile.ZipFile(io.BytesIO(build(RUN, "pytorch"))).extractall(tmp_path)
-    scaled = load_module(tmp_path / "model.py").preprocess(torch.tensor([0, 255]))
-    low, high = {"unit": (0, 1), "symmetric": (-1, 1)}[normalization]
-    np.testing.assert_allclose(scaled, [low, high])
+    module = load_module(tmp_path / "model.py")
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    scaled = module.preprocess(pixels).permute(0, 2, 3, 1)
+    multiply, then_add = description.scaling
+    np.testing.assert_allclose(scaled, images * np.array(multiply) + np.array(then_add), atol=1e-5)
+    model = module.build_model().eval()
+    model.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    with torch.inference_mode():
+        np.testing.assert_allclose(softmax(model(module.preprocess(pixels)).numpy()), expected, atol=1e-5)
 
 
 def test_a_run_in_float64_leaves_as_float32(tmp_path):

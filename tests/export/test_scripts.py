@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.architectures import Activation, BatchNorm, Convolution, Dropout, Residual
-from core.augmentation import is_augmented
-from core.config import configure
+from core.architectures import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
+from core.backends import get_backend
+from core.config import LEARNING_RATES, RunConfig, configure
 from core.datasets import Dataset, Split, mnist
 from core.export import build, data
-from tests.export.test_export import NAMES, RUN, save
+from core.schedules import SCHEDULES, learning_rates
+from tests.export.test_export import NAMES, RUN, load_module, save
 from tests.networks import NETWORKS, draw_data, network
 
 MNIST = Path(mnist.__file__).parent / "bundled" / "mnist"
@@ -84,19 +85,193 @@ def test_does_all_that_a_run_can_do(script, tmp_path):
     assert accuracy * 20 == pytest.approx(round(accuracy * 20), abs=1e-2)
 
 
-@each_script
-@pytest.mark.parametrize("settings", [{}, {"validation_part": "test"}, {"flip_vertical": True}, {"optimizer": "adam"}])
-def test_is_tidy(script, settings, tmp_path):
-    save(*NETWORKS["cnn-quick"], **settings)
-    path = tmp_path / "train.py"
-    path.write_bytes(build(RUN, script))
+EVERYTHING = {
+    **{"optimizer": "adamw", "learning_rate": 0.01, "schedule": "one_cycle", "warmup_epochs": 2, "epochs": 8},
+    **{"beta_1": 0.85, "beta_2": 0.99, "epsilon": 1e-6, "weight_decay": 0.01, "clip_norm": 5.0},
+    **{"label_smoothing": 0.1, "class_weights": "balanced", "weight_average": 0.9, "initialisation": "he"},
+    **{"validation_every": 3, "patience": 7, "monitor": "val_accuracy", "normalization": "standard"},
+    **{"precision": "bfloat16", "rotation": 5, "zoom": 0.05, "shift_x": 0.05, "shift_y": 0.05, "erasing": 0.1},
+}
 
-    source = path.read_text()
-    compile(source, str(path), "exec")
+
+@each_script
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"optimizer": "sgd", "nesterov": True, "validation_every": 1, "monitor": "val_loss", "defaults": "aligned"}],
+    ids=["validated now and then", "aligned"],
+)
+def test_learns_with_everything_on(script, changes, tmp_path):
+    tried = network(Flatten(), Dense(units=32), BatchNorm(), Activation(), Dropout(rate=0.1))
+    settings = {**EVERYTHING, **changes, "train_limit": 500}
+    save(tried, (28, 28, 1), class_names=mnist.SPECIFICATION.class_names, **settings)
+
+    assert run(script, tmp_path, "--data", str(MNIST)) > 0.5
+
+
+NOT_CONCERNED = {
+    "dataset": "the images are exported beside the scripts",
+    "framework": "there is a script for each, whichever it was",
+    "device": "each takes the graphics processor where there is one",
+    "threads": "it changes the speed only",
+}
+
+PARTS = {
+    "architecture": ({"architecture": "ann-100"}, "Linear(784, 100)", "Dense(100"),
+    "epochs": ({"epochs": 7}, "EPOCHS = 7", "EPOCHS = 7"),
+    "batch_size": ({"batch_size": 19}, "BATCH_SIZE = 19", "BATCH_SIZE = 19"),
+    "learning_rate": ({"learning_rate": 0.037}, "LEARNING_RATE = 0.037", "LEARNING_RATE = 0.037"),
+    "optimizer": ({"optimizer": "adadelta"}, "torch.optim.Adadelta(", "keras.optimizers.Adadelta("),
+    "momentum": ({"momentum": 0.7}, "momentum=0.7", "momentum=0.7"),
+    "nesterov": ({"nesterov": True}, "nesterov=True", "nesterov=True"),
+    "beta_1": ({"optimizer": "adam", "beta_1": 0.8}, "betas=(0.8, 0.999)", "beta_1=0.8"),
+    "beta_2": ({"optimizer": "adamw", "beta_2": 0.9}, "betas=(0.9, 0.9)", "beta_2=0.9"),
+    "rho": ({"optimizer": "rmsprop", "rho": 0.8}, "alpha=0.8", "rho=0.8"),
+    "epsilon": ({"optimizer": "adadelta", "epsilon": 1e-4}, "eps=0.0001", "epsilon=0.0001"),
+    "weight_decay": ({"weight_decay": 0.003}, "weight_decay=0.003", "weight_decay=0.003"),
+    "clip_norm": ({"clip_norm": 2}, "clip_grad_norm_(model.parameters(), 2.0)", "global_clipnorm=2.0"),
+    "schedule": ({"schedule": "cosine"}, "CosineAnnealingLR(", "CosineDecay("),
+    "decay_factor": ({"schedule": "step", "decay_factor": 0.3}, "gamma=0.3", " 0.3,"),
+    "decay_epochs": ({"schedule": "step", "decay_epochs": 2}, "2 * len(batches)", "2 * steps_per_epoch"),
+    "warmup_epochs": ({"warmup_epochs": 1.5}, "LinearLR(", "1.5 * steps_per_epoch"),
+    "label_smoothing": ({"label_smoothing": 0.1}, "label_smoothing=0.1", "label_smoothing=0.1"),
+    "class_weights": ({"class_weights": "balanced"}, "CrossEntropyLoss(class_weights)", "class_weight="),
+    "weight_average": ({"weight_average": 0.95}, "AveragedModel(", "WeightAverage()"),
+    "validation_share": ({"validation_share": 0.25}, "VALIDATION_SHARE = 0.25", "VALIDATION_SHARE = 0.25"),
+    "validation_part": ({"validation_part": "last"}, "[-count:]", "[-count:]"),
+    "validation_every": ({"validation_every": 4}, "if epoch % 4", "validation_freq=[*range(4,"),
+    "monitor": ({"monitor": "val_accuracy"}, "if accuracy > best_accuracy", 'monitor="val_accuracy"'),
+    "patience": ({"patience": 6}, "epoch - best_epoch >= 6", "patience=6"),
+    "kept": ({"kept": "last"}, "last.pt", "last.keras"),
+    "normalization": ({"normalization": "standard"}, "[0.01]", "offset=[-0.7]"),
+    "initialisation": ({"initialisation": "he"}, "kaiming_normal_(", 'kernel_initializer="he_normal"'),
+    "initial_weights": ({"initial_weights": "0123456789ab"}, "this script starts anew", "this script starts anew"),
+    "defaults": ({"optimizer": "rmsprop", "defaults": "aligned"}, "alpha=0.9", "epsilon=1e-08"),
+    "precision": ({"precision": "bfloat16"}, "torch.autocast(device, torch.bfloat16)", '"mixed_bfloat16"'),
+    "rotation": ({"rotation": 9}, "draw(-9.0, 9.0)", "RandomRotation(0.025"),
+    "zoom": ({"zoom": 0.3}, "draw(1 - 0.3, 1 + 0.3)", "RandomZoom(0.3"),
+    "shift_x": ({"shift_x": 0.3}, "draw(-2 * 0.3, 2 * 0.3)", "RandomTranslation(0.0, 0.3"),
+    "shift_y": ({"shift_y": 0.3}, "draw(-2 * 0.3, 2 * 0.3)", "RandomTranslation(0.3, 0.0"),
+    "flip_horizontal": ({"flip_horizontal": True}, "def augment(", 'RandomFlip("horizontal")'),
+    "flip_vertical": ({"flip_vertical": True}, "def augment(", 'RandomFlip("vertical")'),
+    "erasing": ({"erasing": 0.35}, "< 0.35", "RandomErasing((0.35, 0.35)"),
+    "seed": ({"seed": 123}, "SEED = 123", "SEED = 123"),
+    "train_limit": ({"train_limit": 777}, "TRAIN_LIMIT = 777", "TRAIN_LIMIT = 777"),
+}
+"""For every field of a config: settings that have it do something, and what then is in each script, and else is not."""
+
+
+def source_of(script: str, *, architecture: str = "cnn-quick", **settings: object) -> str:
+    save(*NETWORKS[architecture], **settings)
+    return build(RUN, script).decode()
+
+
+def test_every_setting_is_thought_of():
+    assert not PARTS.keys() & NOT_CONCERNED
+    assert PARTS.keys() | NOT_CONCERNED.keys() == RunConfig.model_fields.keys()
+
+
+@each_script
+@pytest.mark.parametrize("name", PARTS)
+def test_every_setting_is_in_the_script(script, name):
+    settings, *parts = PARTS[name]
+    part = dict(zip(SCRIPTS, parts, strict=True))[script]
+    without = {key: value for key, value in settings.items() if key != name}
+
+    source = source_of(script, **settings)
+
+    assert part in source
+    assert part not in source_of(script, **without), "it is there without the setting, too"
+    assert_tidy(source)
+
+
+@each_script
+@pytest.mark.parametrize("name", NOT_CONCERNED)
+def test_other_settings_are_not(script, name):
+    other = {"dataset": "kmnist", "framework": "tensorflow", "device": "gpu:0", "threads": 1}
+
+    settings = {"defaults": "aligned"}  # or the script says whose defaults it has
+    assert source_of(script, **settings, **{name: other[name]}) == source_of(script, **settings)
+
+
+@each_script
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_is_tidy_and_has_no_more_than_it_needs(script, optimizer, schedule):
+    for settings in ({}, EVERYTHING, {"kept": "last", "patience": 3, "label_smoothing": 0.1}):
+        assert_tidy(source_of(script, **{**settings, "optimizer": optimizer, "schedule": schedule}))
+
+
+def assert_tidy(source: str) -> None:
+    compile(source, "train.py", "exec")
     assert "\n\n\n\n" not in source
     assert "$" not in source.replace("$name", "")
-    assert all(line == line.rstrip() for line in source.splitlines())
-    assert ("def augment" in source or "augment =" in source) == is_augmented(configure(**settings))
+    for line in source.splitlines():
+        assert line == line.rstrip()
+        assert len(line) <= 120 or line.startswith("CLASS_NAMES")
+
+
+@each_script
+def test_is_short_where_nothing_is_asked_for(script):
+    source = source_of(script)
+
+    assert len(source.splitlines()) <= 140
+    for word in ("augment", "erase", "average", "smooth", "schedule", "clip", "class_weights", "autocast", "patience"):
+        assert word not in source
+
+
+class _CompiledError(Exception):
+    """Ends a Keras script where it would begin to train."""
+
+
+def rates_of(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> list[float]:
+    """Return the learning rates that a script takes its steps at, or would take them at."""
+    path = folder / "train.py"
+    path.write_bytes(build(RUN, script))
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [str(path), "--data", "d.npz"])
+    rates, optimizers = [], []
+    if script == "pytorch-script":
+        sgd = get_backend("pytorch").torch.optim.SGD
+        step = sgd.step
+
+        def note(self, *arguments):
+            rates.append(self.param_groups[0]["lr"])
+            return step(self, *arguments)
+
+        monkeypatch.setattr(sgd, "step", note)
+        load_module(path).main()
+        return rates
+
+    def end(self, *_arguments, **_settings):
+        optimizers.append(self.optimizer)
+        raise _CompiledError
+
+    monkeypatch.setattr(get_backend("tensorflow").keras.Model, "fit", end)
+    with pytest.raises(_CompiledError):
+        load_module(path).main()
+    for step in range(steps):
+        optimizers[0].iterations.assign(step)
+        rates.append(float(optimizers[0].learning_rate))
+    return rates
+
+
+@each_script
+@pytest.mark.parametrize("warmup_epochs", [0, 2, 1.5])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_learning_rates_are_those_of_the_run(script, schedule, warmup_epochs, tmp_path, monkeypatch):
+    shape = (3, 3, 1)
+    settings = {"schedule": schedule, "warmup_epochs": warmup_epochs, "decay_epochs": 2, "decay_factor": 0.3}
+    settings |= {"epochs": 5, "batch_size": 8, "learning_rate": 0.4, "normalization": "unit"}
+    save(network(), shape, **settings)
+    images, labels = draw_data(shape, len(NAMES), 40)  # 36 to learn from: 5 steps an epoch
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+
+    rates = rates_of(script, tmp_path, monkeypatch, steps=25)
+
+    expected = learning_rates(configure(**settings), 5)
+    if script == "pytorch-script" and warmup_epochs == 1.5 and schedule != "one_cycle":
+        expected = learning_rates(configure(**settings | {"warmup_epochs": 8 / 5}), 5)  # in whole steps
+    np.testing.assert_allclose(rates, expected, rtol=1e-4, atol=1e-7)
 
 
 def test_says_where_it_cannot_repeat_the_run():
