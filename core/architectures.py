@@ -382,6 +382,18 @@ ARCHITECTURES: dict[str, Architecture] = {
             ),
         ),
         Architecture(
+            name="cnn-accurate",
+            description="As cnn-fast, with twice the filters and dropout: the most accurate in a few minutes.",
+            layers=(
+                *_normalised(32, kernel=5, stride=2, padding="valid"),
+                *_pooled(64),
+                *_pooled(128),
+                Flatten(),
+                Dropout(rate=0.3),
+                Dense(units="classes"),
+            ),
+        ),
+        Architecture(
             name="cnn-32-64-dropout",
             description="Two convolutions without padding, then dropout and a large dense layer, from write-up 002.",
             layers=(
@@ -469,7 +481,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture(
             name="resnet-small",
-            description="Two residual blocks with batch norm: the most accurate here, and the slowest.",
+            description="Two residual blocks with batch norm: as accurate as cnn-accurate, and the slowest here.",
             layers=(
                 *_normalised(32),
                 MaxPool(),

@@ -61,6 +61,8 @@ _FAST = {
     "kept": "last",
 }
 
+_MOVED_ABOUT = {"rotation": 10, "zoom": 0.1, "shift_x": 0.07, "shift_y": 0.07}
+
 _WRITE_UP_000 = {
     **_UNTUNED,
     "dataset": "mnist",
@@ -126,6 +128,27 @@ RECIPES: dict[str, Recipe] = {
             name="fast-99",
             description="The quickest to read 99% of the test images: one pass over MNIST.",
             settings={**_FAST, "epochs": 1, "warmup_epochs": 0.25},
+            source="Duet's own",
+        ),
+        Recipe(
+            name="fast-99.5",
+            description="The quickest to read 99.5% of the test images: six passes over images that are moved about.",
+            settings={**_FAST, **_MOVED_ABOUT, "epochs": 6, "warmup_epochs": 1.5},
+            source="Duet's own",
+        ),
+        Recipe(
+            name="best",
+            description="The most accurate in less than five minutes on two cores.",
+            settings={
+                **_FAST,
+                **_MOVED_ABOUT,
+                "architecture": "cnn-accurate",
+                "learning_rate": 0.15,
+                "label_smoothing": 0.0,
+                "weight_average": 0.998,
+                "epochs": 12,
+                "warmup_epochs": 3,
+            },
             source="Duet's own",
         ),
         Recipe(

@@ -39,6 +39,7 @@ PARAMETERS = {
     "cnn-64-32-32": 80_662,
     "ann-100": 79_510,
     "cnn-fast": 29_546,
+    "cnn-accurate": 105_162,
     "cnn-quick": 29_546,
     "cnn-32-64-dropout": 1_199_882,
     "cnn-32-64-64": 257_162,
