@@ -481,7 +481,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture(
             name="resnet-small",
-            description="Two residual blocks with batch norm: as accurate as cnn-accurate, and the slowest here.",
+            description="Two residual blocks with batch norm: accurate, and the slowest here.",
             layers=(
                 *_normalised(32),
                 MaxPool(),
