@@ -63,6 +63,46 @@ FRAMEWORK_DEFAULTS: tuple[FrameworkDefault, ...] = (
         "defaults",
     ),
     FrameworkDefault(
+        "Adadelta: decay",
+        "ρ = 0.9",
+        "ρ = 0.95",
+        "0.95: Zeiler, 2012",
+        "How fast the lengths of its steps follow those of the gradients.",
+        "defaults",
+    ),
+    FrameworkDefault(
+        "Adadelta: ε",
+        "1e-6",
+        "1e-7",
+        "1e-6: Zeiler, 2012",
+        "The length of the first steps, which begin at √ε: PyTorch's are √10 ≈ 3.2 times as long.",
+        "defaults",
+    ),
+    FrameworkDefault(
+        "SGD: how the rate enters the momentum",
+        "multiplies the remembered gradients when the step is taken",
+        "multiplies each gradient before it is remembered",
+        "multiplies when the step is taken",
+        "The steps that follow a change of the rate, so whatever a schedule does: Keras's lag behind it.",
+        "defaults",
+    ),
+    FrameworkDefault(
+        "Weight decay: what it is taken off",
+        "added to the gradient, and so to all that is remembered of it; off the weights in AdamW only",
+        "off the weights, times the rate, in every optimizer",
+        "as in PyTorch; AdamW: Loshchilov and Hutter, 2019",
+        "How strong it is: with a momentum of 0.9 PyTorch's SGD pulls ten times as much, and Adam evens it out.",
+        "defaults",
+    ),
+    FrameworkDefault(
+        "Class weights: the mean over a batch",
+        "over the weights of its images; a smoothed label's shares have the weights of their own classes",
+        "over its images; a smoothed label has the weight of the image's class",
+        "over its images, each with the weight of its class",
+        "How far a batch with many images of common, or rare, classes moves the weights.",
+        "defaults",
+    ),
+    FrameworkDefault(
         "Batch norm: variance for predictions",
         "averages n/(n-1) times the batch's variance",
         "averages the batch's variance itself",
@@ -96,26 +136,34 @@ FRAMEWORK_DEFAULTS: tuple[FrameworkDefault, ...] = (
     ),
     FrameworkDefault(
         "Learning rate",
-        "Adam 0.001, RMSprop 0.01, SGD 0.001",
-        "Adam 0.001, RMSprop 0.001, SGD 0.01",
+        "Adam and AdamW 0.001, RMSprop 0.01, SGD 0.001, Adadelta 1",
+        "Adam and AdamW 0.001, RMSprop 0.001, SGD 0.01, Adadelta 0.001",
         "the setting Learning rate",
         "Everything.",
         "always",
     ),
     FrameworkDefault(
-        "SGD: how the rate enters the momentum",
-        "multiplies the remembered gradients when the step is taken",
-        "multiplies each gradient before it is remembered",
-        "either: with a constant rate, as here, both are the same",
-        "Only what follows a change of the rate.",
+        "AdamW: weight decay",
+        "0.01",
+        "0.004",
+        "the setting Weight decay, none unless it says so",
+        "How strongly weights are pulled towards zero.",
         "always",
     ),
     FrameworkDefault(
-        "Weight decay",
-        "added to the gradient, except in AdamW",
-        "taken off the weights directly",
-        "none",
-        "Nothing here: both leave it off unless asked for, and so does Duet.",
+        "Gradient clipping",
+        "to the length of all layers together, to which 1e-6 is added",
+        "clipnorm: each layer by itself; global_clipnorm: all together",
+        "to the length of all layers together",
+        "Which gradients are shortened, and how much.",
+        "always",
+    ),
+    FrameworkDefault(
+        "Weight averaging",
+        "begins with the first weights that it is given; batch norm's averages only if it is told to",
+        "begins with the weights after the first step; never batch norm's averages",
+        "begins with the initial weights, remembers less at first, and averages batch norm's averages, too",
+        "What is validated and kept, mostly in short trainings; the training itself stays the same.",
         "always",
     ),
     FrameworkDefault(
@@ -158,9 +206,10 @@ def pair_terms(config: RunConfig) -> str:
     shared = ["split", "batches"]
     if is_augmented(config):
         shared.append("augmentation")
-    if config.initialisation == "shared":
+    drawn_once = config.initialisation != "framework" or config.initial_weights is not None
+    if drawn_once:
         shared.append("initial weights")
-    own = [] if config.initialisation == "shared" else ["initial weights"]
+    own = [] if drawn_once else ["initial weights"]
     if config.defaults == "framework":
         own.append("defaults")
     terms = f"A pair has the same {', '.join(shared[:-1])} and {shared[-1]}. "

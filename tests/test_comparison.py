@@ -136,6 +136,8 @@ def test_no_difference_has_a_place_on_the_logarithmic_scale():
         ({}, "the same split, batches and initial weights. Each framework keeps its own defaults, and"),
         ({"rotation": 10}, "the same split, batches, augmentation and initial weights."),
         ({"defaults": "aligned"}, "Its defaults are aligned"),
+        ({"initialisation": "he"}, "the same split, batches and initial weights."),
+        ({"initialisation": "framework", "initial_weights": "0123456789ab"}, "batches and initial weights."),
         ({"initialisation": "framework"}, "the same split and batches. Each framework keeps its own initial weights"),
     ],
 )

@@ -28,6 +28,11 @@ def test_names_are_unique():
         (("RMSprop", "eps"), ("RMSprop", "epsilon"), (1e-8, 1e-7)),
         (("RMSprop", "lr"), ("RMSprop", "learning_rate"), (0.01, 0.001)),
         (("SGD", "lr"), ("SGD", "learning_rate"), (0.001, 0.01)),
+        (("Adadelta", "lr"), ("Adadelta", "learning_rate"), (1.0, 0.001)),
+        (("Adadelta", "rho"), ("Adadelta", "rho"), (0.9, 0.95)),
+        (("Adadelta", "eps"), ("Adadelta", "epsilon"), (1e-6, 1e-7)),
+        (("AdamW", "lr"), ("AdamW", "learning_rate"), (0.001, 0.001)),
+        (("AdamW", "weight_decay"), ("AdamW", "weight_decay"), (0.01, 0.004)),
     ],
 )
 def test_optimizers_have_the_defaults_that_are_told(pytorch, keras, values):
