@@ -9,7 +9,7 @@ from core.recipes import get_recipe
 from core.runs import AT_REST, Run, open_store
 from ui.launching import both, configs_for, launch
 from ui.live import watch
-from ui.queue import show_queue
+from ui.run_queue import show_queue
 from ui.runs_table import show_runs
 
 

@@ -25,8 +25,8 @@ from ui.failures import show_failure
 from ui.first_batch import show_first_batch
 from ui.live import watch
 from ui.logs import show_log
-from ui.queue import show_queue
 from ui.run_header import show_header
+from ui.run_queue import show_queue
 from ui.runs_list import show_runs_list
 from ui.seeds import show_way_to_seeds
 from ui.test_images import test_answers

@@ -1,4 +1,4 @@
-"""The frame around every page: the browser tab's title and the navigation. `dashboard.py` serves it.
+"""The frame around every page: the browser tab's title, the navigation, the bell. `dashboard.py` serves it.
 
 A new page is one file in `pages/` and one line here.
 """
@@ -6,6 +6,8 @@ A new page is one file in `pages/` and one line here.
 from pathlib import Path
 
 import streamlit as st
+
+from ui.bell import show_bell
 
 _UI = Path(__file__).resolve().parent
 _PAGES = _UI.parent / "pages"
@@ -24,3 +26,5 @@ st.navigation(
     ],
     position="top",
 ).run()
+
+show_bell()

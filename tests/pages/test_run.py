@@ -19,7 +19,7 @@ SCRIPT = "<script>alert(1)</script>"
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store whose queue nobody works off."""
-    for module in ("ui.queue", "ui.live", "ui.run_actions", "ui.failures", "core.scheduler"):
+    for module in ("ui.run_queue", "ui.live", "ui.run_actions", "ui.failures", "core.scheduler"):
         monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
     return open_store()
 

@@ -17,7 +17,7 @@ CONFIG = configure(architecture="ann-100")
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store whose queue nobody works off."""
-    for module in ("ui.queue", "ui.live", "ui.run_actions", "ui.runs_list", "core.scheduler"):
+    for module in ("ui.run_queue", "ui.live", "ui.run_actions", "ui.runs_list", "core.scheduler"):
         monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
     return open_store()
 

@@ -1,0 +1,152 @@
+"""What strangers put into names, notes, tracebacks, logs and files is shown as text, on every page."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.config import configure
+from core.gallery import png
+from core.home import PROJECT
+from core.runs import Run, Store
+from tests.browser.app import Server, open_page, screenshot, settled
+from tests.browser.waiting import PATIENCE_MS
+from tests.data import make_dataset, noise
+from tests.data import store as keep_dataset
+
+SCRIPT = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>'
+CLASSES = (f"{SCRIPT}cat", f"dog{SCRIPT}")
+
+
+@pytest.fixture(scope="module")
+def store(server: Server) -> Store:
+    return Store(f"sqlite:///{server.home / 'duet.sqlite3'}")
+
+
+@pytest.fixture(scope="module")
+def trained(server: Server, store: Store) -> Run:
+    """A run that has learned classes whose names are scripts, and bears one in all that users write."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUET_HOME", str(server.home))
+        keep_dataset(make_dataset(noise(60), np.arange(60) % 2, noise(20, seed=1), [0, 1] * 10, class_names=CLASSES))
+    command = ["-m", "core.train", "--dataset", "tiny", "--architecture", "ann-100", "--epochs", "1", "--threads", "1"]
+    subprocess.run(
+        [sys.executable, *command], cwd=PROJECT, env={**os.environ, "DUET_HOME": str(server.home)}, check=True
+    )
+    (run,) = store.find(states=("done",))
+    store.rename(run.id, SCRIPT)
+    store.annotate(run.id, f"# Mine\n{SCRIPT}\n![x](http://127.0.0.1:9/x.png)")
+    store.tag(run.id, add=[SCRIPT[:40]])
+    return run
+
+
+@pytest.fixture(scope="module")
+def failed(server: Server, store: Store) -> Run:
+    """A run whose failure, traceback and log are scripts."""
+    run_id = store.create(configure(), submission="failed", name=SCRIPT, claimed=True)
+    store.fail(run_id, 1, failure=SCRIPT, advice=SCRIPT, cause="error", traceback=f"Traceback {SCRIPT}")
+    folder = server.home / "runs" / run_id
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_text(f"Log {SCRIPT}")
+    return store.get(run_id)
+
+
+def is_text(page: Page, complaints: list[str]) -> None:
+    """See the script on the page as text, and that it has not run."""
+    settled(page)
+    expect(page.get_by_text("onerror").first).to_be_visible(timeout=PATIENCE_MS)
+    has_not_run(page, complaints)
+
+
+def has_not_run(page: Page, complaints: list[str]) -> None:
+    assert page.evaluate("window.ran") is None
+    assert page.locator("img[src='x'], img[src*=':9/']").count() == 0
+    assert page.get_by_test_id("stException").count() == 0
+    assert complaints == []
+
+
+# Its tables are drawn on a canvas, which has no text in the document to look for.
+@pytest.mark.usefixtures("trained", "failed")
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [
+        ("", {}),
+        ("results", {}),
+        ("results", {"search": SCRIPT, "tag": SCRIPT[:40]}),
+        ("data", {"data": "tiny"}),
+        ("train", {}),
+        ("compare", {}),
+        ("replication", {}),
+        ("results", {"run": SCRIPT}),
+    ],
+)
+def test_no_page_runs_what_is_in_names(page, complaints, address, query):
+    open_page(page, address, **query)
+
+    has_not_run(page, complaints)
+
+
+def test_results_show_names_notes_and_classes_as_text(page: Page, trained: Run, complaints: list[str]):
+    open_page(page, "results", run=trained.id)
+    expect(page.get_by_text("Worst mistakes")).to_be_visible(timeout=PATIENCE_MS)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(SCRIPT)
+    expect(page.get_by_role("heading", name="Mine")).to_be_visible()
+    is_text(page, complaints)
+    screenshot(page, "untrusted-results")
+
+
+def test_failure_traceback_and_log_are_text(page: Page, failed: Run, complaints: list[str]):
+    open_page(page, "results", run=failed.id)
+    for title, words in (("Traceback", "Traceback <img"), ("Log", "Log <img")):
+        page.get_by_text(f"{title}, PyTorch").click()
+        expect(page.get_by_text(words)).to_be_visible(timeout=PATIENCE_MS)
+
+    is_text(page, complaints)
+    screenshot(page, "untrusted-failed")
+
+
+def test_names_of_uploaded_files_are_text(page: Page, trained: Run, complaints: list[str]):
+    open_page(page, "predict", run=trained.id, **{"from": "Upload"})
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": f"{SCRIPT.replace('/', '')}.png", "mimeType": "image/png", "buffer": png(noise(1)[0])},
+            {"name": f"bad{SCRIPT.replace('/', '')}.png", "mimeType": "image/png", "buffer": SCRIPT.encode()},
+        ]
+    )
+
+    expect(page.get_by_text("Reads").first).to_be_visible(timeout=PATIENCE_MS)
+    is_text(page, complaints)
+    screenshot(page, "untrusted-predict")
+
+
+def test_bell_tells_of_a_run_that_ended(server, store, new_page, complaints):
+    page = new_page(server, permissions=["notifications"])
+    page.add_init_script(
+        """
+        window.told = []
+        window.Notification = class { constructor(title, { body }) { window.told.push(`${title}|${body}`) } }
+        window.Notification.permission = "granted"
+        window.Notification.requestPermission = async () => "granted"
+        """
+    )
+    run_id = store.create(configure(), submission="bell", name="Rung for", claimed=True)
+    missed = store.create(configure(), submission="missed", claimed=True)
+    store.fail(missed, 1, failure="It ended before.", advice="")
+    open_page(page)
+    bell = page.get_by_role("button", name="Tell me when a run ends")
+    bell.click()
+    expect(page.get_by_role("button", name="Telling when a run ends")).to_have_attribute("aria-pressed", "true")
+
+    store.fail(run_id, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
+
+    page.wait_for_function("window.told.length === 1", timeout=PATIENCE_MS)
+    assert page.evaluate("window.told") == ["Rung for: failed: out of memory|Out of memory."]
+    page.reload()
+    settled(page)
+    expect(page.get_by_role("button", name="Telling when a run ends")).to_be_visible()
+    assert page.evaluate("window.told") == []
+    assert complaints == []

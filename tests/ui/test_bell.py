@@ -1,0 +1,54 @@
+"""Which ends a visitor is told of. The notification itself is tested in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import configure
+from core.runs import Store, new_id, open_store
+
+MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    for module in ("ui.run_queue", "ui.live", "core.scheduler"):
+        monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
+    return open_store()
+
+
+def begin(store: Store, name: str) -> str:
+    return store.create(configure(), submission=new_id(), name=name, claimed=True)
+
+
+def test_only_ends_that_were_waited_for_are_told_once_each(store: Store) -> None:
+    store.finish(begin(store, "before"), 1, "done", {"test_accuracy": 0.5})
+    done, failed, stopped = (begin(store, name) for name in ("done", "failed", "stopped"))
+    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/replication.py").run()
+    assert page.session_state["bell-ended"] == []
+
+    store.finish(done, 1, "done", {"test_accuracy": 0.912345})
+    store.fail(failed, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
+    store.finish(stopped, 1, "stopped", {})
+    page.run()
+    page.run()
+
+    told = {each["title"]: each["body"] for each in page.session_state["bell-ended"]}
+    assert told == {"done: done": "Test accuracy 91.23%.", "failed: failed: out of memory": "Out of memory."}
+    assert len({each["id"] for each in page.session_state["bell-ended"]}) == 2
+    assert not page.exception
+
+
+def test_next_attempt_is_told_again(store: Store) -> None:
+    run_id = begin(store, "again")
+    page = AppTest.from_file(str(MAIN), default_timeout=20).run()
+    store.fail(run_id, 1, failure="Killed.", advice="")
+    page.run()
+    store.retry(run_id)
+    page.run()
+    store.claim(run_id)
+    store.fail(run_id, 2, failure="Killed.", advice="")
+    page.run()
+
+    assert [each["id"] for each in page.session_state["bell-ended"]] == [f"{run_id}.1", f"{run_id}.2"]
