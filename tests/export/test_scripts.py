@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.architectures import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
-from core.backends import get_backend
+from core.backends import averaging_decay, get_backend
 from core.config import LEARNING_RATES, RunConfig, configure
 from core.datasets import Dataset, Split, mnist
 from core.export import build, data
@@ -272,6 +272,78 @@ def test_learning_rates_are_those_of_the_run(script, schedule, warmup_epochs, tm
     if script == "pytorch-script" and warmup_epochs == 1.5 and schedule != "one_cycle":
         expected = learning_rates(configure(**settings | {"warmup_epochs": 8 / 5}), 5)  # in whole steps
     np.testing.assert_allclose(rates, expected, rtol=1e-4, atol=1e-7)
+
+
+@each_script
+def test_weights_that_are_kept_are_averaged_as_in_a_run(script, tmp_path, monkeypatch):
+    save(network(), (3, 3, 1), weight_average=0.5, kept="last", epochs=2, batch_size=8, learning_rate=0.4)
+    images, labels = draw_data((3, 3, 1), len(NAMES), 40)
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    path = tmp_path / "train.py"
+    path.write_bytes(build(RUN, script))
+    module = load_module(path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(path), "--data", "d.npz"])
+    seen = []  # the weights at the beginning and after each step
+
+    if script == "pytorch-script":
+        torch = get_backend("pytorch").torch
+        step = torch.optim.SGD.step
+
+        def weights_of(optimizer):
+            return [weight.detach().numpy().copy() for weight in optimizer.param_groups[0]["params"]]
+
+        def note(self, *arguments):
+            if not seen:
+                seen.append(weights_of(self))
+            step(self, *arguments)
+            seen.append(weights_of(self))
+
+        monkeypatch.setattr(torch.optim.SGD, "step", note)
+        module.main()
+        kept = [weight.numpy() for weight in torch.load("last.pt", weights_only=True).values()]
+    else:
+        for moment in ("on_train_begin", "on_train_batch_end"):
+            original = getattr(module.WeightAverage, moment)
+
+            def note(self, *arguments, original=original, **logs):
+                seen.append(self.model.get_weights())
+                original(self, *arguments, **logs)
+
+            monkeypatch.setattr(module.WeightAverage, moment, note)
+        module.main()
+        kept = get_backend("tensorflow").keras.models.load_model("last.keras").get_weights()
+
+    assert len(seen) == 1 + 2 * 5
+    for position, found in enumerate(kept):
+        average = seen[0][position]
+        for steps, weights in enumerate(seen[1:], start=1):
+            share = averaging_decay(0.5, steps)
+            average = share * average + (1 - share) * weights[position]
+        np.testing.assert_allclose(found, average, rtol=0, atol=1e-5)
+        assert np.abs(found - seen[-1][position]).max() > 1e-3, "it is no average"
+
+
+@each_script
+def test_erases_a_rectangle_of_its_share_of_the_images(script, tmp_path):
+    save(network(), (9, 13, 1), erasing=0.5)
+    path = tmp_path / "train.py"
+    path.write_bytes(build(RUN, script))
+    module = load_module(path)
+    images = np.full((400, 9, 13, 1), 200, np.float32)
+
+    if script == "pytorch-script":
+        erased = module.erase(get_backend("pytorch").torch.tensor(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    else:
+        erased = module.augment(images, training=True)
+
+    black = np.asarray(erased)[..., 0] == 0
+    assert set(np.unique(erased)) == {0, 200}
+    chosen = black[black.any(axis=(1, 2))]
+    assert 150 < len(chosen) < 250
+    for rectangle in chosen:
+        assert rectangle.sum() == rectangle.any(axis=0).sum() * rectangle.any(axis=1).sum(), "it has another shape"
+    assert 0.05 < chosen.mean() < 0.35
 
 
 def test_says_where_it_cannot_repeat_the_run():
