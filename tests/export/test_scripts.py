@@ -355,6 +355,29 @@ def test_says_where_it_cannot_repeat_the_run():
         assert "The run computed in float64; this script computes in float32." in said
 
 
+@pytest.mark.parametrize(
+    ("settings", "said", "scripts"),
+    [
+        (
+            {},
+            "The run was one of PyTorch; where the defaults of both differ, this script has Keras's.",
+            {"keras-script"},
+        ),
+        ({"framework": "tensorflow"}, "The run was one of Keras; where", {"pytorch-script"}),
+        ({"defaults": "aligned"}, "The run's algorithms were aligned with PyTorch's; where", {"keras-script"}),
+        ({"defaults": "aligned", "weight_decay": 0.1}, "added the weight decay to the gradients", {"keras-script"}),
+        ({"defaults": "aligned", "weight_decay": 0.1, "optimizer": "adamw"}, "the weight decay to", set()),
+        ({"initialisation": "he"}, "is cut off at two standard deviations", {"keras-script"}),
+        ({"erasing": 0.1}, "what is erased each by itself", {"keras-script"}),
+        ({"warmup_epochs": 1.5}, "whole numbers of steps", {"pytorch-script"}),
+        ({"warmup_epochs": 2}, "whole numbers of steps", set()),
+        ({"precision": "bfloat16"}, "computes in float32", set()),
+    ],
+)
+def test_says_what_it_does_another_way(settings, said, scripts):
+    assert {script for script in SCRIPTS if said in source_of(script, **settings)} == scripts
+
+
 def test_data_come_as_the_scripts_read_them(tmp_path, monkeypatch):
     images, labels = draw_data((4, 5, 3), 3, 8)
     dataset = Dataset(mnist.SPECIFICATION, Split(images[:5], labels[:5]), Split(images[5:], labels[5:]), "")
