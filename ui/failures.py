@@ -22,8 +22,9 @@ from ui.words import literal, state_of
 
 def show_failure(run: Run) -> None:
     """Say what went wrong and offer what can be done about it."""
-    framework = FRAMEWORK_TITLES[run.config.framework]
-    st.error(f"**{framework} {state_of(run)}.** {literal(run.failure)} {literal(run.advice)}", icon=":material/error:")
+    what = f"{FRAMEWORK_TITLES[run.config.framework]} {state_of(run)}."
+    told = [] if what.lower().endswith(f": {run.failure.lower()}") else [literal(run.failure)]
+    st.error(" ".join([f"**{what}**", *told, literal(run.advice)]), icon=":material/error:")
     directory = run_directory(run.id)
     steps = next_steps(run, resumable=checkpoints.has_state(directory), learnt=checkpoints.has_weights(directory))
     with st.container(horizontal=True):

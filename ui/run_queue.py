@@ -15,6 +15,7 @@ from ui.words import counted, literal, status
 
 _REFRESH_S = 1.0
 _SHOWN = 20
+_LINK_WIDTH = 320
 
 _MOVES: dict[Move, tuple[str, str]] = {
     "front": (":material/vertical_align_top:", "To the front"),
@@ -107,6 +108,7 @@ def _link(run: Run) -> None:
         "../pages/results.py",
         label=literal(f"{run.name} · {title}" if run.name else title),
         query_params={"run": run.id},
+        width=_LINK_WIDTH,
     )
 
 

@@ -15,8 +15,9 @@ from core.runs import Run
 from ui.words import state_of
 
 _COLUMNS = {
+    "State": st.column_config.TextColumn(width=150),
     "Test accuracy": st.column_config.NumberColumn(format="percent"),
-    "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+    "Progress": st.column_config.ProgressColumn(width=110, format="percent", min_value=0, max_value=1),
     "Training": st.column_config.NumberColumn("Training, seconds", format="%.1f"),
     "Launched": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
     "Tags": st.column_config.ListColumn(),
@@ -70,6 +71,7 @@ def _show(runs: Sequence[Run], key: str, mode: str | list[str]) -> list[int]:
         on_select="rerun",
         selection_mode=mode,
         column_config=_COLUMNS,
+        placeholder="",
         height="content" if len(runs) <= 15 else "auto",
     )
     if picked.selection.cells:

@@ -51,6 +51,13 @@ def test_each_failure_says_what_it_is(store: Store, cause: str, words: str) -> N
     assert [button for button in page.button if (button.key or "").startswith("next-")]
 
 
+def test_what_happened_is_not_said_twice(store: Store) -> None:
+    run_id = store.create(CONFIG, submission=new_id(), claimed=True)
+    store.fail(run_id, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
+
+    assert run_page(run_id).error[0].value == r"**PyTorch failed: out of memory.** Use less\."
+
+
 def test_half_the_batch_is_one_click(store: Store) -> None:
     run_id = failed(store)
 
