@@ -118,7 +118,7 @@ def schedule_curve(epochs: np.ndarray, rates: np.ndarray) -> alt.Chart:
             y=alt.Y("rate:Q", title="learning rate", axis=alt.Axis(format="~g", tickCount=3)),
             tooltip=[alt.Tooltip("epoch:Q", format=".2f"), alt.Tooltip("rate:Q", title="learning rate", format=".3g")],
         )
-        .properties(height=140)
+        .properties(height=180)
     )
 
 
@@ -144,7 +144,7 @@ def step_curves(frame: pd.DataFrame, metric: StepMetric) -> alt.Chart:
                 alt.Tooltip(f"{metric}:Q", title=title, format=".3g"),
             ],
         )
-        .properties(height=180)
+        .properties(height=260)
     )
 
 

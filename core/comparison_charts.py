@@ -116,7 +116,7 @@ def seed_bands(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
             scale=alt.Scale(
                 domain=[FRAMEWORK_TITLES[name] for name in FRAMEWORK_COLOURS], range=list(FRAMEWORK_COLOURS.values())
             ),
-            legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
+            legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
         ),
         tooltip=[
             alt.Tooltip("framework:N"),

@@ -36,11 +36,12 @@ def show_first_batch(config: RunConfig) -> None:
     for warning in warnings(config, load(config.dataset).specification):
         st.warning(warning, icon=":material/warning:")
     settings = RunConfig(**{name: getattr(config, name) for name in _DECIDE}).model_dump_json()
-    st.fragment(_watch, run_every=None if _asked(settings).done() else _REFRESH_S)(settings)
+    asked = _asked(settings, load(config.dataset).fingerprint)
+    st.fragment(_watch, run_every=None if asked.done() else _REFRESH_S)(settings, asked)
 
 
-def _watch(settings: str) -> None:
-    config, asked = RunConfig.model_validate_json(settings), _asked(settings)
+def _watch(settings: str, asked: Future[tuple[np.ndarray, list[str]]]) -> None:
+    config = RunConfig.model_validate_json(settings)
     title = FRAMEWORK_TITLES[config.framework]
     st.markdown("**First batch, as it is trained**")
     if not asked.done():
@@ -53,7 +54,9 @@ def _watch(settings: str) -> None:
         images, names = asked.result()
     except NoAnswerError as error:
         st.error(str(error), icon=":material/error:")
-        st.button("Try again", key="first-batch-again", icon=":material/replay:", on_click=_asked.clear)
+        if st.button("Try again", key="first-batch-again", icon=":material/replay:"):
+            _asked.clear()
+            st.rerun()
         return
     sprite_grid(
         "first-batch",
@@ -72,7 +75,7 @@ def _watch(settings: str) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _asked(settings: str) -> Future[tuple[np.ndarray, list[str]]]:
+def _asked(settings: str, fingerprint: str) -> Future[tuple[np.ndarray, list[str]]]:  # noqa: ARG001, the cache's key
     return _threads().submit(_change, RunConfig.model_validate_json(settings))
 
 

@@ -24,10 +24,15 @@ def show_knobs() -> None:
     with st.expander("Advanced", icon=":material/tune:"):
         for group in GROUPS:
             st.markdown(f"**{group}**")
-            columns = st.columns(2)
-            for position, name in enumerate(name for name in _fields(group) if is_used(name, settings())):
-                with columns[position % 2]:
-                    knob(name)
+            used = [name for name in _fields(group) if is_used(name, settings())]
+            switches = [name for name in used if RunConfig.model_fields[name].annotation is bool]
+            others = [name for name in used if name not in switches]
+            for start in range(0, len(others), 2):  # in rows, as what was changed since a recipe is taller
+                for column, name in zip(st.columns(2), others[start : start + 2], strict=False):
+                    with column:
+                        knob(name)
+            for name in switches:
+                knob(name)
 
 
 def _fields(group: str) -> list[str]:

@@ -103,7 +103,7 @@ def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
     if options and chosen[name] not in options:
         chosen[name] = next(iter(options))
     st.session_state.setdefault(_key(name), chosen[name])
-    common = {"label": field.title, "help": field.description, "key": _key(name), "on_change": _REACTIONS.get(name)}
+    common = {"label": field.title, "help": field.description, "key": _key(name), "on_change": _note, "args": (name,)}
     if options:
         value = st.selectbox(options=list(options), format_func=options.get, **common)
     elif field.annotation is bool:
@@ -144,6 +144,14 @@ def show_rate_note() -> None:
     """Say what became of the learning rate when the optimizer was last changed."""
     if note := st.session_state.get("rate-note"):
         st.caption(f":material/info: {note}")
+
+
+def _note(name: str) -> None:
+    """Keep what a widget says before the page runs: which knobs it shows depends on it, also those above."""
+    value = st.session_state[_key(name)]
+    settings()[name] = None if value == "" else value
+    if name in _REACTIONS:
+        _REACTIONS[name]()
 
 
 def _follow_optimizer() -> None:

@@ -92,6 +92,13 @@ def test_every_setting_that_does_something_has_a_knob_with_help(page: AppTest, o
     assert all(widget.help for widget in knobs(page).values())
 
 
+def test_a_knob_goes_when_another_below_it_makes_it_idle(page: AppTest) -> None:
+    page.selectbox(key="knob-validation_part").set_value("test").run()
+    assert "validation_share" not in knobs(page)
+    page.selectbox(key="knob-validation_part").set_value("last").run()
+    assert "validation_share" in knobs(page)
+
+
 def test_groups_have_headings_in_their_order(page: AppTest) -> None:
     headings = [text.value.strip("*") for text in page.markdown if text.value.strip("*") in GROUPS]
 
