@@ -93,7 +93,7 @@ def test_results_show_names_notes_and_classes_as_text(page: Page, trained: Run, 
     open_page(page, "results", run=trained.id)
     expect(page.get_by_text("Worst mistakes")).to_be_visible(timeout=PATIENCE_MS)
 
-    expect(page.get_by_role("heading", level=1)).to_have_text(SCRIPT)
+    expect(page.get_by_role("heading", level=1).first).to_have_text(SCRIPT)
     expect(page.get_by_role("heading", name="Mine")).to_be_visible()
     is_text(page, complaints)
     screenshot(page, "untrusted-results")
