@@ -100,6 +100,8 @@ class Spares:
         if asked_at == self._asked_at:
             return
         self._asked_at = asked_at
+        if abs(time.time() - asked_at / 1e9) > _WANTED_S:  # asked of a scheduler that has long been gone
+            return
         with suppress(OSError, ValueError):  # it is being written anew
             self._wanted = json.loads((home() / "spares.json").read_text())
             # Whoever asks starts the scheduler only then, so what was asked lately counts; what is long ago does not.

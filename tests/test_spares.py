@@ -14,7 +14,7 @@ import pytest
 from core import spares
 from core.checkpoints import load
 from core.config import FRAMEWORK_TITLES, configure
-from core.home import run_directory, store_url
+from core.home import home, run_directory, store_url
 from core.processes import spawn
 from core.runs import Store
 from core.spares import Spares, ask, hand_over
@@ -50,6 +50,24 @@ def test_nothing_is_kept_until_it_is_asked_for(kept):
     ask([QUICK, KERAS])
     assert kept.tick(free=True)
     assert set(spare_processes(kept)) == {"pytorch", "tensorflow"}
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_was_asked_just_before_the_scheduler_began_is_heard():
+    """Whoever asks starts the scheduler if there is none, and it takes a moment to begin."""
+    ask([QUICK])
+    new = Spares()
+
+    assert new.tick(free=True)
+    assert set(spare_processes(new)) == {"pytorch"}
+    new.close()
+
+
+def test_what_was_asked_long_ago_is_not_heard(kept):
+    ask([QUICK])
+    os.utime(home() / "spares.json", (1.7e9, 1.7e9))
+
+    assert not kept.tick(free=True)
 
 
 def test_one_is_kept_for_each_framework(kept):
@@ -137,7 +155,7 @@ def test_idle_spares_are_given_back(kept, monkeypatch):
     kept.tick(free=True)
     process = spare_processes(kept)["pytorch"]
     later = spares.time.monotonic() + 301
-    monkeypatch.setattr(spares, "time", SimpleNamespace(monotonic=lambda: later))
+    monkeypatch.setattr(spares, "time", SimpleNamespace(monotonic=lambda: later, time=time.time))
 
     assert not kept.tick(free=True)
     assert process.poll() is not None
