@@ -10,7 +10,7 @@ CASES = [
         done="a training is killed (SIGKILL) while it starts, trains or writes: failed within 10 s, its slot free, "
         "all its measurements and checkpoints whole; then it is resumed",
         prepare=lives.killed_trainings,
-        quick=3,
+        quick=2,
         long=100,
     ),
     Case(
@@ -112,8 +112,8 @@ CASES = [
     Case(
         number=12,
         name="resumed bit for bit",
-        done="three kills at random moments, each resumed: weights and records equal the undisturbed run's bit for bit "
-        "(batch norm, dropout, augmentation, one-cycle)",
+        done="kills at random moments (three, quickly one), each resumed: weights and records equal the undisturbed "
+        "run's bit for bit (batch norm, dropout, augmentation, one-cycle)",
         prepare=lives.resumed_bit_for_bit,
         quick=1,
         long=10,
