@@ -30,7 +30,7 @@ from tests import processes
 from tests.conftest import furnish
 from tests.waiting import wait_for
 
-START_S = 120.0
+START_S = 300.0
 """Seconds that a framework may take to start on a machine that does other things too."""
 
 NOTICED_S = 10.0
@@ -65,6 +65,12 @@ class Place:
                 self._scheduler = spawn("tests.faults.scheduler", json.dumps(options), log=log)
             else:
                 self._scheduler = spawn("core.scheduler", log=log)
+        wait_for(self._scheduler_works, START_S, "The scheduler did not start.")
+
+    def _scheduler_works(self) -> bool:
+        """Say whether the scheduler has come so far as to hold its lock, which nobody else may try to take here."""
+        opened = psutil.Process(self._scheduler.pid).open_files()
+        return any(Path(file.path).name == "scheduler.lock" for file in opened)
 
     def schedule_again(self) -> None:
         """Start the scheduler anew after its end, with the same options."""
