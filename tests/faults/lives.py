@@ -240,7 +240,8 @@ def died_before_a_sign_of_life(place: Place) -> Trial:
             place.store.claim(run_id)
         deadlines = {} if place.long or conduct == "dies" else {"_START_DEADLINE_S": deadline}
         place.schedule(worker=["tests.workers", conduct], deadlines=deadlines)
-        run = place.wait_for_state(run_id, "failed", NOTICED_S + deadline)
+        within = START_S if conduct == "dies" else deadline + NOTICED_S  # it has to be there before it can die
+        run = place.wait_for_state(run_id, "failed", within)
         expected = "exit code 3" if conduct == "dies" else "no sign of life"
         assert expected in run.failure, run.failure
         wait_for(lambda: place.training(run_id) is None, 5, "The silent process was left running.")

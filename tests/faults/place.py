@@ -58,7 +58,8 @@ class Place:
         self.home, self.store = home, Store(store_url())
 
     def schedule(self, **options: Any) -> None:
-        """Start the scheduler's process; options are those of `tests.faults.scheduler`, by default none."""
+        """Start the scheduler's process in place of the one before; options are those of `tests.faults.scheduler`."""
+        self.kill_scheduler()
         self._options = options
         with (self.home / "scheduler.log").open("ab") as log:
             if options:
@@ -69,6 +70,7 @@ class Place:
 
     def _scheduler_works(self) -> bool:
         """Say whether the scheduler has come so far as to hold its lock, which nobody else may try to take here."""
+        assert self._scheduler.poll() is None, "The scheduler has ended: was there another one?"
         opened = psutil.Process(self._scheduler.pid).open_files()
         return any(Path(file.path).name == "scheduler.lock" for file in opened)
 

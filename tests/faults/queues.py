@@ -99,5 +99,6 @@ def twenty_runs_disturbed(place: Place) -> Trial:
         assert went == expected, "What waited was not trained in the order of the queue."
         assert to_front in expected[:2], "What was moved to the front was not there."
         dashboard.kill()
+        place.settle()  # the scheduler that the dashboard has started stays for a while
 
     return trial
