@@ -77,6 +77,7 @@ def _choose_seeds() -> int:
 
 def _show_estimate(configs: list[RunConfig], seeds: int) -> None:
     """Say how long it will take; as long as that is a guess, time some steps when nothing else is to be done."""
+    st.session_state["planned-at"] = time.monotonic()
     store = open_store()
     unknown = [each for each in configs if estimate_time(store, each).basis == "guess"]
     still_to_time = any(progress(each) in ("never", "running") for each in unknown)
@@ -88,20 +89,10 @@ def _watch_estimate(configs: list[RunConfig], seeds: int, still_to_time: bool) -
     guessed = [config for config, each in zip(configs, estimates, strict=True) if each.basis == "guess"]
     if still_to_time and not guessed:
         st.rerun()  # so that it is not looked at any more
-    for config in guessed:
-        if _rests_on(configs):
+    if time.monotonic() - st.session_state["planned-at"] >= _REST_S:  # it does not while settings still change
+        for config in guessed:
             start(config)
     basis = min((each.basis for each in estimates), key=list(_BASES).index)
     timing = any(progress(config) == "running" for config in guessed)
     words = "a guess; some steps are being timed" if timing else _BASES[basis]
     st.markdown(f"**About {duration(seeds * max(each.seconds for each in estimates))}** ({words})")
-
-
-def _rests_on(configs: list[RunConfig]) -> bool:
-    """Say whether the user has left these settings as they are for a while, so that timing them is worth it."""
-    now = time.monotonic()
-    before, since = st.session_state.get("plan-rests", (None, now))
-    if before != configs:
-        before, since = configs, now
-    st.session_state["plan-rests"] = (before, since)
-    return now - since >= _REST_S
