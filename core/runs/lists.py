@@ -81,8 +81,7 @@ class Lists(Database):
         """Return every tag with the number of runs that bear it, in the order of the alphabet."""
         query = (
             sa.select(tags.c.tag, sa.func.count())
-            .join(runs, runs.c.id == tags.c.run_id)
-            .where(*_conditions())
+            .where(tags.c.run_id.not_in(sa.select(runs.c.id).where(runs.c.deleted_at.is_not(None))))
             .group_by(tags.c.tag)
             .order_by(tags.c.tag)
         )

@@ -78,9 +78,16 @@ def _from_2(connection: sa.Connection) -> None:
     connection.execute(sa.text("ALTER TABLE runs ADD COLUMN cause VARCHAR(24)"))
 
 
+def _from_3(connection: sa.Connection) -> None:
+    for name in ("deleted_at", "dataset", "architecture", "framework", "test_accuracy"):
+        connection.execute(sa.text(f"DROP INDEX ix_runs_{name}"))
+    for name in ("created_at", "state", "dataset", "architecture", "framework", "test_accuracy"):
+        connection.execute(sa.text(f"CREATE INDEX ix_runs_deleted_at_{name} ON runs (deleted_at, {name})"))
+
+
 def _false(connection: sa.Connection) -> str:
     return "0" if connection.dialect.name == "sqlite" else "false"
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2}
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """What leads from each version to the next."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 3
+VERSION = 4
 
 THINNED = ("loss", "accuracy", "gradient_norm")
 """The measurements whose extremes are kept when a curve is thinned."""
@@ -52,16 +52,21 @@ runs = sa.Table(
     sa.Column("resumed_step", sa.Integer, nullable=False, server_default="0"),
     sa.Column("silent", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("process_load", sa.JSON),
-    sa.Column("deleted_at", sa.Float, index=True),
+    sa.Column("deleted_at", sa.Float),
     # Taken from `config` and `results`, so that lists are filtered and sorted by columns that have an index.
-    sa.Column("dataset", sa.String(100), nullable=False, server_default="", index=True),
-    sa.Column("architecture", sa.String(100), nullable=False, server_default="", index=True),
-    sa.Column("framework", sa.String(16), nullable=False, server_default="", index=True),
+    sa.Column("dataset", sa.String(100), nullable=False, server_default=""),
+    sa.Column("architecture", sa.String(100), nullable=False, server_default=""),
+    sa.Column("framework", sa.String(16), nullable=False, server_default=""),
     sa.Column("device", sa.String(16), nullable=False, server_default=""),
-    sa.Column("test_accuracy", sa.Float, index=True),
+    sa.Column("test_accuracy", sa.Float),
     # Since version 3.
     sa.Column("cause", sa.String(24)),
     sa.Index("ix_runs_submitter_started_at", "submitter", "started_at"),
+    # Lists leave the deleted ones out, so these answer without a look at the rows, which are long.
+    *(
+        sa.Index(f"ix_runs_deleted_at_{name}", "deleted_at", name)
+        for name in ("created_at", "state", "dataset", "architecture", "framework", "test_accuracy")
+    ),
 )
 
 FROM_CONFIG = ("dataset", "architecture", "framework", "device")

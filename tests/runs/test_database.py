@@ -21,7 +21,7 @@ def test_newer_database_is_refused_and_left_alone(database):
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript("UPDATE schema SET version = 99; DROP TABLE tags;")
 
-    with pytest.raises(StoreError, match=r"written by a newer Duet \(schema 99, this one reads 3\): start that one"):
+    with pytest.raises(StoreError, match=r"written by a newer Duet \(schema 99, this one reads 4\): start that one"):
         Store(store_url())
 
     with closing(sqlite3.connect(database)) as connection:
