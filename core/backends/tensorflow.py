@@ -1,7 +1,8 @@
 """Keras's engine on TensorFlow: the verbs of `core.backends` on a Keras model.
 
 The steps of a chunk are one loop inside one `tf.function`, with the data set as a tensor on the
-device; a call from Python a chunk is all that is paid. XLA stays off: on a CPU it is slower.
+device; a call from Python a chunk is all that is paid. XLA stays off, as it is
+slower on a CPU, but for augmentation.
 """
 
 import os
@@ -60,7 +61,7 @@ def versions() -> dict[str, str]:
 def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     """Return uint8 images `(N, H, W, C)` as training sees them: float32, of the same range."""
     _set_threads(available_cores())
-    return _warp(tf.cast(images, tf.float32), tf.constant(transforms)).numpy()
+    return _warp(images, transforms).numpy()
 
 
 class Engine:
@@ -279,9 +280,7 @@ class Engine:
         return values
 
     def _normalise(self, images: tf.Tensor, transforms: tf.Tensor | None = None) -> tf.Tensor:
-        pixels = tf.cast(images, tf.float32)
-        if transforms is not None:
-            pixels = _warp(pixels, transforms)
+        pixels = images if transforms is None else _warp(images, transforms)
         return tf.cast(pixels, self._dtype) * self._scale + self._offset
 
     def _variables(self):
@@ -290,24 +289,40 @@ class Engine:
                 yield f"{name}/{key}", getattr(self._layers[name], attribute)
 
 
+@tf.function(jit_compile=True)
 def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
     """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside.
 
-    Then black out each image's rectangle; see `core.augmentation`.
+    Then black out each image's rectangle; see `core.augmentation`. XLA makes one loop over the pixels of all
+    this, which takes half the time of `ImageProjectiveTransformV3`.
     """
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.pad(tf.reshape(transforms[:, :, :3], [-1, 6]), [[0, 0], [0, 2]]),
-        output_shape=tf.shape(images)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
-    columns, rows = tf.range(images.shape[2], dtype=tf.float32), tf.range(images.shape[1], dtype=tf.float32)
+    count, height, width, channels = tf.unstack(tf.shape(images))
+    columns, rows = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)
+    by_column, by_row, offset = tf.unstack(transforms[:, :, :3, None, None], axis=2)
+    sources = by_column * columns + (by_row * rows[:, None] + offset)
+    x, y = sources[:, 0], sources[:, 1]
+    left, top = tf.floor(x), tf.floor(y)
+    right_share, bottom_share = (x - left)[..., None], (y - top)[..., None]
+
+    # A black margin of a pixel around each image, so that whoever looks at its edge finds four neighbours.
+    right_edge, bottom_edge = tf.cast(width, tf.float32), tf.cast(height, tf.float32)
+    pixels = tf.reshape(tf.pad(tf.cast(images, tf.float32), [[0, 0], [1, 1], [1, 1], [0, 0]]), [-1, channels])
+    column = tf.cast(tf.clip_by_value(left + 1, 0.0, right_edge), tf.int32)
+    row = tf.cast(tf.clip_by_value(top + 1, 0.0, bottom_edge), tf.int32)
+    corner = (tf.range(count)[:, None, None] * (height + 2) + row) * (width + 2) + column
+
+    def across(places: tf.Tensor) -> tf.Tensor:
+        values = tf.gather(pixels, places)
+        return values + (tf.gather(pixels, places + 1) - values) * right_share
+
+    upper = across(corner)
+    moved = upper + (across(corner + width + 2) - upper) * bottom_share
+
     begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
-    inside_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
-    inside_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
-    return tf.where((inside_y[:, :, None] & inside_x[:, None, :])[..., None], 0.0, moved)
+    erased_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
+    erased_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
+    seen = (x > -1) & (x < right_edge) & (y > -1) & (y < bottom_edge)
+    return tf.where((seen & ~(erased_y[:, :, None] & erased_x[:, None, :]))[..., None], moved, 0.0)
 
 
 class _AlignedBatchNorm(keras.layers.BatchNormalization):
