@@ -32,7 +32,7 @@ from core.datasets import load
 from core.home import home
 from core.networks import get_architecture
 from core.normalization import scaling_of
-from core.processes import spawn, started_at
+from core.processes import give_way, spawn, started_at
 from core.runs import ACTIVE, Store, open_store
 from core.training import Point, split_of, train
 
@@ -45,7 +45,6 @@ _TIMED_S = 2.0
 _LEAST_CHUNKS = 3
 _LOOK_S = 0.5
 _IMAGES = 2_000_000  # more than are learnt from in so short a time
-_NICENESS = 10
 
 # What makes no step slower or faster, or would end or break the training before it has been timed.
 _ARBITRARY = {
@@ -185,7 +184,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("config", help="the run, as JSON")
     config = RunConfig.model_validate_json(parser.parse_args(arguments).config)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    os.nice(_NICENESS)
     # Stays if nothing comes of it, so that it is not tried again and again.
     write_json(_file(config), {"begun_at": time.time()})
     found = time_steps(config, open_store())
@@ -199,4 +197,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    give_way()
     main()

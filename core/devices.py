@@ -7,7 +7,6 @@
 """
 
 import json
-import os
 import subprocess
 import sys
 from typing import NamedTuple, get_args
@@ -16,7 +15,7 @@ from core.backends import get_backend
 from core.checkpoints import write_json
 from core.config import Framework
 from core.home import home
-from core.processes import spawn
+from core.processes import give_way, spawn
 
 
 class Device(NamedTuple):
@@ -53,7 +52,6 @@ def _file():
 
 def main() -> int:
     """Ask both frameworks, remember the answer and print it."""
-    os.nice(10)  # whoever has just started Duet may be training already
     found = {framework: get_backend(framework).devices() for framework in get_args(Framework)}
     write_json(_file(), found)
     print(json.dumps(found, indent=2))
@@ -61,4 +59,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    give_way()
     sys.exit(main())

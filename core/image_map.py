@@ -27,7 +27,7 @@ from core.datasets import Dataset, load
 from core.datasets.storage import is_alive
 from core.gallery import images_at, labels_of_all, stratified_sample
 from core.insights import folder_of, keep, recall, remember
-from core.processes import spawn, started_at
+from core.processes import give_way, spawn, started_at
 
 MOST_IMAGES = 3_000
 """A map of more points is slower to draw and no easier to read."""
@@ -179,8 +179,6 @@ def main(arguments: list[str] | None = None) -> None:
         dataset = load(parser.parse_args(arguments).name)
     except ValueError as error:
         refuse(str(error))
-    if hasattr(os, "nice"):
-        os.nice(10)  # a training goes first
     try:
         with FileLock(folder_of(dataset.fingerprint) / f"{_TSNE}.lock", timeout=0):
             _compute(dataset)
@@ -189,4 +187,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    give_way()
     sys.exit(main())

@@ -38,3 +38,9 @@ def started_at(process: psutil.Process) -> float:
     """
     began = process.create_time()
     return began - psutil.boot_time() if psutil.LINUX else began
+
+
+def give_way() -> None:
+    """Let every other process of this machine go first, such as a training that somebody watches."""
+    if hasattr(os, "nice"):
+        os.nice(10)
