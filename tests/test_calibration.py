@@ -123,7 +123,6 @@ def test_steps_are_timed(monkeypatch, framework):
 @pytest.mark.parametrize(("found", "after"), [(1234.5, "done"), (None, "never")])
 def test_process_keeps_what_it_has_found(monkeypatch, found, after):
     monkeypatch.setattr(calibration, "time_steps", lambda _config, _store: found)
-    monkeypatch.setattr(calibration.os, "nice", lambda _increment: None)
     monkeypatch.setattr(calibration.os, "_exit", lambda _code: None)
     monkeypatch.setattr(calibration.logging, "shutdown", lambda: None)
 
@@ -137,7 +136,6 @@ def test_process_that_fails_is_not_started_again(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(calibration, "time_steps", fail)
-    monkeypatch.setattr(calibration.os, "nice", lambda _increment: None)
     with pytest.raises(MemoryError):
         calibration.main([QUICK.model_dump_json()])
 
