@@ -55,7 +55,12 @@ class Scale(NamedTuple):
 
 FULL = Scale(None, augmented_images=4096, repeats=5, seeds=5, example_epochs=14, changes={})
 QUICK = Scale(
-    1280, augmented_images=256, repeats=2, seeds=1, example_epochs=1, changes={"epochs": 1, "train_limit": 1280}
+    1280,
+    augmented_images=256,
+    repeats=2,
+    seeds=1,
+    example_epochs=1,
+    changes={"epochs": 1, "warmup_epochs": 0, "train_limit": 1280},
 )
 
 

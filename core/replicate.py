@@ -142,7 +142,7 @@ def train(config: RunConfig) -> int:
 def rows(store: Store, **changes: Any) -> Iterator[Row]:
     """Yield a row for each reported figure in its own framework, and in the other one where it was run there."""
     done = store.find(states=["done"], limit=_ALL_RUNS)
-    for recipe in RECIPES.values():
+    for recipe in (recipe for recipe in RECIPES.values() if recipe.reported):
         data = data_of(recipe)
         for framework in get_args(Framework):
             runs = _matching(done, config_of(recipe, framework, data.name, **changes)) if data.name else []

@@ -118,7 +118,10 @@ def test_command_prints_json_and_progress(capsys):
     ("arguments", "sentence"),
     [
         (["--architecture", "vgg"], "Network (--architecture): expected one of"),
-        (["--optimizer", "lion"], "Optimizer (--optimizer): expected one of sgd, adam, rmsprop, received 'lion'."),
+        (
+            ["--optimizer", "lion"],
+            "Optimizer (--optimizer): expected one of sgd, adam, adamw, rmsprop, adadelta, received 'lion'.",
+        ),
         (["--steps", "0"], "Argument --steps: expected a whole number from 1 to 10,000, received '0'."),
     ],
 )

@@ -112,8 +112,8 @@ def test_other_write_ups_are_as_published(name, optimizer, batch_size, figures):
     assert {tuple(reported) for reported in RECIPES[name].reported} == figures
 
 
-def test_only_one_recipe_augments():
-    augmented = {name for name, recipe in RECIPES.items() if "rotation" in recipe.settings}
+def test_only_one_published_recipe_augments():
+    augmented = {name for name, recipe in RECIPES.items() if "rotation" in recipe.settings and recipe.reported}
 
     assert augmented == {"asl-cnn-augmented"}
     assert configure(**RECIPES["asl-cnn-augmented"].settings).flip_horizontal
