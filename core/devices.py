@@ -11,11 +11,11 @@ import subprocess
 import sys
 from typing import NamedTuple, get_args
 
-from core.backends import get_backend
+from core.backends import available_cores, get_backend
 from core.checkpoints import write_json
 from core.config import Framework
 from core.home import home
-from core.processes import give_way, spawn
+from core.processes import spawn
 
 
 class Device(NamedTuple):
@@ -38,7 +38,7 @@ def known_devices(framework: Framework) -> Devices:
         found = json.loads(_file().read_text())[framework]
         return Devices(tuple(Device(**device) for device in found), probed=True)
     except (OSError, ValueError, KeyError, TypeError):  # nobody has asked yet, or the answer is another version's
-        return Devices((Device("cpu", "CPU"),), probed=False)
+        return Devices((Device("cpu", f"CPU, {available_cores()} cores"),), probed=False)
 
 
 def refresh_in_background() -> subprocess.Popen:
@@ -59,5 +59,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    give_way()
     sys.exit(main())

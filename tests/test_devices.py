@@ -7,12 +7,12 @@ from typing import get_args
 import pytest
 
 from core import devices
-from core.backends import get_backend
+from core.backends import available_cores, get_backend
 from core.config import Framework, configure
 from core.devices import Device, Devices, known_devices
 
 FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
-UNKNOWN = Devices((Device("cpu", "CPU"),), probed=False)
+UNKNOWN = Devices((Device("cpu", f"CPU, {available_cores()} cores"),), probed=False)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
