@@ -3,6 +3,7 @@
     python -m core.parity --architecture cnn-64-32-32 --optimizer adam --steps 200
     python -m core.parity --json
     python -m core.parity --markdown > docs/parity.md       # the whole registry: the table in the docs
+    python -m core.parity --markdown --read sgd.json adam.json   # the same from what --json has written
 
 Without a name every network, or every optimizer, is measured, in float32 and in float64. Dropout is
 off, as no two frameworks draw the same masks, and images are not augmented. Both engines train in this process.
@@ -283,6 +284,8 @@ def versions() -> dict[str, str]:
 def main(arguments: list[str] | None = None) -> int:
     """Measure what is asked for and print it; return 1 if a pair parts further than promised."""
     options = _parser().parse_args(arguments)
+    if options.read:
+        return _show_all(_read(options.read), options)
     try:
         names = [get_architecture(options.architecture).name] if options.architecture else list(ARCHITECTURES)
         optimizers = [options.optimizer] if options.optimizer else list(LEARNING_RATES)
@@ -307,6 +310,23 @@ def main(arguments: list[str] | None = None) -> int:
         except ValueError as error:  # a network that was made for other images than MNIST's
             refuse(str(error))
         parities.append(parity)
+    return _show_all(parities, options)
+
+
+def _read(paths: Sequence[Path]) -> list[Parity]:
+    """Return what several commands have measured with `--json`, in the order in which one would."""
+    try:
+        found = [parity for path in paths for parity in from_json(json.loads(path.read_bytes()))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        refuse(f"Files (--read): expected what this command has written with --json, received {error!r}.")
+    order = [*ARCHITECTURES]
+    order += [parity.architecture for parity in found if parity.architecture not in order]
+    optimizers = list(LEARNING_RATES)
+    return sorted(found, key=lambda each: (order.index(each.architecture), optimizers.index(each.optimizer)))
+
+
+def _show_all(parities: Sequence[Parity], options: argparse.Namespace) -> int:
+    """Print measurements in the form that was asked for; return 1 if a pair parts further than promised."""
     if options.json:
         print(json.dumps(to_json(parities)))
     elif options.markdown:
@@ -328,6 +348,9 @@ def _parser() -> Parser:
         help="framework shows what the frameworks' own defaults do (default aligned)",
     )
     parser.add_argument("--tolerance", metavar="X", type=float, help="where the weights of a layer count as parted")
+    parser.add_argument(
+        "--read", metavar="FILE", nargs="+", type=Path, help="measure nothing: show what --json has written to files"
+    )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print everything as one JSON object")
     shape.add_argument("--markdown", action="store_true", help="print the page of the docs")

@@ -114,6 +114,15 @@ def test_command_prints_json_and_progress(capsys):
     assert shown.err.splitlines()[-1] == "100% ann-100, SGD with momentum, float64"
 
 
+def test_command_joins_what_others_have_measured(capsys, tmp_path):
+    parts = {"adam": MEASURED, "sgd": replace(MEASURED, optimizer="sgd", architecture="ann-100")}
+    for name, part in parts.items():
+        (tmp_path / name).write_text(json.dumps(to_json([part])))
+
+    assert parity.main(["--json", "--read", *(str(tmp_path / name) for name in parts)]) == 0
+    assert from_json(json.loads(capsys.readouterr().out)) == [parts["sgd"], parts["adam"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -122,6 +131,7 @@ def test_command_prints_json_and_progress(capsys):
             ["--optimizer", "lion"],
             "Optimizer (--optimizer): expected one of sgd, adam, adamw, rmsprop, adadelta, received 'lion'.",
         ),
+        (["--read", "nowhere.json"], "Files (--read): expected what this command has written with --json, received"),
         (["--steps", "0"], "Argument --steps: expected a whole number from 1 to 10,000, received '0'."),
     ],
 )
