@@ -589,7 +589,9 @@ def test_scheduler_is_started_unless_there_is_one(duet_home, not_started):
 @pytest.mark.parametrize(
     ("end", "started"), [(None, ["core.scheduler"]), (Store.claim, ["core.scheduler"]), (Store.request_stop, [])]
 )
-def test_runs_that_were_left_behind_are_taken_up(store, not_started, end, started):
+def test_runs_that_were_left_behind_are_taken_up(store, not_started, monkeypatch, end, started):
+    monkeypatch.setattr(scheduler, "ensure_running", ensure_running)  # `trained` keeps it from starting any
+
     scheduler.take_up(store)
     assert not_started == []
 
