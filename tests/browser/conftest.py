@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.app import BROWSER_ARGUMENTS, Server, find_browser, screenshot
+from tests.browser.waiting import PATIENCE_MS
 from tests.conftest import furnish
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 _STREAMLIT_PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
 """A page opened from a link asks below its own address first where its server is, and meets a 404 on the way."""
-
-_PATIENCE_MS = 15_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,7 +100,11 @@ def new_page(
     def start(server: Server, **options: Any) -> "Page":
         context = browser.new_context(base_url=server.url, **{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
-        context.set_default_timeout(_PATIENCE_MS)
+        from playwright.sync_api import expect
+
+        # A busy machine is no fault of a page's.
+        context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS / 2)
         page = context.new_page()
         page.on("console", lambda message: complaints.extend(_errors(message)))
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -67,6 +67,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def fill(page: Page, label: str, value: int) -> None:
     field = page.get_by_role("spinbutton", name=label)
+    expect(field).to_have_count(1)  # while the page runs, the one before may still be there
     field.fill(str(value))
     field.press("Enter")
     settled(page)

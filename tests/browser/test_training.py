@@ -138,6 +138,7 @@ def test_a_killed_training_says_so(page: Page, store: Store, long_pair: list[str
 
 def fill(page: Page, label: str, value: int) -> None:
     field = page.get_by_role("spinbutton", name=label)
+    expect(field).to_have_count(1)  # while the page runs, the one before may still be there
     field.fill(str(value))
     field.press("Enter")
     settled(page)
