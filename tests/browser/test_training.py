@@ -78,12 +78,13 @@ def test_curves_grow_in_place_and_keep_the_zoom(page: Page, store: Store, long_p
     chart = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
     page.mouse.move(chart["x"] + 250, chart["y"] + 180)
     page.mouse.wheel(0, -600)
-    page.wait_for_function(f"whole => JSON.stringify({AXIS_LABELS}) !== JSON.stringify(whole)", arg=whole)
+    page.wait_for_function(f"whole => {CHART} && JSON.stringify({AXIS_LABELS}) !== JSON.stringify(whole)", arg=whole)
     zoomed = axis_labels(page)
     shown = progress(page)
 
     for _ in range(10):
-        page.wait_for_function(f"shown => {PROGRESS} !== shown", arg=shown)
+        # Whether it is the same chart all along is asked afterwards.
+        page.wait_for_function(f"shown => {CHART} && {PROGRESS} !== shown", arg=shown)
         shown = progress(page)
 
     assert axis_labels(page) == zoomed
