@@ -29,6 +29,7 @@ from core.processes import spawn
 _log = logging.getLogger("duet.scheduler")
 
 _WANTED_S = 300.0
+_ASK_AGAIN_S = 60.0
 _ENOUGH_MEMORY = 3 * 2**30
 _LITTLE_MEMORY = 1 * 2**30
 _MEMORY_LOOK_S = 2.0
@@ -37,7 +38,7 @@ _MEMORY_LOOK_S = 2.0
 def ask(configs: Iterable[RunConfig]) -> None:
     """Say which runs a user is about to launch, so that the scheduler has a spare process ready for them."""
     wanted = {config.framework: config.threads for config in configs if config.device == "cpu"}
-    if wanted:
+    if wanted and not _is_asked_already(wanted):
         write_json(home() / "spares.json", wanted)
 
 
@@ -136,6 +137,15 @@ def hand_over(process: subprocess.Popen, run_id: str, url: str) -> None:
     """
     process.stdin.write(f"{json.dumps([run_id, url])}\n".encode())
     process.stdin.close()
+
+
+def _is_asked_already(wanted: Mapping[Framework, int]) -> bool:
+    """Say whether the same was asked a moment ago, as whoever asks does so each time a setting is touched."""
+    try:
+        lately = time.time() - _asked_at() / 1e9 < _ASK_AGAIN_S
+        return lately and json.loads((home() / "spares.json").read_text()) == wanted
+    except (OSError, ValueError):  # nothing was asked yet, or it is being written anew
+        return False
 
 
 def _asked_at() -> int:

@@ -53,6 +53,22 @@ def test_nothing_is_kept_until_it_is_asked_for(kept):
 
 
 @pytest.mark.usefixtures("kept")
+def test_the_same_is_asked_once_a_while(duet_home):
+    """A page asks each time it runs."""
+    ask([QUICK])
+    first = (duet_home / "spares.json").stat()
+    ask([QUICK])
+    assert (duet_home / "spares.json").stat().st_ino == first.st_ino, "it was written again"
+
+    ask([QUICK, KERAS])
+    second = (duet_home / "spares.json").stat()
+    assert second.st_ino != first.st_ino
+    os.utime(duet_home / "spares.json", (second.st_mtime - 70, second.st_mtime - 70))
+    ask([QUICK, KERAS])
+    assert (duet_home / "spares.json").stat().st_mtime > second.st_mtime - 60
+
+
+@pytest.mark.usefixtures("kept")
 def test_what_was_asked_just_before_the_scheduler_began_is_heard():
     """Whoever asks starts the scheduler if there is none, and it takes a moment to begin."""
     ask([QUICK])
