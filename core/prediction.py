@@ -58,6 +58,7 @@ class Reading(NamedTuple):
     pixels: what the network saw, uint8 `(H, W, C)`.
     probabilities: of each class, float32 `(classes,)`.
     class_names: of the data that the network learned from.
+    damage: that newer weights were damaged, so that older ones read this, in a sentence; empty if they were not.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Reading(NamedTuple):
     pixels: np.ndarray
     probabilities: np.ndarray
     class_names: tuple[str, ...]
+    damage: str = ""
 
 
 class Unreadable(NamedTuple):
@@ -84,7 +86,7 @@ class Predictor:
             ValueError: if there is none, or it is damaged.
         """
         checkpoint = checkpoints.load(directory)
-        self.description = checkpoint.description
+        self.description, self._damage = checkpoint.description, checkpoint.damage
         config = self.description.config.model_copy(update={"device": "cpu"})
         self._engine = _cpu_backend(framework or config.framework).Engine(
             config,
@@ -107,7 +109,7 @@ class Predictor:
         """
         prepared = read_image(data, name, self.description)
         (found,) = self.predict(prepared.pixels[np.newaxis])
-        return Reading(name, prepared.steps, prepared.pixels, found, self.description.class_names)
+        return Reading(name, prepared.steps, prepared.pixels, found, self.description.class_names, self._damage)
 
 
 def read_image(data: bytes, name: str, description: checkpoints.Description) -> Prepared:
@@ -266,7 +268,7 @@ def _answer(name: str, answer: dict[str, Any], arrays: bytes) -> Reading | Unrea
     steps = tuple(
         Step(title, explanation, found[f"step {i}"]) for i, (title, explanation) in enumerate(answer["steps"])
     )
-    return Reading(name, steps, found["pixels"], found["probabilities"], tuple(answer["class_names"]))
+    return Reading(name, steps, found["pixels"], found["probabilities"], tuple(answer["class_names"]), answer["damage"])
 
 
 _LENGTHS = struct.Struct(">QQ")
@@ -340,7 +342,8 @@ def _attempt(directory: Path, framework: Framework, name: str | None, data: byte
     arrays = {f"step {i}": np.ascontiguousarray(step.image) for i, step in enumerate(reading.steps)}
     arrays |= {"pixels": np.ascontiguousarray(reading.pixels), "probabilities": reading.probabilities}
     steps = [(step.title, step.explanation) for step in reading.steps]
-    return {"steps": steps, "class_names": reading.class_names}, save_tensors(arrays)
+    answer = {"steps": steps, "class_names": reading.class_names, "damage": reading.damage}
+    return answer, save_tensors(arrays)
 
 
 def _current_predictor(directory: Path, framework: Framework) -> Predictor:

@@ -140,6 +140,25 @@ def test_a_newer_checkpoint_is_used_at_once(service, run_id, digits):
     shutil.rmtree(run_directory(copied))
 
 
+def test_damaged_weights_are_told_with_what_older_ones_read(service, run_id, digits):
+    copied = new_id()
+    directory = run_directory(copied)
+    shutil.copytree(run_directory(run_id), directory)
+    data = png(digits.images[0])
+    before = service.read(copied, data, "seven.png")
+    checkpoint = checkpoints.load(directory)
+    checkpoints.save(directory, checkpoint.epoch + 1, checkpoint.weights, checkpoint.description)
+    (newest,) = directory.glob(f"weights-{checkpoint.epoch + 1:04}-*")
+    newest.write_bytes(newest.read_bytes()[:-1])
+
+    read = service.read(copied, data, "seven.png")
+
+    assert before.damage == ""
+    assert f"{newest.name} is damaged; the one before it, of epoch {checkpoint.epoch}, is used." in read.damage
+    np.testing.assert_array_equal(read.probabilities, before.probabilities)
+    shutil.rmtree(directory)
+
+
 one_is_enough = pytest.mark.parametrize("framework", ["pytorch"], indirect=True)
 """For what has nothing to do with the framework."""
 

@@ -44,6 +44,8 @@ def show_answers(answers: Sequence[tuple[Run, Reading | Unreadable]], key: str) 
             st.caption(f"{FRAMEWORK_TITLES[run.config.framework]} · {run.config.architecture}")
             chart = probability_bars(reading.probabilities, reading.class_names, run.config.framework)
             st.altair_chart(chart, key=f"{key}-{run.config.framework}")
+            if reading.damage:
+                st.warning(literal(reading.damage), icon=":material/healing:")
     if len({int(reading.probabilities.argmax()) for _, reading in readings}) > 1:
         st.warning("The two networks disagree on this image.", icon=":material/alt_route:")
 
