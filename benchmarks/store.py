@@ -67,7 +67,7 @@ def _lists(store: Store) -> dict[str, Callable[[], object]]:
     def page(limit: int = 50, offset: int = 0, order: str | None = None, **filters: object) -> Callable[[], object]:
         return lambda: (
             store.find(limit=limit, offset=offset, order=order, **filters),
-            store.counts(**filters),
+            store.count(**filters),
             store.tags(),
             [store.values(column) for column in ("architecture", "dataset", "framework")],
         )

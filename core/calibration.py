@@ -33,7 +33,7 @@ from core.home import home
 from core.networks import get_architecture
 from core.normalization import scaling_of
 from core.processes import give_way, spawn, started_at
-from core.runs import ACTIVE, Store, open_store
+from core.runs import Store, open_store
 from core.training import Point, split_of, train
 
 Progress = Literal["never", "running", "done", "failed"]
@@ -135,7 +135,7 @@ def _after_the_warm_up(points: list[Point]) -> list[Point]:
 
 
 def _is_busy(store: Store, config: RunConfig) -> bool:
-    return any(run.config.device == config.device for run in store.find(states=("queued", *ACTIVE), limit=1000))
+    return any(run.device == config.device for run in store.going_on())
 
 
 def _known(config: RunConfig) -> dict[str, float]:

@@ -233,7 +233,7 @@ def machine() -> str:
 
 def _versions(store: Store) -> dict[str, str]:
     versions: dict[str, str] = {}
-    for run in store.find(states=["done"], limit=_ALL_RUNS, oldest_first=True):
+    for run in store.find(states=["done"], limit=_ALL_RUNS, order="oldest"):
         versions |= run.results["versions"]
     return versions
 

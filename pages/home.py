@@ -48,7 +48,7 @@ def show_current(runs: list[Run]) -> None:
 
 store = open_store()
 show_welcome()
-going_on = store.find(states=("queued", "starting", "running"), limit=2, oldest_first=True)
+going_on = store.find(states=("queued", "starting", "running"), limit=2, order="oldest")
 shown = [store.get(run_id) for run_id in st.session_state.get("shown", [])] or going_on
 if shown:
     show_current(shown)

@@ -83,12 +83,13 @@ def show_errors(run: Run) -> None:
 def show(run: Run) -> None:
     """Show one run, with its partner if it has one."""
     deleted = run.deleted_at is not None
-    group = open_store().find(pair=run.pair, oldest_first=True, deleted=deleted) if run.pair else [run]
-    show_header(run, group)
-    show_way_to_seeds(run)
-    for each in group:
-        if each.state == "failed":
-            show_failure(each)
+    group = open_store().find(pair=run.pair, order="oldest", deleted=deleted) if run.pair else [run]
+    with st.container():  # whatever comes and goes in it, the charts below keep their place and their zoom
+        show_header(run, group)
+        show_way_to_seeds(run)
+        for each in group:
+            if each.state == "failed":
+                show_failure(each)
     watch(group, key="results", details=True)
     if finished := [each for each in group if each.state == "done"]:
         st.subheader("On test images")

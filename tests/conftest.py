@@ -13,6 +13,7 @@ from core import datasets
 from core.config import FRAMEWORK_TITLES
 from core.home import PROJECT
 from core.prediction import prediction_service
+from core.runs import Store, open_store
 from tests import processes
 
 # TensorFlow reads it when it is imported, here and in the processes that tests start.
@@ -67,6 +68,13 @@ def duet_home(
 @pytest.fixture
 def ends_processes() -> None:
     """Asked for by a test that starts a scheduler or a predictor, which outlive it: they are ended for it."""
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store whose queue nobody works off."""
+    monkeypatch.setattr("core.scheduler.spawn", lambda *_arguments, **_options: None)
+    return open_store()
 
 
 @pytest.fixture(scope="module")

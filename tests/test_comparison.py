@@ -88,7 +88,7 @@ def test_groups_are_what_was_launched_together():
     grouped = [store.create(config, submission=f"{i}", group="0123456789ab") for i in range(2)]
     store.create(config, submission="alone")
 
-    groups = seed_groups(store.find(oldest_first=True))
+    groups = seed_groups(store.find(order="oldest"))
 
     assert {group: [run.id for run in runs] for group, runs in groups.items()} == {"0123456789ab": grouped}
 

@@ -182,7 +182,7 @@ def test_seeds_are_trained_one_after_the_other_as_a_group(monkeypatch, capsys):
     code = main([*_QUICK, "--seed", "5", "--seeds", "4", "--json"])
 
     told = json.loads(capsys.readouterr().out)
-    runs = Store(store_url()).find(oldest_first=True)
+    runs = Store(store_url()).find(order="oldest")
     assert code == 130, "it goes on after one that was stopped"
     assert [run.config.seed for run in runs] == [5, 6, 7]
     assert {run.group for run in runs} == {told["group"]}

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.runs import ACTIVE, Run, open_store
+from core.runs import Run, open_store
 from ui.words import state_of
 
 _REFRESH_S = 2.0
@@ -27,8 +27,7 @@ _component = st.components.v2.component(
 
 def show_bell() -> None:
     """Offer to tell when a run ends, and do so while the page is open."""
-    going_on = open_store().count(states=(*ACTIVE, "queued")) > 0
-    st.fragment(_ring, run_every=_REFRESH_S if going_on else None)()
+    st.fragment(_ring, run_every=_REFRESH_S if open_store().going_on() else None)()
 
 
 def _ring() -> None:
@@ -38,7 +37,7 @@ def _ring() -> None:
 def ends() -> list[dict[str, Any]]:
     """Return the runs that have ended since this session first saw them go on: the last few, oldest first."""
     store = open_store()
-    going_on = {run.id: run.attempt for run in store.find(states=(*ACTIVE, "queued"), limit=1000)}
+    going_on = {run.id: run.attempt for run in store.going_on()}
     before = st.session_state.get("bell-going-on", {})
     told = st.session_state.setdefault("bell-ended", [])
     for run_id in before.keys() - going_on.keys():

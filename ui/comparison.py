@@ -23,7 +23,7 @@ from ui.test_images import test_answers
 
 def show_curves(runs: Sequence[Run]) -> None:
     """Draw loss and accuracy of all runs over one another."""
-    points = {run.id: [point for _, point in open_store().metrics(run.id)] for run in runs}
+    points = {run.id: [point for _, point in open_store().curves(run.id)] for run in runs}
     frame = curve_frame(points, {run.id: run.config.framework for run in runs})
     labels = run_labels(runs)
     for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):

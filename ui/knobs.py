@@ -78,7 +78,7 @@ def changed_knobs() -> list[str]:
     return [
         field.title
         for name, field in RunConfig.model_fields.items()
-        if name != "framework" and settings()[name] != recipe[name]
+        if name != "framework" and is_used(name, settings()) and settings()[name] != recipe[name]
     ]
 
 

@@ -14,7 +14,7 @@ from core.charts import curve_frame, curves
 from core.runs import AT_REST, Run, open_store
 from core.scheduler import ensure_running
 from core.training import Point
-from ui.run_actions import ACTIONS, apply
+from ui.run_actions import ACTIONS, show_action
 from ui.training_details import show_details
 from ui.words import load, status
 
@@ -34,10 +34,11 @@ def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str], details: b
         st.rerun()
     if going_on:
         ensure_running()
-    for run in runs:
-        _show_progress(run, key)
-    if loads := [text for run in runs if (text := load(run))]:
-        st.caption(f"In use: {'; '.join(loads)}.")
+    with st.container():  # whatever comes and goes in it, the charts keep their place and are not built anew
+        for run in runs:
+            _show_progress(run, key)
+        if loads := [text for run in runs if (text := load(run))]:
+            st.caption(f"In use: {'; '.join(loads)}.")
     points = _points(runs)
     frame = curve_frame(points, {run.id: run.config.framework for run in runs})
     epochs = max(run.config.epochs for run in runs)
@@ -57,37 +58,20 @@ def _show_progress(run: Run, key: str) -> None:
             st.markdown(status(run))
             return
         st.progress(run.progress, text=status(run))
-        pause = ACTIONS["pause"]
-        if pause.fits(run):
-            st.button(
-                pause.title,
-                key=f"{key}-pause-{run.id}",
-                icon=pause.icon,
-                help=pause.help,
-                on_click=apply,
-                args=("pause", [run.id]),
-            )
-        # A callback, since the page may turn to a run that has just ended before it comes to this button.
-        st.button(
-            "Stop",
-            key=f"{key}-stop-{run.id}",
-            icon=":material/stop:",
-            disabled=run.stop_requested,
-            help="Ends the training after its current steps. The best weights so far are kept.",
-            on_click=open_store().request_stop,
-            args=(run.id,),
-        )
+        if ACTIONS["pause"].fits(run):
+            show_action("pause", run, key)
+        show_action("stop", run, key, disabled=run.stop_requested)
     if run.silent:
         st.caption("Its process has given no sign of life for a while. It may come back; *Stop* ends it for good.")
 
 
 def _points(runs: Sequence[Run]) -> dict[str, list[Point]]:
-    """Return the measurements of runs, reading only those that this session has not seen."""
+    """Return the measurements of runs: thinned when this session first sees them, and from then on what is new."""
     store = open_store()
-    before: dict[tuple[str, int], list[Point]] = st.session_state.get("points", {})
+    before: dict[tuple[str, int], list[tuple[int, Point]]] = st.session_state.get("points", {})
     # A next attempt takes back what it measures again.
-    points = {(run.id, run.attempt): before.get((run.id, run.attempt), []) for run in runs}
+    points = {(run.id, run.attempt): before.get((run.id, run.attempt)) or store.curves(run.id) for run in runs}
     for (run_id, _), measured in points.items():
-        measured.extend(point for _, point in store.metrics(run_id, after=len(measured)))
+        measured.extend(store.metrics(run_id, after=measured[-1][0] if measured else 0))
     st.session_state["points"] = points
-    return {run_id: measured for (run_id, _), measured in points.items()}
+    return {run_id: [point for _, point in measured] for (run_id, _), measured in points.items()}

@@ -70,4 +70,4 @@ def _try(change) -> bool:
 
 
 def _runs_that_use(name: str) -> list[str]:
-    return [f"{run.title} ({run.id})" for run in open_store().find(limit=_ALL_RUNS) if run.config.dataset == name]
+    return [f"{run.title} ({run.id})" for run in open_store().find(dataset=name, limit=_ALL_RUNS)]

@@ -7,10 +7,8 @@ show_way_back()
 import streamlit as st
 
 from core import networks
-from core.runs import ACTIVE, open_store
+from core.runs import open_store
 from ui.knobs import choose
-
-_ALL_RUNS = 1_000_000
 
 
 def show_deletion(name: str) -> None:
@@ -50,5 +48,4 @@ def _restore(name: str) -> None:
 
 
 def _waiting_or_training_with(name: str) -> list[str]:
-    runs = open_store().find(states=("queued", *ACTIVE), limit=_ALL_RUNS)
-    return [run.id for run in runs if run.config.architecture == name]
+    return [run.id for run in open_store().going_on() if run.architecture == name]

@@ -1,6 +1,7 @@
 """What can be done with runs, one or many: a button for each action that fits at least one of them.
 
     show_actions(runs, key="header")
+    show_action("stop", run, key="queue")
     ask_to_delete(runs)
 
 A button acts on those of the runs that it fits; what has changed since the page was drawn is told, not raised.
@@ -81,6 +82,21 @@ def show_actions(runs: Sequence[Run], key: str) -> None:
     can_go = [run for run in runs if can_be_deleted(run)]
     if can_go and st.button("Delete", icon=":material/delete:", key=f"{key}-delete"):
         ask_to_delete(can_go)
+
+
+def show_action(name: str, run: Run, key: str, *, disabled: bool = False) -> None:
+    """Show the button of one action for one run, whether it fits or not."""
+    action = ACTIONS[name]
+    # A callback, since the page may turn to a run that has just ended before it comes to this button.
+    st.button(
+        action.title,
+        icon=action.icon,
+        help=action.help,
+        key=f"{key}-{name}-{run.id}",
+        disabled=disabled,
+        on_click=apply,
+        args=(name, [run.id]),
+    )
 
 
 def apply(name: str, run_ids: Sequence[str]) -> None:

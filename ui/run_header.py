@@ -8,7 +8,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.config import FRAMEWORK_TITLES
+from core.config import FRAMEWORK_TITLES, OPTIMIZER_TITLES
 from core.datasets import specify
 from core.runs import AT_REST, Attempt, Run, open_store
 from ui.knobs import fill
@@ -31,8 +31,8 @@ def show_header(run: Run, group: Sequence[Run]) -> None:
             st.badge(f"{FRAMEWORK_TITLES[each.config.framework]}: {state_of(each)}", icon=icon, color=colour)
         st.caption(
             f"{f'{literal(network)} · ' if run.name else ''}{counted(run.config.epochs, 'epoch')} · "
-            f"batch size {run.config.batch_size} · {run.config.optimizer} at {run.config.learning_rate:g} · "
-            f"seed {run.config.seed} · run `{run.id}`"
+            f"batch size {run.config.batch_size} · {OPTIMIZER_TITLES[run.config.optimizer]} at "
+            f"{run.config.learning_rate:g} · seed {run.config.seed} · run `{run.id}`"
         )
     show_labels(run)
     with st.container(horizontal=True):

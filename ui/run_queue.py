@@ -11,6 +11,7 @@ from core.config import FRAMEWORK_TITLES
 from core.runs import ACTIVE, Run, open_store
 from core.runs.queue import Move
 from core.scheduler import CPU_SLOTS, cpu_slots, cpu_slots_are_fixed, ensure_running, set_cpu_slots
+from ui.run_actions import show_action
 from ui.words import counted, literal, status
 
 _REFRESH_S = 1.0
@@ -32,7 +33,7 @@ def show_queue(besides: Collection[str] = ()) -> None:
 
 
 def _going_on() -> set[tuple[str, str]]:
-    return {(run.id, run.state) for run in open_store().find(states=(*ACTIVE, "queued"), limit=1000)}
+    return {(run.id, run.state) for run in open_store().going_on()}
 
 
 def _show(besides: Collection[str], before: set[tuple[str, str]]) -> None:
@@ -40,7 +41,7 @@ def _show(besides: Collection[str], before: set[tuple[str, str]]) -> None:
         st.rerun()  # what has ended or begun shows elsewhere on the page, too
     ensure_running()
     store = open_store()
-    active = [run for run in store.find(states=ACTIVE, oldest_first=True) if run.id not in besides]
+    active = [run for run in store.find(states=ACTIVE, order="oldest") if run.id not in besides]
     if active:
         st.subheader("Training now")
     for run in active:
@@ -61,7 +62,7 @@ def _show_active(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _link(run)
         st.progress(run.progress, text=status(run))
-        _stop(run)
+        show_action("stop", run, key="queue", disabled=run.stop_requested)
 
 
 def _show_waiting(run: Run, position: int, count: int) -> None:
@@ -79,7 +80,7 @@ def _show_waiting(run: Run, position: int, count: int) -> None:
                 on_click=_move,
                 args=(run.id, move),
             )
-        _stop(run)
+        show_action("stop", run, key="queue", disabled=run.stop_requested)
 
 
 def _choose_slots() -> None:
@@ -109,17 +110,6 @@ def _link(run: Run) -> None:
         label=literal(f"{run.name} · {title}" if run.name else title),
         query_params={"run": run.id},
         width=_LINK_WIDTH,
-    )
-
-
-def _stop(run: Run) -> None:
-    st.button(
-        "Stop",
-        key=f"queue-stop-{run.id}",
-        icon=":material/stop:",
-        disabled=run.stop_requested,
-        on_click=open_store().request_stop,
-        args=(run.id,),
     )
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.config import FRAMEWORK_TITLES
 from core.runs import Run, State, new_id, open_store
+from core.runs.lists import Order
 from core.scheduler import ensure_running
 from ui.launching import submitter
 from ui.run_actions import ask_to_remove, show_actions, show_undo
@@ -34,8 +35,9 @@ def show_runs_list() -> None:
     if not count:
         _say_what_next(filters)
         return
+    order = _choose_order()
     number = _choose_page(count)
-    runs = store.find(limit=PAGE, offset=(number - 1) * PAGE, **filters)
+    runs = store.find(order=order, limit=PAGE, offset=(number - 1) * PAGE, **filters)
     actions = st.container(horizontal=True, vertical_alignment="center")
     ticked = choose_runs(runs, key="runs")
     with actions:
@@ -79,6 +81,20 @@ def _choose_filters() -> dict[str, Any]:
 
 def _named(values: Sequence[str] | Mapping[str, int]) -> dict[str, str]:
     return {value: value for value in values}
+
+
+def _choose_order() -> Order:
+    return st.segmented_control(
+        "Order",
+        get_args(Order),
+        default="newest",
+        required=True,
+        format_func=str.capitalize,
+        key="order",
+        bind="query-params",
+        on_change=_begin_at_first_page,
+        label_visibility="collapsed",
+    )
 
 
 def _begin_at_first_page() -> None:

@@ -164,7 +164,7 @@ def _restore(options: argparse.Namespace) -> None:
 
 
 def _runs_that_use(name: str) -> list[str]:
-    return [run.id for run in open_store().find(limit=1_000_000) if run.config.dataset == name]
+    return [run.id for run in open_store().find(dataset=name, limit=1_000_000)]
 
 
 def _done(bring, import_id: str | None) -> Report:

@@ -19,6 +19,7 @@ from typing import get_args
 from core.command_line import Parser, refuse
 from core.home import checked_run_id
 from core.runs.database import StoreError
+from core.runs.lists import Order
 from core.runs.queue import Move
 from core.runs.run import Run, State, new_id, summary
 from core.runs.store import Store, open_store
@@ -50,7 +51,8 @@ def _list(store: Store, options: argparse.Namespace) -> int:
     if getattr(options, "queue", False):
         runs = store.queue()[: options.limit]
     else:
-        runs = store.find(limit=options.limit, offset=getattr(options, "offset", 0), **filters)
+        order = getattr(options, "order", "newest")
+        runs = store.find(limit=options.limit, offset=getattr(options, "offset", 0), order=order, **filters)
     if options.json:
         print(json.dumps([summary(run) for run in runs]))
         return 0
@@ -155,7 +157,7 @@ def _parser() -> Parser:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         return verbs.add_parser(name, help=text, description=f"{text.capitalize()}.", parents=[shared])
 
-    _add_filters(add("list", "list runs, newest first"))
+    _add_filters(add("list", "list runs"))
     for name, (text, _) in _FOR_MANY.items():
         add(name, text).add_argument("run_id", metavar="RUN_ID", nargs="+")
     clone = add("clone", "queue a new run with the settings of another one")
@@ -189,6 +191,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--search", metavar="TEXT", help="a part of the name, note, tag, network, data set or id")
     for name in ("tag", "architecture", "framework", "dataset"):
         parser.add_argument(f"--{name}", metavar="NAME", help=f"only those of this {name}")
+    parser.add_argument("--order", choices=get_args(Order), default="newest", help="which come first (default newest)")
     parser.add_argument("--deleted", action="store_true", help="those that are deleted")
     parser.add_argument("--queue", action="store_true", help="those that wait, in the order of their start")
 

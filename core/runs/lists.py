@@ -1,14 +1,14 @@
 """Finding runs: by page, filtered, sorted and counted by the database."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from core.augmentation import is_augmented
 from core.config import RunConfig
 from core.runs.database import Database, StoreError
-from core.runs.run import Attempt, Run, State
+from core.runs.run import ACTIVE, Attempt, Run, State
 from core.runs.schema import attempts, runs, tags
 
 Order = Literal["newest", "oldest", "most accurate", "name"]
@@ -20,6 +20,16 @@ _ORDERS: dict[Order, tuple[sa.ColumnElement, ...]] = {
     "most accurate": (runs.c.test_accuracy.desc().nulls_last(), runs.c.id),
     "name": (runs.c.name.nulls_last(), runs.c.created_at.desc(), runs.c.id),
 }
+
+
+class GoingOn(NamedTuple):
+    """A run that waits or trains, or is about to."""
+
+    id: str
+    attempt: int
+    state: State
+    device: str
+    architecture: str
 
 
 class Lists(Database):
@@ -42,13 +52,11 @@ class Lists(Database):
         *,
         limit: int = 50,
         offset: int = 0,
-        oldest_first: bool = False,
-        order: Order | None = None,
+        order: Order = "newest",
         **filters: Any,
     ) -> list[Run]:
-        """Return a page of runs, newest first unless said otherwise; `filters` are those of `count`."""
-        columns = _ORDERS[order or ("oldest" if oldest_first else "newest")]
-        query = sa.select(runs).where(*_conditions(**filters)).order_by(*columns).limit(limit).offset(offset)
+        """Return a page of runs; `filters` are those of `count`."""
+        query = sa.select(runs).where(*_conditions(**filters)).order_by(*_ORDERS[order]).limit(limit).offset(offset)
         with self._reading() as connection:
             return _with_tags(connection, connection.execute(query).mappings().all())
 
@@ -64,12 +72,13 @@ class Lists(Database):
         with self._reading() as connection:
             return connection.scalar(query)
 
-    def counts(self, **filters: Any) -> dict[State, int]:
-        """Return how many runs that fit are in each state, states without any left out."""
-        query = sa.select(runs.c.state, sa.func.count()).where(*_conditions(**filters)).group_by(runs.c.state)
+    def going_on(self) -> list[GoingOn]:
+        """Return which runs wait or train: as little of each as can be looked at every second."""
+        query = sa.select(*(runs.c[name] for name in GoingOn._fields)).where(
+            runs.c.state.in_(["queued", *ACTIVE]), runs.c.deleted_at.is_(None)
+        )
         with self._reading() as connection:
-            found = dict(connection.execute(query).all())
-        return {state: found[state] for state in get_args(State) if state in found}
+            return [GoingOn(*row) for row in connection.execute(query)]
 
     def values(self, column: Column) -> list[str]:
         """Return what runs have in a column, to filter by, in the order of the alphabet."""

@@ -69,6 +69,17 @@ class Measurements(Database):
             )
             return [(row[0], Point(*row[1:])) for row in connection.execute(query)]
 
+    def curves(self, run_id: str, buckets: int = 400) -> list[tuple[int, Point]]:
+        """Return the curves of a run on both splits, each thinned by `curve`, with their numbers, in order.
+
+        It is complete up to its last number, so what is measured later is `metrics` after that.
+        """
+        training = self.curve(run_id, "train", buckets)
+        last = training[-1][0] if training else 0
+        # Meanwhile there may be more: whatever comes after the last one here is read as it is.
+        validation = [each for each in self.curve(run_id, "validation", buckets) if each[0] <= last]
+        return [*sorted(training + validation), *self.metrics(run_id, after=last)]
+
     def add_epoch(self, run_id: str, attempt: int, epoch: Epoch) -> None:
         """Append the record of an epoch."""
         with self._engine.begin() as connection:

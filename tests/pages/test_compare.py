@@ -32,7 +32,7 @@ def test_without_finished_runs_it_says_what_to_do() -> None:
 
 def test_finished_runs_are_laid_over_one_another(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
     monkeypatch.setenv("DUET_HOME", str(trained_home))
-    runs = open_store().find(states=("done",), oldest_first=True)
+    runs = open_store().find(states=("done",), order="oldest")
 
     page = compare_page()
 

@@ -5,17 +5,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.runs import Store, open_store
+from core.runs import Store
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    """An empty store whose queue nobody works off."""
-    monkeypatch.setattr("core.scheduler.ensure_running", lambda: None)
-    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
-    return open_store()
 
 
 def home_page() -> AppTest:

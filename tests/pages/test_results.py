@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from core.config import RunConfig, configure
 from core.export import FORMATS
-from core.runs import Run, new_id, open_store
+from core.runs import Run, Store, new_id, open_store
 from core.training import Epoch
 from ui.words import kept_epoch
 
@@ -21,6 +22,17 @@ def results_page(**query: str) -> AppTest:
     for name, value in query.items():
         page.query_params[name] = value
     return page.run()
+
+
+def places(block: Block, kind: str, at: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    """Return the position in the page of each element of a kind."""
+    found = []
+    for index, child in block.children.items():
+        if child.type == kind:
+            found.append((*at, index))
+        if isinstance(child, Block):
+            found += places(child, kind, (*at, index))
+    return found
 
 
 @pytest.fixture
@@ -85,9 +97,7 @@ def test_mistakes_of_any_epoch_are_shown_when_asked_for(finished: Run) -> None:
     assert any(f"epoch 2: {epochs[1].val_accuracy:.2%} read correctly" in text.value for text in page.markdown)
 
 
-def test_the_newest_epoch_is_shown_until_another_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
-    store = open_store()
+def test_the_newest_epoch_is_shown_until_another_is_chosen(store: Store) -> None:
     run_id = store.create(RunConfig(epochs=9), submission=new_id(), claimed=True)
     store.begin(run_id, 1, total_steps=90)
 
@@ -119,9 +129,7 @@ def test_the_newest_epoch_is_shown_until_another_is_chosen(monkeypatch: pytest.M
     assert "epoch 5" in shown()
 
 
-def test_what_a_training_uses_is_told_while_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
-    store = open_store()
+def test_what_a_training_uses_is_told_while_it_trains(store: Store) -> None:
     run_id = store.create(RunConfig(), submission=new_id(), claimed=True)
     store.begin(run_id, 1, total_steps=90)
     store.beat(run_id, 1, {"memory_bytes": 1_230_000_000, "cpu_percent": 187.0})
@@ -129,6 +137,29 @@ def test_what_a_training_uses_is_told_while_it_trains(monkeypatch: pytest.Monkey
     page = results_page(run=run_id)
 
     assert "In use: PyTorch 1.2 GB of memory, 1.9 processors." in [caption.value for caption in page.caption]
+
+
+def test_what_appears_above_the_curves_does_not_move_them(store: Store) -> None:
+    """The browser would build a chart anew at another place, and forget its zoom."""
+    pair = new_id()
+    first, second = (
+        store.create(RunConfig(framework=framework), pair=pair, submission=new_id(), claimed=True)
+        for framework in ("pytorch", "tensorflow")
+    )
+    for run_id in (first, second):
+        store.begin(run_id, 1, total_steps=90)
+    page = results_page(run=first)
+    before = places(page.main, "vega_lite_chart")
+
+    store.beat(first, 1, {"memory_bytes": 1_230_000_000, "cpu_percent": 187.0})
+    page.run()
+    assert places(page.main, "vega_lite_chart") == before
+    store.fail(second, 1, failure="It diverged.", advice="Lower the rate.", cause="diverged")
+    page.run()
+
+    assert "Keras failed: diverged" in "".join(error.value for error in page.error)
+    assert len(before) == 2
+    assert places(page.main, "vega_lite_chart") == before
 
 
 @pytest.mark.parametrize(

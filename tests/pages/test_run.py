@@ -8,20 +8,12 @@ from streamlit.testing.v1 import AppTest
 from core.config import configure
 from core.failures import CAUSES
 from core.home import run_directory
-from core.runs import Store, new_id, open_store
+from core.runs import Store, new_id
 from ui.run_labels import safe_note
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 CONFIG = configure(architecture="ann-100", batch_size=64, learning_rate=0.05)
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    """An empty store whose queue nobody works off."""
-    for module in ("ui.run_queue", "ui.live", "ui.run_actions", "ui.failures", "core.scheduler"):
-        monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
-    return open_store()
 
 
 def run_page(run_id: str) -> AppTest:

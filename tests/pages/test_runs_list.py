@@ -6,20 +6,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig, configure
-from core.runs import Store, new_id, open_store
+from core.runs import Store, new_id
 from core.scheduler import cpu_slots
 from ui.runs_list import PAGE
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 CONFIG = configure(architecture="ann-100")
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    """An empty store whose queue nobody works off."""
-    for module in ("ui.run_queue", "ui.live", "ui.run_actions", "ui.runs_list", "core.scheduler"):
-        monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
-    return open_store()
 
 
 def results_page(**query: str) -> AppTest:
@@ -71,6 +63,23 @@ def test_runs_are_listed_newest_first_with_their_states(store: Store) -> None:
     assert not page.exception
     assert names(page) == ["third", "second", "first"]
     assert list(page.dataframe[0].value["State"]) == ["queued", "failed: out of memory", "done"]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("newest", ["b", "c", "a"]),
+        ("oldest", ["a", "c", "b"]),
+        ("most accurate", ["c", "b", "a"]),
+        ("name", ["a", "b", "c"]),
+    ],
+)
+def test_runs_are_listed_in_the_order_that_is_asked_for(store: Store, order: str, expected: str) -> None:
+    for name, accuracy in {"a": 0.1, "c": 0.9, "b": 0.5}.items():
+        run_id = store.create(CONFIG, submission=new_id(), name=name)
+        store.finish(run_id, store.claim(run_id), "done", {"test_accuracy": accuracy})
+
+    assert names(results_page(order=order.capitalize())) == list(expected)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from core.config import (
 from core.datasets import load
 from core.prediction import PredictionService
 from core.recipes import RECIPES
-from core.runs import Store, open_store
+from core.runs import Store
 from core.training import first_batch
 from ui.first_batch import SHOWN, _threads
 
@@ -34,13 +34,9 @@ def refused(*_arguments: object, **_options: object) -> None:
     raise AssertionError("a process was started")
 
 
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    """An empty store whose queue nobody works off."""
-    monkeypatch.setattr("core.scheduler.ensure_running", lambda: None)
-    monkeypatch.setattr("ui.live.ensure_running", lambda: None)
+@pytest.fixture(autouse=True)
+def nothing_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.calibration.spawn", refused)
-    return open_store()
 
 
 class Answering(PredictionService):

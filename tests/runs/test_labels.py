@@ -81,7 +81,7 @@ def test_deleted_run_is_off_the_lists_until_it_is_restored(store):
 
     store.delete(run_id)
     store.delete(run_id)
-    assert (store.find(), store.count(), store.counts()) == ([], 0, {})
+    assert (store.find(), store.count(), store.going_on()) == ([], 0, [])
     assert [run.id for run in store.find(deleted=True)] == [run_id]
     assert store.count(deleted=None) == 1
     assert store.get(run_id).deleted_at is not None

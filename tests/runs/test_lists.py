@@ -1,8 +1,10 @@
 """Finding runs: pages, filters, orders, counts."""
 
+from typing import get_args
+
 import pytest
 
-from core.runs import Store
+from core.runs import State, Store
 from tests.runs.making import CONFIG, running
 
 
@@ -59,7 +61,6 @@ def varied(store: Store) -> dict[str, str]:
 def test_runs_are_found_and_counted(store, filters, found):
     assert [run.name for run in store.find(**filters)] == found
     assert store.count(**filters) == len(found)
-    assert sum(store.counts(**filters).values()) == len(found)
 
 
 def test_run_is_found_by_its_id(store, varied):
@@ -79,9 +80,27 @@ def test_runs_are_sorted(store):
 
 @pytest.mark.usefixtures("varied")
 def test_runs_are_counted_by_state(store):
-    assert store.counts() == {"queued": 1, "done": 2, "stopped": 1}
-    assert list(store.counts()) == ["queued", "done", "stopped"]
-    assert store.counts(framework="tensorflow") == {"done": 1}
+    counted = {state: store.count(states=[state]) for state in get_args(State)}
+
+    assert {state: count for state, count in counted.items() if count} == {"queued": 1, "done": 2, "stopped": 1}
+    assert store.count(framework="tensorflow", states=["done"]) == 1
+
+
+def test_what_goes_on_is_told_briefly(store):
+    attempts = {store.create(CONFIG, submission=name): name for name in ("waits", "starts", "trains", "gone", "ended")}
+    ids = {name: run_id for run_id, name in attempts.items()}
+    for name in ("starts", "trains", "ended"):
+        store.claim(ids[name])
+    store.begin(ids["trains"], 1, total_steps=8)
+    store.finish(ids["ended"], 1, "done", {})
+    store.request_stop(ids["gone"])
+    store.delete(ids["gone"])
+
+    assert {run.id: (run.state, run.attempt, run.device, run.architecture) for run in store.going_on()} == {
+        ids["waits"]: ("queued", 0, "cpu", CONFIG.architecture),
+        ids["starts"]: ("starting", 1, "cpu", CONFIG.architecture),
+        ids["trains"]: ("running", 1, "cpu", CONFIG.architecture),
+    }
 
 
 @pytest.mark.usefixtures("varied")

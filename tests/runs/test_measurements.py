@@ -58,6 +58,35 @@ def test_thinned_curve_keeps_what_sticks_out(store, buckets, count):
         assert spike in numbers(store.curve(run_id, "train", buckets))
 
 
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 5 * BLOCK, 5 * BLOCK + 3])
+def test_both_curves_are_complete_up_to_their_last_number(store, count):
+    run_id, _ = running(store)
+    add_curve(store, run_id, count)
+
+    curves = store.curves(run_id, buckets=7)
+
+    assert numbers(curves) == sorted(set(numbers(curves)))
+    assert curves[-1] == store.metrics(run_id)[-1]
+    for split in ("train", "validation"):
+        assert set(store.curve(run_id, split, 7)) <= set(curves)
+    if count > BLOCK:
+        assert len(curves) < count, "nothing was thinned"
+
+
+def test_curves_miss_nothing_that_is_measured_while_they_are_read(store, monkeypatch):
+    run_id, _ = running(store)
+    add_curve(store, run_id, 60)
+    curve = store.curve
+
+    def slow(run_id: str, split: str, buckets: int) -> list[tuple[int, Point]]:
+        if split == "validation":
+            add_curve(store, run_id, 60, first=61)
+        return curve(run_id, split, buckets)
+
+    monkeypatch.setattr(store, "curve", slow)
+    assert numbers(store.curves(run_id)) == list(range(1, 121))
+
+
 def test_short_curve_is_whole(store):
     run_id, _ = running(store)
     points = add_curve(store, run_id, 120)

@@ -46,7 +46,7 @@ def _with_booleans(statement: str) -> str:
 
 def test_runs_of_version_1_are_all_there(version_1):
     store = Store(version_1)
-    done, failed, stopped, first, second, starting = store.find(oldest_first=True)
+    done, failed, stopped, first, second, starting = store.find(order="oldest")
 
     assert [run.state for run in (done, failed, stopped, starting)] == ["done", "failed", "stopped", "starting"]
     assert done.results == {"parameters": 79510, "test_accuracy": 0.91, "images_per_second": 1234.5}
@@ -60,10 +60,10 @@ def test_runs_of_version_1_are_all_there(version_1):
 
 def test_figures_of_version_1_can_be_found_and_drawn(version_1):
     store = Store(version_1)
-    done, *_ = store.find(oldest_first=True)
+    done, *_ = store.find(order="oldest")
 
     assert [run.id for run in store.find(order="most accurate", limit=1)] == [done.id]
-    assert store.counts(dataset="birds") == {"queued": 1}
+    assert store.count(dataset="birds") == store.count(dataset="birds", states=["queued"]) == 1
     assert store.count(framework="tensorflow") == 2
     assert store.speeds(done.config) == {64: 1234.5}
     assert len(store.metrics(done.id)) == 150
@@ -74,7 +74,7 @@ def test_figures_of_version_1_can_be_found_and_drawn(version_1):
 
 def test_runs_of_version_1_go_on(version_1):
     store = Store(version_1)
-    *_, starting = store.find(oldest_first=True)
+    *_, starting = store.find(order="oldest")
 
     store.begin(starting.id, starting.attempt, total_steps=10)
     store.add_metrics(starting.id, starting.attempt, 1, [point(1, gradient_norm=2.0)])

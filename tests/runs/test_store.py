@@ -203,8 +203,8 @@ def test_runs_are_listed_by_page_state_and_pair(store):
 
     assert ids() == made[::-1]
     assert ids(limit=3) + ids(limit=3, offset=3) + ids(limit=3, offset=6) == made[::-1]
-    assert ids(oldest_first=True, limit=2) == made[:2]
-    assert ids(pair="p", oldest_first=True) == made[3:5]
+    assert ids(order="oldest", limit=2) == made[:2]
+    assert ids(pair="p", order="oldest") == made[3:5]
     assert ids(states=("stopped", "done")) == [made[2]]
     assert ids(states=()) == []
 
@@ -366,7 +366,7 @@ for run_id in {made}:
 
     outputs(start_together(script, ["stop", "finish"]))
 
-    assert store.counts() == {"done": 200}
+    assert store.count() == store.count(states=["done"]) == 200
     assert {attempt.state for run_id in made for attempt in store.attempts(run_id)} == {"done"}
 
 

@@ -2,20 +2,12 @@
 
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import configure
-from core.runs import Store, new_id, open_store
+from core.runs import Store, new_id
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    for module in ("ui.run_queue", "ui.live", "core.scheduler"):
-        monkeypatch.setattr(f"{module}.ensure_running", lambda: None)
-    return open_store()
 
 
 def begin(store: Store, name: str) -> str:

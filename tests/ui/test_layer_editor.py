@@ -9,16 +9,15 @@ from core.architectures import ARCHITECTURES, Activation, Architecture, Dense, F
 from core.config import RunConfig
 from core.layer_changes import KINDS, places
 from core.networks import delete, get_architecture, own_names, save
-from core.runs import open_store
+from core.runs import Store, open_store
 from core.scheduler import submit
 
 MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The Train page; nobody works off its queue."""
-    monkeypatch.setattr("core.scheduler.ensure_running", lambda: None)
+def page(store: Store) -> AppTest:  # noqa: ARG001 (nobody works off its queue)
+    """The Train page."""
     return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/train.py").run()
 
 
