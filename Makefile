@@ -30,9 +30,10 @@ help: ## Say what there is
 run: $(RUN_STAMP) ## Serve the dashboard
 	@$(VENV_PYTHON) -m streamlit run dashboard.py $(ARGS)
 
-# A file's tests stay together, as they share what is trained for them.
+# A file's tests stay together, as they share what is trained for them. In the files' own order the journeys, few
+# and long, do not come last, where one process would wait for the other.
 test: $(DEV_STAMP) ## Run all the tests; the browser journeys need Chromium on the machine
-	@$(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .

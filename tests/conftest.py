@@ -1,13 +1,16 @@
 """What every test has: a home of its own, with MNIST unpacked in it, and nothing left running at its end."""
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from core import datasets
 from core.config import FRAMEWORK_TITLES
@@ -68,6 +71,25 @@ def duet_home(
 @pytest.fixture
 def ends_processes() -> None:
     """Asked for by a test that starts a scheduler or a predictor, which outlive it: they are ended for it."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scan_for_components_once() -> Iterator[None]:
+    """Let Streamlit, which looks through all that is installed whenever an `AppTest` is made, do so once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collect_only_what_is_new() -> Iterator[None]:
+    """Spare what was there before from the collection of garbage that Streamlit makes after each run of a page.
+
+    Where frameworks have been imported, that takes most of a page test's time.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
