@@ -28,7 +28,7 @@ class PageSession:
         """For each fragment that runs by itself, when it is next to run and the seconds in between."""
         self._finished = False
         self.texts: list[str] = []
-        """The paragraphs of the page since it was opened, in Markdown."""
+        """The paragraphs and headings of the page since it was opened, in Markdown."""
         self.failures: list[str] = []
         """The exceptions that the page has shown."""
         self.open(page, **query)
@@ -85,6 +85,8 @@ class PageSession:
                 self.failures.append(f"{element.exception.type}: {element.exception.message}")
             elif element.WhichOneof("type") == "markdown":
                 self.texts.append(element.markdown.body)
+            elif element.WhichOneof("type") == "heading":
+                self.texts.append(element.heading.body)
 
     def close(self) -> None:
         """Leave the page."""

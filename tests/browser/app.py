@@ -136,6 +136,24 @@ def settled(page: "Page") -> None:
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
 
 
+def choose(page: "Page", label: str, option: str) -> None:
+    """Choose from a list."""
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
+
+
+def fill(page: "Page", label: str, value: int) -> None:
+    """Enter a number into a field, and wait until the page has taken it."""
+    from playwright.sync_api import expect
+
+    field = page.get_by_role("spinbutton", name=label)
+    expect(field).to_have_count(1)  # while the page runs, the one before may still be there
+    field.fill(str(value))
+    field.press("Enter")
+    settled(page)
+
+
 def draw(page: "Page", *strokes: Sequence[tuple[float, float]]) -> None:
     """Draw on the canvas with the mouse; points are shares of its sides."""
     sheet = page.get_by_role("img", name="Drawing area")

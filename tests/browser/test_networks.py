@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.app import Server, open_page, screenshot, settled
+from tests.browser.app import Server, choose, fill, open_page, screenshot, settled
 
 
 def test_a_layer_is_edited_and_an_impossible_shape_is_explained(page: Page, server: Server, complaints: list[str]):
@@ -57,17 +57,3 @@ def test_what_is_changed_of_a_recipe_is_marked_and_reset(page: Page, complaints:
     expect(page.get_by_text("Changed. The recipe says")).to_have_count(0)
     expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("15")
     assert complaints == []
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
-    settled(page)
-
-
-def fill(page: Page, label: str, value: int) -> None:
-    field = page.get_by_role("spinbutton", name=label)
-    expect(field).to_have_count(1)  # while the page runs, the one before may still be there
-    field.fill(str(value))
-    field.press("Enter")
-    settled(page)

@@ -12,7 +12,7 @@ from core.charts import FRAMEWORK_COLOURS
 from core.config import configure
 from core.runs import ENDED, Store
 from core.scheduler import submit
-from tests.browser.app import Server, open_page, screenshot, settled
+from tests.browser.app import Server, fill, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS, wait_until
 
 LOSS_LINE = "[data-testid=stVegaLiteChart] path[aria-roledescription='line mark']"
@@ -135,14 +135,6 @@ def test_a_killed_training_says_so(page: Page, store: Store, long_pair: list[str
     assert store.get(killed.id).state == "failed"
     screenshot(page, "killed")
     stop_all(page, store, long_pair[1:])
-
-
-def fill(page: Page, label: str, value: int) -> None:
-    field = page.get_by_role("spinbutton", name=label)
-    expect(field).to_have_count(1)  # while the page runs, the one before may still be there
-    field.fill(str(value))
-    field.press("Enter")
-    settled(page)
 
 
 def wait_for_line(page: Page) -> None:
