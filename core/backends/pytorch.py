@@ -5,6 +5,7 @@ the canonical order. Nothing is read back from the device inside a chunk.
 """
 
 import ctypes
+import inspect
 import os
 import platform
 from collections.abc import Iterable, Iterator
@@ -58,6 +59,20 @@ def _keep_memory() -> None:
 _keep_memory()
 
 
+def _leave_the_compiler_out() -> None:
+    """Keep torch's optimizers from importing its compiler, whose import takes as long as that of torch itself.
+
+    They import it to say that these methods are not to be compiled, unless that has been settled before. A torch
+    that looks for this elsewhere merely starts more slowly.
+    """
+    for method in (torch.optim.Optimizer.add_param_group, torch.optim.Optimizer.zero_grad):
+        plain = inspect.unwrap(method)
+        setattr(plain, "__dynamo_disable", plain)
+
+
+_leave_the_compiler_out()
+
+
 def devices() -> list[dict[str, str]]:
     """Return the name and a description of each device that PyTorch can use here."""
     found = [{"name": "cpu", "title": f"CPU, {available_cores()} cores"}]
@@ -108,6 +123,8 @@ class Engine:
         self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
         self._parameters = list(self._model.parameters())
         self._optimizer = _optimizer(config, self._parameters)
+        # Without its wrappers, which serve the profiler and the compiler, and import the latter.
+        self._update = torch.no_grad()(inspect.unwrap(type(self._optimizer).step))
         self._start_averages()
 
     def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
@@ -139,7 +156,7 @@ class Engine:
             if self._config.clip_norm:
                 norm = self._clip()
             self._optimizer.param_groups[0]["lr"] = rate
-            self._optimizer.step()
+            self._update(self._optimizer)
             self._steps += 1
             if self._config.weight_average:
                 self._average()

@@ -428,8 +428,10 @@ _FRESH = """
 import json, sys
 from tests.backends.test_backends import fingerprint, threads_of
 framework, threads = sys.argv[1], int(sys.argv[2])
+before = set(sys.modules)
 weights = fingerprint(framework, threads)
-print(json.dumps({"weights": weights, "threads": threads_of(framework)}))
+packages = sorted({"pandas", "scipy", "torch._dynamo"} & (set(sys.modules) - before))
+print(json.dumps({"weights": weights, "threads": threads_of(framework), "packages": packages}))
 """
 
 
@@ -476,6 +478,9 @@ class TestFreshProcess:
 
     def test_takes_the_number_of_threads(self, framework, fresh, threads):
         assert fresh[framework]["threads"] == threads[framework]
+
+    def test_imports_nothing_slow_that_it_does_not_use(self, framework, fresh):
+        assert fresh[framework]["packages"] == []
 
 
 @pytest.mark.parametrize(
