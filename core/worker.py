@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 from sqlalchemy.exc import OperationalError
 
-from core import checkpoints
+from core import checkpoints, memory
 from core.architectures import ARCHITECTURES, Architecture, Shape, check, count_parameters, summarise
 from core.backends import get_backend
 from core.config import Framework, RunConfig
@@ -140,6 +140,9 @@ def _train(
     description = _describe(config, dataset)
     network = (description.architecture, dataset.image_shape, len(dataset.class_names))
     checkpoints.write_file(directory / "config.json", config.model_dump_json(indent=2).encode())
+    if config.device == "cpu":
+        batch_size = min(config.batch_size, len(dataset.train.images))
+        memory.check(memory.step_bytes(summarise(*network), batch_size, config.precision))
     begin = _state_to_go_on_from(directory, description) if store.get(run_id).resumes else None
     engine = backend.Engine(config, *network, description.scaling)
     if begin is None:

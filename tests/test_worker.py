@@ -47,6 +47,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -
     shutil.rmtree(home / "datasets")
 
 
+def test_a_step_that_cannot_fit_is_not_tried(duet_home, monkeypatch):  # noqa: ARG001 (a store of its own)
+    monkeypatch.setattr("core.memory.left_bytes", lambda: 1_000_000)
+    run = train(CONFIG.model_copy(update={"batch_size": 500}))
+
+    assert (run.state, run.cause, run.failure, run.step) == ("failed", "out_of_memory", "Out of memory.", 0)
+    assert "at least 2 MB of memory, of which 1 MB are left" in run.traceback
+
+
 def test_run_ends_with_its_figures(trained):
     run, directory = trained
 

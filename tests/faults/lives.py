@@ -65,10 +65,10 @@ def out_of_memory(place: Place) -> Trial:
     """Let trainings run out of the memory that RLIMIT_AS leaves them, while a dashboard is up."""
     dashboard = Server(place.home)
     place.closing.callback(dashboard.close)
-    dashboard.start()
     place.schedule(worker=["tests.faults.worker", "little-memory"])
 
     def trial(number: int) -> None:
+        dashboard.start()
         framework = list(FRAMEWORK_TITLES)[number % 2]
         greedy = configure(framework=framework, architecture="cnn-64-32-32", batch_size=8192, train_limit=50_000)
         (run_id,) = place.queue(greedy)
@@ -79,6 +79,7 @@ def out_of_memory(place: Place) -> Trial:
         assert place.store.get(run_id).attempt == 1, "It was tried again without being asked for."
         with urlopen(f"{dashboard.url}/_stcore/health", timeout=10) as answer:
             assert answer.status == 200, "The dashboard does not answer any more."
+        dashboard.kill()
 
     return trial
 

@@ -26,7 +26,7 @@ CASES = [
         name="out of memory",
         done="a training runs out of memory (RLIMIT_AS): told so, not tried again, the dashboard answers",
         prepare=lives.out_of_memory,
-        quick=1,
+        quick=2,
         long=10,
     ),
     Case(
