@@ -25,7 +25,14 @@ _CHECKPOINT_WAIT_S = 1
 _CHECKPOINT_PAUSE_S = 10.0
 
 # What SQLite says of a file whose tables or texts are not what was written, though it does not call it damaged.
-_SIGNS_OF_DAMAGE = ("Could not decode to UTF-8", "no such table", "no such column", "unsupported file format")
+_SIGNS_OF_DAMAGE = (
+    "Could not decode to UTF-8",
+    "no such table",
+    "no such column",
+    "no such index",
+    "duplicate column name",
+    "unsupported file format",
+)
 
 # An option of a connection that only reads. On SQLite AUTOCOMMIT would not do: it begins a transaction, too.
 _READS = "duet_reads"
@@ -146,6 +153,8 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
                 f"The runs in {engine.url.database} were written by a newer Duet (schema {version}, this one "
                 f"reads {VERSION}): start that one, or set DUET_HOME to another folder."
             )
+        if version is not None and version < 1:
+            raise _damaged(engine.url.database, ValueError(f"there is no schema {version}"))
         if version is None:
             metadata.create_all(connection)
             connection.execute(schema.insert().values(version=VERSION))

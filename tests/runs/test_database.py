@@ -30,6 +30,21 @@ def test_newer_database_is_refused_and_left_alone(database):
     assert "tags" not in tables
 
 
+@only_sqlite
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("version", [-1, 0, 1, 2, 3])
+def test_database_whose_version_is_not_that_of_its_tables_is_refused_and_left_alone(database, version):
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE schema SET version = ?", [version])
+        before = connection.execute("SELECT sql FROM sqlite_schema").fetchall()
+
+    with pytest.raises(StoreError, match="is damaged.*put a backup in its place"):
+        Store(store_url())
+
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT sql FROM sqlite_schema").fetchall() == before
+
+
 @pytest.mark.parametrize("content", [b"", b"This is not a database. " * 500, b"SQLite format 3\0" + b"\xff" * 8176])
 def test_database_that_is_none_is_refused_and_left_alone(database, content):
     database.write_bytes(content)
