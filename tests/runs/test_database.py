@@ -38,7 +38,7 @@ def test_database_whose_version_is_not_that_of_its_tables_is_refused_and_left_al
         connection.execute("UPDATE schema SET version = ?", [version])
         before = connection.execute("SELECT sql FROM sqlite_schema").fetchall()
 
-    with pytest.raises(StoreError, match="is damaged.*put a backup in its place"):
+    with pytest.raises(StoreError, match=r"is damaged.*put a backup in its place"):
         Store(store_url())
 
     with closing(sqlite3.connect(database)) as connection:
