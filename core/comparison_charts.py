@@ -17,6 +17,9 @@ from core.parity import Parity
 from core.training import Epoch
 
 # Okabe and Ito's colours, those of the two frameworks first: told apart by everyone.
+# Not beside the legend of colours, where names of networks would leave it no room.
+_DASHES = alt.Legend(orient="bottom", symbolType="stroke", symbolStrokeColor="#888888")
+
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MOST_RUNS = len(_COLOURS)
 """More curves than this cannot be told apart by their colours."""
@@ -41,7 +44,12 @@ def run_curves(frame: pd.DataFrame, labels: Mapping[str, str], metric: Metric) -
         alt.Chart(named)
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False), axis=alt.Axis(format=".6~g", grid=False)),
+            x=alt.X(
+                "epoch:Q",
+                title="epoch",
+                scale=alt.Scale(zero=True, nice=False, padding=6),
+                axis=alt.Axis(format=".6~g", grid=False),
+            ),
             y=alt.Y(
                 f"{metric}:Q",
                 title=metric,
@@ -53,7 +61,7 @@ def run_curves(frame: pd.DataFrame, labels: Mapping[str, str], metric: Metric) -
                 "part:N",
                 title=None,
                 scale=alt.Scale(domain=["training", "validation"], range=[[4, 3], [1, 0]]),
-                legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeColor="#888888"),
+                legend=_DASHES,
             ),
             detail="run:N",
             tooltip=[
@@ -109,7 +117,12 @@ def seed_bands(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
     """
     form = "%" if metric == "accuracy" else "~g"
     base = alt.Chart(frame).encode(
-        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False), axis=alt.Axis(format=".6~g", grid=False)),
+        x=alt.X(
+            "epoch:Q",
+            title="epoch",
+            scale=alt.Scale(zero=True, nice=False, padding=6),
+            axis=alt.Axis(format=".6~g", grid=False),
+        ),
         color=alt.Color(
             "framework:N",
             title=None,
@@ -174,7 +187,7 @@ def parity_curves(frame: pd.DataFrame) -> alt.Chart:
                 "precision:N",
                 title=None,
                 scale=alt.Scale(domain=["float32", "float64"], range=[[4, 3], [1, 0]]),
-                legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeColor="#888888"),
+                legend=_DASHES,
             ),
             tooltip=["quantity:N", "precision:N", "step:Q", alt.Tooltip("difference:Q", format=".2e")],
         )

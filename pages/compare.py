@@ -9,6 +9,7 @@ from ui.comparison import show_curves, show_differing_settings, show_disagreemen
 from ui.framework_defaults import show_defaults
 from ui.parity import choose_measurement, show_measurement
 from ui.seeds import choose_group, show_seeds
+from ui.words import counted
 
 
 def choose_runs() -> list[Run]:
@@ -21,7 +22,7 @@ def choose_runs() -> list[Run]:
         "Runs",
         list(finished),
         default=pair if len(pair) > 1 else list(finished)[:2],
-        format_func=lambda run_id: f"{labels[run_id]} · {finished[run_id].config.epochs} epochs",
+        format_func=lambda run_id: f"{labels[run_id]} · {counted(finished[run_id].config.epochs, 'epoch')}",
         max_selections=MOST_RUNS,
         key="compared",
         help="Two or more finished runs.",

@@ -4,6 +4,12 @@
 const told = new Set()
 const REMEMBERED = "duet-bell"
 
+// Drawn, as not every machine has a font with pictures in it.
+const drawn = (more) =>
+  `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 16v-5a6 6 0 0 1 12 0v5l2 2H4zM10 20a2 2 0 0 0 4 0"/>${more}</svg>`
+const RINGING = drawn("")
+const SILENT = drawn('<path d="M4 4l16 16"/>')
+
 let audio = null
 
 export default function ({ data, parentElement }) {
@@ -13,7 +19,8 @@ export default function ({ data, parentElement }) {
   const isOn = () => localStorage.getItem(REMEMBERED) === "on"
   const show = () => {
     button.setAttribute("aria-pressed", isOn())
-    button.textContent = isOn() ? "🔔 Telling when a run ends" : "🔕 Tell me when a run ends"
+    button.innerHTML = isOn() ? RINGING : SILENT
+    button.append(isOn() ? "Telling when a run ends" : "Tell me when a run ends")
     const silent = isOn() && !("Notification" in window && Notification.permission === "granted")
     why.textContent = silent ? "With a sound: this browser shows no notifications of this page." : ""
   }

@@ -8,6 +8,9 @@ from core.config import FRAMEWORK_TITLES
 from core.recipes import get_recipe
 from core.replicate import Report, Row
 
+_WIDTHS = {"Recipe": 165, "Framework": 85, "Data": 250, "Figure": 185, "Measured": 125}
+"""In pixels, of the columns of words: what is chosen for them otherwise cuts them off."""
+
 
 def show_replication(report: Report) -> None:
     """Show a row a figure, then the machine, and what each recipe assumed."""
@@ -16,10 +19,13 @@ def show_replication(report: Report) -> None:
         hide_index=True,
         height="content",
         column_config={
+            **{name: st.column_config.TextColumn(width=width) for name, width in _WIDTHS.items()},
             "Reported": st.column_config.NumberColumn(format="%.4f"),
-            "Difference": st.column_config.NumberColumn(format="%+.4f"),
+            "Difference": st.column_config.TextColumn(alignment="right"),
         },
     )
+    if missing := list(dict.fromkeys(row.missing for row in report.rows if not row.measured)):
+        st.caption(f"For what is not measured yet: {'; '.join(missing)}.")
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     st.caption(f"`{report.command}` on {report.date}: {report.machine}; {versions}.")
     with st.expander("What was assumed where a publication is silent"):
@@ -35,8 +41,8 @@ def _cells(row: Row) -> dict[str, object]:
         "Data": row.data,
         "Figure": row.figure,
         "Reported": row.reported,
-        "Measured": f"{row.mean:.4f}{spread}" if row.measured else row.missing.replace("`", ""),
+        "Measured": f"{row.mean:.4f}{spread}" if row.measured else "not yet",
         "Seeds": len(row.measured),
-        "Difference": row.mean - row.reported if row.measured else None,
+        "Difference": f"{row.mean - row.reported:+.4f}" if row.measured else "",
         "Training": duration(row.seconds) if row.measured else "",
     }
