@@ -383,7 +383,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture(
             name="cnn-accurate",
-            description="As cnn-fast, with twice the filters and dropout: the most accurate in a few minutes.",
+            description="As cnn-fast, with twice the filters and dropout: more accurate, and slower.",
             layers=(
                 *_normalised(32, kernel=5, stride=2, padding="valid"),
                 *_pooled(64),

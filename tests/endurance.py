@@ -147,6 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         rows_as_json = [row.measure._asdict() | row._asdict() | {"flat": row.flat} for row in rows]
         print(json.dumps({"machine": machine(), "runs": options.runs, "rows": rows_as_json, "wrong": wrong}))
     else:
+        print(f"# A day of use in small\n\nWritten by `python -m tests.endurance --runs {options.runs}`:")
         print(f"{options.runs} runs one after another in {duration(seconds)}; {machine()}\n\n{as_table(rows)}")
         print("".join(f"\n{sentence}" for sentence in wrong), end="")
     return 1 if wrong or not all(row.flat for row in rows) else 0
