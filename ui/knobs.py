@@ -104,16 +104,22 @@ def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
         chosen[name] = next(iter(options))
     st.session_state.setdefault(_key(name), chosen[name])
     common = {"label": field.title, "help": field.description, "key": _key(name), "on_change": _note, "args": (name,)}
+    # The default is what the session says, too: of two runs in quick succession a browser may see only the second,
+    # which no longer tells it to change the value, and would show another default and send it back.
+    shown = st.session_state[_key(name)]
     if options:
-        value = st.selectbox(options=list(options), format_func=options.get, **common)
+        index = list(options).index(shown) if shown in options else 0
+        value = st.selectbox(options=list(options), index=index, format_func=options.get, **common)
     elif field.annotation is bool:
-        value = st.toggle(**common)
+        value = st.toggle(value=shown, **common)
     elif float in {field.annotation, *get_args(field.annotation)}:
-        value = st.number_input(step=_STEPS.get(name, _USUAL_STEP), format="%g", placeholder=_EMPTY.get(name), **common)
+        shown = None if shown is None else float(shown)
+        step, placeholder = _STEPS.get(name, _USUAL_STEP), _EMPTY.get(name)
+        value = st.number_input(value=shown, step=step, format="%g", placeholder=placeholder, **common)
     elif str in get_args(field.annotation):
-        value = st.text_input(placeholder=_EMPTY[name], **common) or None
+        value = st.text_input(value=shown, placeholder=_EMPTY[name], **common) or None
     else:
-        value = st.number_input(step=1, placeholder=_EMPTY.get(name), **common)
+        value = st.number_input(value=shown, step=1, placeholder=_EMPTY.get(name), **common)
     chosen[name] = value
     if filled_by() is not None and value != (says := _recipe_settings()[name]):
         mark_change(_in_words(says, options))

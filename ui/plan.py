@@ -70,7 +70,8 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
 
 def _choose_seeds() -> int:
     st.session_state.setdefault("seeds", st.session_state.get("chosen-seeds", 1))
-    chosen = st.number_input("Seeds", step=1, key="seeds", help=_SEEDS_HELP, width=130)
+    shown = st.session_state["seeds"]  # the default, too, as that of a knob
+    chosen = st.number_input("Seeds", value=shown, step=1, key="seeds", help=_SEEDS_HELP, width=130)
     st.session_state["chosen-seeds"] = chosen  # the widget's own is forgotten when the page is left
     return chosen
 

@@ -3,11 +3,13 @@
 import io
 import re
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from core.home import PROJECT
 from tests.browser.app import Server, open_page, screenshot, settled
@@ -104,9 +106,10 @@ def test_a_mark_on_the_map_shows_its_image_and_so_does_the_keyboard(page: Page, 
     box = page.get_by_test_id("stVegaLiteChart").bounding_box()
     for share in np.linspace(0.3, 0.6, 30):  # one of so many places in the thick of it has a mark
         page.mouse.click(box["x"] + share * box["width"], box["y"] + 0.35 * box["height"])
-        settled(page)
-        if "point=" in page.url:
+        with suppress(PlaywrightTimeoutError):  # one click at a time, as a second would come in between
+            page.wait_for_url(re.compile("point="), timeout=2000)
             break
+    settled(page)
     clicked = re.search(r"point=(\d+)", page.url)[1]
     split, row = ("training", int(clicked)) if int(clicked) < 60_000 else ("test", int(clicked) - 60_000)
     see(page.get_by_text(f"{split} image {row:,}", exact=False).first)

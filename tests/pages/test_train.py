@@ -216,6 +216,19 @@ def test_own_settings_are_not_compared(page: AppTest) -> None:
     assert page.selectbox(key="knob-architecture").value == "ann-100", "what a recipe filled in stays"
 
 
+def test_a_browser_that_sees_only_the_defaults_shows_what_is_chosen(page: AppTest) -> None:
+    """Of two runs of the page in quick succession only the first tells it to change what it shows."""
+    page.selectbox(key="recipe").set_value("best").run()
+    page.number_input(key="knob-batch_size").set_value(77).run()
+
+    assert page.number_input(key="knob-batch_size").proto.default == 77
+    for widget in (*page.number_input, *page.toggle):
+        assert widget.proto.default == (widget.value or 0)
+    for widget in page.selectbox:
+        if widget.key.startswith("knob-"):
+            assert widget.options[widget.proto.default] == widget.format_func(widget.value)
+
+
 @pytest.mark.parametrize(("choice", "frameworks"), [("Both", 2), ("PyTorch", 1), ("Keras", 1)])
 def test_a_launch_queues_what_was_chosen(page: AppTest, store: Store, choice: str, frameworks: int) -> None:
     page.segmented_control(key="frameworks").set_value(choice).run()
