@@ -83,9 +83,9 @@ def scan_for_components_once() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def collect_only_what_is_new() -> Iterator[None]:
-    """Spare what was there before from the collection of garbage that Streamlit makes after each run of a page.
+    """Spare what was there before from the collections of garbage that pages set off.
 
-    Where frameworks have been imported, that takes most of a page test's time.
+    Where frameworks have been imported, they take most of a page test's time.
     """
     gc.freeze()
     yield

@@ -44,7 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
         cases = _select(options.case)
     except ValueError as error:
         refuse(str(error))
-    logging.getLogger("duet").setLevel(logging.ERROR)  # what is refused here was damaged on purpose
     if options.read:
         reports = [json.loads(path.read_text()) for path in options.read]
     else:
@@ -202,4 +201,5 @@ def _parser() -> Parser:
 
 
 if __name__ == "__main__":
+    logging.getLogger("duet").setLevel(logging.ERROR)  # what is refused here was damaged on purpose
     sys.exit(main())
