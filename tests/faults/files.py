@@ -20,6 +20,7 @@ from core.runs import Run, new_id
 from tests.faults.case import CannotTryError, Trial
 from tests.faults.lives import KEEPS_OFTEN, LONG
 from tests.faults.place import START_S, Place, check_files, check_integrity, check_measurements
+from tests.waiting import wait_for
 
 _DESCRIPTION = Description(
     config=configure(architecture="ann-100"),
@@ -219,13 +220,17 @@ def full_disk_with_database(place: Place) -> Trial:
     place.move_to(small)
     filler = small / "filler"
 
+    def fill() -> bool:
+        """Take what room there is; say whether none is left, as a training may just have removed something."""
+        with suppress(OSError), filler.open("ab", buffering=0) as file:  # there is less room than that
+            file.write(bytes(100 * 2**20))
+        return shutil.disk_usage(small).free == 0
+
     def trial(number: int) -> None:
         place.schedule(worker=KEEPS_OFTEN)
         (run_id,) = place.queue(LONG.model_copy(update={"seed": number}))
         place.wait_for_steps(run_id)
-        with suppress(OSError):  # there is less room than that
-            filler.write_bytes(bytes(100 * 2**20))
-        assert shutil.disk_usage(small).free == 0
+        wait_for(fill, START_S, "The disk could not be filled.")
         time.sleep(place.random.uniform(2, 4))  # in which nothing can be written
         # What it has removed of a half-written checkpoint may have been room enough to tell why.
         told = place.store.get(run_id).state == "failed"
