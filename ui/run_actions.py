@@ -71,14 +71,7 @@ def show_actions(runs: Sequence[Run], key: str) -> None:
     for name, action in ACTIONS.items():
         fitting = [run.id for run in runs if action.fits(run)]
         if fitting:
-            st.button(
-                action.title,
-                icon=action.icon,
-                help=action.help,
-                key=f"{key}-{name}",
-                on_click=apply,
-                args=(name, fitting),
-            )
+            _show_button(name, fitting, key=f"{key}-{name}")
     can_go = [run for run in runs if can_be_deleted(run)]
     if can_go and st.button("Delete", icon=":material/delete:", key=f"{key}-delete"):
         ask_to_delete(can_go)
@@ -86,16 +79,20 @@ def show_actions(runs: Sequence[Run], key: str) -> None:
 
 def show_action(name: str, run: Run, key: str, *, disabled: bool = False) -> None:
     """Show the button of one action for one run, whether it fits or not."""
+    _show_button(name, [run.id], key=f"{key}-{name}-{run.id}", disabled=disabled)
+
+
+def _show_button(name: str, run_ids: Sequence[str], key: str, *, disabled: bool = False) -> None:
     action = ACTIONS[name]
     # A callback, since the page may turn to a run that has just ended before it comes to this button.
     st.button(
         action.title,
         icon=action.icon,
         help=action.help,
-        key=f"{key}-{name}-{run.id}",
+        key=key,
         disabled=disabled,
         on_click=apply,
-        args=(name, [run.id]),
+        args=(name, run_ids),
     )
 
 
