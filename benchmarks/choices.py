@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 from benchmarks.turns import Measured, Program, in_turns
@@ -34,24 +35,28 @@ class Workload(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What was taken, what was not, and the options of `steps` that make the difference."""
+    """What was taken, what was not, and the option of `steps`, or of the environment, that makes the difference."""
 
     framework: Framework
     taken: str
     other: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = MappingProxyType({})
+    environment: Mapping[str, str] = MappingProxyType({})
 
 
 WORKLOADS = (Workload("ann-100", 64, 200), Workload("cnn-64-32-32", 64, 16), Workload("cnn-quick", 256, 12))
 
 CHOICES = (
     Choice("pytorch", "memory of a step kept", "given back to the system", {"memory_kept": False}),
+    Choice("pytorch", "threads wait awake a moment", "hardly at all", environment={"GOMP_SPINCOUNT": "1000"}),
+    Choice("pytorch", "threads wait awake a moment", "four times as long", environment={"GOMP_SPINCOUNT": "20000"}),
     Choice("pytorch", "channels last", "channels first", {"channels_last": False}),
     Choice("pytorch", "pool before relu", "relu before pool", {"pool_first": False}),
-    Choice("pytorch", "each batch taken and scaled", "a chunk at once", {"whole_chunk": True}),
+    Choice("pytorch", "images taken by the million pixels", "each batch by itself", {"pixels_at_once": 1}),
+    Choice("pytorch", "images taken by the million pixels", "a chunk at once", {"pixels_at_once": 2**30}),
     Choice("pytorch", "images[batch]", "index_select", {"pick": "index_select"}),
-    Choice("pytorch", "foreach SGD", "fused SGD", {"update": "fused"}),
-    Choice("pytorch", "foreach SGD", "a loop over the weights", {"update": "loop"}),
+    Choice("pytorch", "fused SGD", "foreach SGD", {"update": "foreach"}),
+    Choice("pytorch", "fused SGD", "a loop over the weights", {"update": "loop"}),
     Choice("pytorch", "all cores", "one thread", {"threads": 1}),
     Choice("pytorch", "float32", "bfloat16 by autocast", {"precision": "bfloat16"}),
     Choice("pytorch", "eager", "torch.compile", {"compiled": True}),
@@ -96,9 +101,10 @@ def measure(choices: Iterable[Choice], workloads: Iterable[Workload], cpu: bool)
         for workload in workloads:
             for choice in chosen:
                 plain = {**workload._asdict(), "repeats": REPEATS, "threads": 1 if cpu else available_cores()}
+                steps = f"benchmarks.steps_{choice.framework}:steps"
                 programs = {
-                    name: Program(f"benchmarks.steps_{choice.framework}:steps", {**plain, **options})
-                    for name, options in (("taken", {}), ("other", choice.options))
+                    "taken": Program(steps, plain),
+                    "other": Program(steps, {**plain, **choice.options}, choice.environment),
                 }
                 yield _found(choice, workload, in_turns(programs, {"DUET_HOME": home}), "cpu" if cpu else "seconds")
 

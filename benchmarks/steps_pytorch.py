@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import Literal
 
 # As in core.backends.pytorch; must be set before the import.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 import torch
 from torch import nn
@@ -29,9 +29,9 @@ def steps(
     channels_last: bool = True,
     pool_first: bool = True,
     memory_kept: bool = True,
-    whole_chunk: bool = False,
+    pixels_at_once: int = 1_048_576,
     pick: Literal["index", "index_select"] = "index",
-    update: Literal["foreach", "fused", "loop"] = "foreach",
+    update: Literal["fused", "foreach", "loop"] = "fused",
     precision: Literal["float32", "bfloat16"] = "float32",
     compiled: bool = False,
 ) -> None:
@@ -52,19 +52,17 @@ def steps(
     run = torch.compile(model) if compiled else model
 
     def batches(indices: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        if whole_chunk:
-            chosen = images[indices].to(torch.float32).mul_(1 / 255)
-            yield from zip(chosen, labels[indices], strict=True)
-            return
-        for batch in indices:
-            if pick == "index":
-                yield images[batch].to(torch.float32).mul_(1 / 255), labels[batch]
-            else:
-                yield images.index_select(0, batch).to(torch.float32).mul_(1 / 255), labels.index_select(0, batch)
+        count = max(1, pixels_at_once // (batch_size * images[0].numel()))
+        for i in range(0, len(indices), count):
+            chosen = indices[i : i + count].flatten()
+            taken = images[chosen] if pick == "index" else images.index_select(0, chosen)
+            pixels = taken.to(torch.float32).mul_(1 / 255)
+            yield from zip(pixels.split(batch_size), labels[chosen].split(batch_size), strict=True)
 
     def chunk(count: int) -> None:
-        losses, correct = [], []
-        for pixels, answers in batches(torch.randint(len(labels), (count, batch_size))):
+        losses, outputs = [], []
+        indices = torch.randint(len(labels), (count, batch_size))
+        for pixels, answers in batches(indices):
             pixels = pixels.permute(0, 3, 1, 2)
             with torch.autocast("cpu", torch.bfloat16) if precision == "bfloat16" else nullcontext():
                 logits = run(pixels if channels_last else pixels.contiguous()).float()
@@ -73,8 +71,8 @@ def steps(
             loss.backward()
             optimizer.step()
             losses.append(loss.detach())
-            correct.append((logits.detach().argmax(dim=1) == answers).sum())
-        torch.stack(losses), torch.stack(correct)
+            outputs.append(logits.detach())
+        torch.stack(losses), (torch.stack(outputs).argmax(dim=2) == labels[indices]).sum(dim=1)
 
     chunk(steps)
     for _ in range(repeats):

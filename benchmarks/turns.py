@@ -36,10 +36,11 @@ _WORDS = 2000
 
 @dataclass(frozen=True)
 class Program:
-    """A function, as `module:name`, and its options, which are plain JSON."""
+    """A function, as `module:name`, its options, which are plain JSON, and what its environment has of its own."""
 
     function: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -120,7 +121,7 @@ class _Child:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.turns", program.function, json.dumps(dict(program.options))],
             cwd=PROJECT,
-            env=environment,
+            env={**environment, **program.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from functools import partial
 
 # OpenMP's threads wait for each other by spinning. On a machine with anything else to do that turns
-# 2,200 images/s into 200; giving up the processor after a short spin costs nothing on a quiet one.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # must be set before the import
+# 2,200 images/s into 200, unless they give the processor up after a while. Too soon, and waking them up takes a
+# quarter of a step of `ann-100`.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # must be set before the import
 
 import numpy as np
 import torch
@@ -27,6 +28,9 @@ from core.normalization import FIXED, Scaling
 
 # A thousand at a time are a little quicker, but hold some 150 MB more, which the process then keeps.
 _PREDICT_BATCH = 250
+
+# Batches are taken and scaled several at once up to so many, which spares small ones most of the calls.
+_PIXELS_AT_ONCE = 2**20
 
 # glibc's parameters of mallopt, see `_keep_memory`.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -145,13 +149,14 @@ class Engine:
             transforms: float32 `(steps, batch, 2, 5)`; each image is changed by its own first.
         """
         self._model.train()
-        losses, correct, norm = [], [], None
+        losses, answers, norm = [], [], None
         batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
         rates = np.full(len(batches), self._config.learning_rate) if rates is None else rates
-        warps = [None] * len(batches) if transforms is None else torch.from_numpy(transforms).to(self._device)
-        for batch, rate, warp in zip(batches, rates.tolist(), warps, strict=True):
-            loss, logits, labels = self._loss(batch, warp)
-            self._optimizer.zero_grad(set_to_none=True)
+        warps = None if transforms is None else torch.from_numpy(transforms).to(self._device)
+        for (pixels, labels), rate in zip(self._inputs(batches, warps), rates.tolist(), strict=True):
+            loss, logits = self._loss(pixels, labels)
+            for parameter in self._parameters:  # as zero_grad, without what serves the profiler
+                parameter.grad = None
             loss.backward()
             if self._config.clip_norm:
                 norm = self._clip()
@@ -161,11 +166,10 @@ class Engine:
             if self._config.weight_average:
                 self._average()
             losses.append(loss.detach())
-            correct.append((logits.detach().argmax(dim=1) == labels).sum())
+            answers.append(logits.detach())
         norm = nn.utils.get_total_norm(self._gradients()) if norm is None else norm
-        return Chunk(
-            torch.stack(losses).cpu().numpy().astype(np.float64), torch.stack(correct).cpu().numpy(), norm.item()
-        )
+        correct = (torch.stack(answers).argmax(dim=2) == self._labels[batches]).sum(dim=1)
+        return Chunk(torch.stack(losses).cpu().numpy().astype(np.float64), correct.cpu().numpy(), norm.item())
 
     @torch.inference_mode()
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -183,7 +187,8 @@ class Engine:
         before = self.weights()
         self._model.train()
         self._optimizer.zero_grad(set_to_none=True)
-        loss, _, _ = self._loss(torch.from_numpy(batch).to(self._device))
+        pixels, labels = next(self._inputs(torch.from_numpy(batch)[None].to(self._device)))
+        loss, _ = self._loss(pixels, labels)
         loss.backward()
         gradients = {
             key: _canonical(tensor.grad, axes) for key, tensor, axes in self._tensors() if tensor.requires_grad
@@ -240,17 +245,26 @@ class Engine:
     def _weights(self) -> dict[str, np.ndarray]:
         return {key: _canonical(tensor.detach(), axes) for key, tensor, axes in self._tensors()}
 
-    def _loss(
-        self, batch: torch.Tensor, transforms: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the mean loss of a batch, its logits and its labels."""
-        labels = self._labels[batch]
-        logits = self._logits(self._normalise(self._images[batch], transforms))
+    def _inputs(
+        self, batches: torch.Tensor, warps: torch.Tensor | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the pixels and the labels of each batch of indices."""
+        size = batches.shape[1]
+        count = max(1, _PIXELS_AT_ONCE // (size * self._images[0].numel()))
+        for i in range(0, len(batches), count):
+            chosen = batches[i : i + count].flatten()
+            warp = None if warps is None else warps[i : i + count].flatten(0, 1)
+            pixels = self._normalise(self._images[chosen], warp)
+            yield from zip(pixels.split(size), self._labels[chosen].split(size), strict=True)
+
+    def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean loss of a batch, and its logits."""
+        logits = self._logits(pixels)
         loss = partial(nn.functional.cross_entropy, logits, labels, label_smoothing=self._config.label_smoothing)
         if self._class_weights is None or self._config.defaults == "framework":
             # PyTorch's own mean is over the weights of the batch, and what it smooths has those of all classes.
-            return loss(weight=self._class_weights), logits, labels
-        return (loss(reduction="none") * self._class_weights[labels]).mean(), logits, labels
+            return loss(weight=self._class_weights), logits
+        return (loss(reduction="none") * self._class_weights[labels]).mean(), logits
 
     def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
         if self._config.precision != "bfloat16":
@@ -425,7 +439,7 @@ def _optimizer(config: RunConfig, parameters: list[nn.Parameter]) -> torch.optim
                 momentum=config.momentum,
                 nesterov=config.nesterov,
                 weight_decay=decay,
-                foreach=True,
+                fused=True,
             )
         case "adam":
             return torch.optim.Adam(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True)

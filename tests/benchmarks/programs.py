@@ -1,5 +1,6 @@
 """Programs that `test_turns` lets take turns; each notes in a file when it is at work."""
 
+import os
 import time
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def stop_early(turns: Turns) -> None:
     """Report a turn that ended a second before now."""
     turns.begin()
     turns.end(until=time.perf_counter() - 1)
+
+
+def tell(turns: Turns, *, variable: str) -> None:
+    """Report a variable of the environment."""
+    with turns.measure() as figures:
+        figures["told"] = os.environ.get(variable)
 
 
 def fail(turns: Turns, *, after: int) -> None:

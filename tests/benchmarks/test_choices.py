@@ -9,7 +9,9 @@ from benchmarks.choices import CHOICES, WORKLOADS, Choice, Found, Workload, as_m
 from core.home import PROJECT
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: f"{choice.framework}, {choice.other}")
+@pytest.mark.parametrize(
+    "choice", [choice for choice in CHOICES if choice.options], ids=lambda choice: f"{choice.framework}, {choice.other}"
+)
 def test_choice_is_one_that_the_step_leaves_open(choice):
     tree = ast.parse((PROJECT / "benchmarks" / f"steps_{choice.framework}.py").read_text())
     (steps,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "steps")
@@ -22,9 +24,14 @@ def test_choice_is_one_that_the_step_leaves_open(choice):
     assert choice.options[option] != defaults[option]
 
 
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: f"{choice.framework}, {choice.other}")
+def test_choice_makes_one_difference(choice):
+    assert len(choice.options) + len(choice.environment) == 1
+
+
 def test_choice_is_measured_on_both_sides(monkeypatch):
     monkeypatch.setattr(choices, "REPEATS", 1)
-    choice = Choice("pytorch", "foreach", "fused", {"update": "fused"})
+    choice = Choice("pytorch", "fused", "foreach", {"update": "foreach"})
 
     (found,) = measure([choice], [Workload("ann-100", 8, 2)], cpu=True)
 
@@ -34,10 +41,10 @@ def test_choice_is_measured_on_both_sides(monkeypatch):
 
 
 def test_table_tells_factors_and_failures():
-    choice = Choice("pytorch", "foreach", "fused", {"update": "fused"})
+    choice = Choice("pytorch", "fused", "foreach", {"update": "foreach"})
     found = [Found(choice, WORKLOADS[0], taken=2.0, other=3.0), Found(choice, WORKLOADS[1], failure="no such thing")]
 
     text = as_markdown(found, "command", cpu=False)
 
-    assert "| PyTorch | foreach | fused | ann-100, 64 | 2 ms | 3 ms | 1.50 |" in text
-    assert "| PyTorch | foreach | fused | cnn-64-32-32, 64 |  | no such thing |  |" in text
+    assert "| PyTorch | fused | foreach | ann-100, 64 | 2 ms | 3 ms | 1.50 |" in text
+    assert "| PyTorch | fused | foreach | cnn-64-32-32, 64 |  | no such thing |  |" in text

@@ -27,6 +27,17 @@ def test_turn_can_have_ended_earlier():
     assert found["a"].values("seconds")[0] < 0
 
 
+def test_program_has_an_environment_of_its_own():
+    options = {"variable": "OF_ITS_OWN"}
+    plain = Program("tests.benchmarks.programs:tell", options)
+    changed = Program("tests.benchmarks.programs:tell", options, {"OF_ITS_OWN": "2"})
+
+    found = in_turns({"plain": plain, "changed": changed}, {"OF_ITS_OWN": "1"})
+
+    assert found["plain"].values("told") == ["1"]
+    assert found["changed"].values("told") == ["2"]
+
+
 @pytest.mark.parametrize("after", [0, 1])
 def test_failure_is_told_and_the_others_go_on(tmp_path, after):
     failing = Program("tests.benchmarks.programs:fail", {"after": after})
