@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import platform
 import time
 from contextlib import suppress
@@ -32,7 +31,7 @@ from core.datasets import load
 from core.home import home
 from core.networks import get_architecture
 from core.normalization import scaling_of
-from core.processes import give_way, spawn, started_at
+from core.processes import give_way, leave, spawn, started_at
 from core.runs import Store, open_store
 from core.training import Point, split_of, train
 
@@ -192,8 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
         _file(config).unlink()
     else:
         write_json(_file(config), {"images_per_second": found})
-    logging.shutdown()
-    os._exit(0)  # unwinding a framework takes up to a second that nobody needs
+    leave()
 
 
 if __name__ == "__main__":

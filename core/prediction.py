@@ -41,7 +41,7 @@ from core.evaluation import probabilities
 from core.home import home, run_directory
 from core.images import decode
 from core.preprocessing import Prepared, Step, prepare
-from core.processes import spawn
+from core.processes import leave, spawn
 
 _log = logging.getLogger("duet.prediction")
 
@@ -372,7 +372,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.dup2(2, 1)
     with suppress(BrokenPipeError):  # whoever asked has gone
         _serve(framework, sys.stdin.buffer, answers)
-    os._exit(0)  # unwinding a framework takes up to a second that nobody needs
+    leave()
 
 
 if __name__ == "__main__":

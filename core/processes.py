@@ -1,9 +1,10 @@
 """Starting Duet's own processes so that they outlive the one that starts them, and knowing them again."""
 
+import atexit
 import os
 import subprocess
 import sys
-from typing import IO
+from typing import IO, NoReturn
 
 import psutil
 
@@ -38,6 +39,15 @@ def started_at(process: psutil.Process) -> float:
     """
     began = process.create_time()
     return began - psutil.boot_time() if psutil.LINUX else began
+
+
+def leave() -> NoReturn:
+    """End this process now, without unwinding its frameworks, which takes up to a second that nobody needs.
+
+    What is to be done at the end is done: logs are written out, and TensorFlow removes the files of its graphs.
+    """
+    atexit._run_exitfuncs()
+    os._exit(0)
 
 
 def give_way() -> None:

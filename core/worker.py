@@ -34,7 +34,7 @@ from core.home import run_directory
 from core.initialisation import draw
 from core.networks import recall
 from core.normalization import scaling_of
-from core.processes import started_at
+from core.processes import leave, started_at
 from core.runs import ENDED, Request, Store, SupersededError, open_store
 from core.training import Engine, Epoch, Point, Progress, count_steps, split_of, train
 
@@ -364,8 +364,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("expected RUN_ID STORE_URL, or --spare FRAMEWORK")
     if given:
         _work(*given)
-    logging.shutdown()
-    os._exit(0)  # everything is written; unwinding a framework takes up to a second that nobody needs
+    leave()
 
 
 def _work(run_id: str, url: str) -> None:

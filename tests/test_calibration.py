@@ -123,8 +123,7 @@ def test_steps_are_timed(monkeypatch, framework):
 @pytest.mark.parametrize(("found", "after"), [(1234.5, "done"), (None, "never")])
 def test_process_keeps_what_it_has_found(monkeypatch, found, after):
     monkeypatch.setattr(calibration, "time_steps", lambda _config, _store: found)
-    monkeypatch.setattr(calibration.os, "_exit", lambda _code: None)
-    monkeypatch.setattr(calibration.logging, "shutdown", lambda: None)
+    monkeypatch.setattr(calibration, "leave", lambda: None)
 
     calibration.main([QUICK.model_dump_json()])
 

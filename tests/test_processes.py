@@ -1,8 +1,10 @@
-"""What tests leave running is found and ended."""
+"""What tests leave running is found and ended, and a process that leaves leaves nothing lying about."""
 
+import os
 import subprocess
 import sys
 
+from core.home import PROJECT
 from tests import processes
 
 _STARTS_ANOTHER = """
@@ -11,6 +13,44 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_ne
 print("started", flush=True)
 time.sleep(60)
 """
+
+
+_TRAINS_AND_LEAVES = """
+import os
+import numpy as np
+from core.architectures import ARCHITECTURES
+from core.backends import get_backend
+from core.config import configure
+from core.processes import leave
+
+engine = get_backend("tensorflow").Engine(configure(), ARCHITECTURES["ann-100"], (28, 28, 1), 10)
+engine.load_data(np.zeros((8, 28, 28, 1), np.uint8), np.zeros(8, np.int64))
+engine.train(np.arange(8).reshape(1, 8))
+print(len(os.listdir(os.environ["TMPDIR"])), flush=True)
+leave()
+"""
+
+
+def test_keras_leaves_no_files_when_its_process_leaves(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-c", _TRAINS_AND_LEAVES],
+        cwd=PROJECT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+
+    assert int(process.stdout.split()[-1]) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_process_does_what_it_promised_for_its_end_and_leaves():
+    leaves = "import atexit, core.processes; atexit.register(print, 'done', flush=True); core.processes.leave()"
+
+    process = subprocess.run([sys.executable, "-c", leaves], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+
+    assert process.stdout == "done\n"
 
 
 def test_processes_of_a_home_are_ended_with_those_they_started(duet_home):
