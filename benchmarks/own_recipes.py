@@ -30,10 +30,12 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "without label smoothing": {"label_smoothing": 0.0},
     "without weight decay": {"weight_decay": 0.0},
     "without Nesterov": {"nesterov": False},
-    "at a constant rate, a quarter of the highest": {"schedule": "constant", "learning_rate": 0.05},
+    "at a constant rate, a quarter of the highest": {"schedule": "constant"},
     "with pixels from 0 to 1": {"normalization": "unit"},
     "without augmentation": {"rotation": 0.0, "zoom": 0.0, "shift_x": 0.0, "shift_y": 0.0, "erasing": 0.0},
     "without weight averaging": {"weight_average": 0.0},
+    "with the network cnn-fast": {"architecture": "cnn-fast"},
+    "with the network cnn-balanced": {"architecture": "cnn-balanced"},
 }
 _TEN_THOUSAND_VALIDATE = {"validation_share": 1 / 6}
 
@@ -77,9 +79,11 @@ def full_configs(recipe: Recipe) -> list[RunConfig]:
 
 
 def ablation_configs(recipe: Recipe) -> dict[str, RunConfig]:
-    """Return a recipe with one thing taken away, for each thing that it has; by what is told of it."""
+    """Return a recipe with one thing taken away or changed, for each thing that it has; by what is told of it."""
     found: dict[str, RunConfig] = {}
     for title, changes in ABLATIONS.items():
+        if "schedule" in changes:
+            changes = {**changes, "learning_rate": recipe.settings["learning_rate"] / 4}
         config = config_of(recipe, "pytorch", recipe.settings["dataset"], **_TEN_THOUSAND_VALIDATE | changes)
         if config not in found.values():
             found[title] = config

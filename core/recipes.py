@@ -133,7 +133,14 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="fast-99.5",
             description="Towards 99.5% in under a minute: six passes over images that are moved about.",
-            settings={**_FAST, **_MOVED_ABOUT, "epochs": 6, "warmup_epochs": 1.5},
+            settings={
+                **_FAST,
+                **_MOVED_ABOUT,
+                "architecture": "cnn-balanced",
+                "label_smoothing": 0.0,
+                "epochs": 6,
+                "warmup_epochs": 1.5,
+            },
             source="Duet's own",
         ),
         Recipe(

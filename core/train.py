@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = configure(**{**_settings_to_start_from(recipe, source), **given})
         configs = with_seeds(config, seeds)
         dataset = datasets.load(config.dataset)
-        check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+        check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size)
         count_steps(config, dataset)
         if config.initial_weights:
             starting_weights(open_store(), config, dataset)

@@ -200,7 +200,7 @@ def _train(
 
 def _describe(config: RunConfig, dataset: Dataset) -> checkpoints.Description:
     architecture = recall(config.architecture)
-    check(architecture, dataset.image_shape, len(dataset.class_names))
+    check(architecture, dataset.image_shape, len(dataset.class_names), config.batch_size)
     standard = config.normalization == "standard"
     return checkpoints.Description(
         config=config,

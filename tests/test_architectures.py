@@ -39,7 +39,8 @@ PARAMETERS = {
     "cnn-64-32-32": 80_662,
     "ann-100": 79_510,
     "cnn-fast": 29_546,
-    "cnn-accurate": 105_162,
+    "cnn-balanced": 99_178,
+    "cnn-accurate": 145_546,
     "cnn-quick": 29_546,
     "cnn-32-64-dropout": 1_199_882,
     "cnn-32-64-64": 257_162,
@@ -258,6 +259,20 @@ def test_rows_before_a_misfit_are_there():
 def test_network_that_cannot_tell_the_classes_apart_is_refused(layers, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         check(network(*layers), **MNIST)
+
+
+def test_batch_of_one_image_is_refused_where_its_mean_would_take_all_of_it():
+    flat, spread = (
+        network(Flatten(), Dense(units=4), BatchNorm(), Dense(units="classes")),
+        network(Convolution(filters=4), BatchNorm(), Flatten(), Dense(units="classes")),
+    )
+
+    with pytest.raises(
+        ValueError, match=r"^Batch size \(--batch-size\): expected at least 2 with tried, received 1: batch_norm_1 "
+    ):
+        check(flat, **MNIST, batch_size=1)
+    check(flat, **MNIST, batch_size=2)
+    check(spread, **MNIST, batch_size=1)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
         ValueError: if the network does not fit the data, or there are too many or too few seeds or images.
     """
     dataset = load(config.dataset)
-    check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+    check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size)
     learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
     configs = configs_for(config, frameworks)
     prepare(configs)

@@ -365,6 +365,23 @@ class _Flatten(nn.Module):
         return images.permute(0, 2, 3, 1).flatten(1)
 
 
+class _BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Takes a last batch of one image, too, as Keras does; PyTorch refuses a single value a channel."""
+
+    def _check_input_dim(self, _values: torch.Tensor) -> None:
+        """The shapes have been checked with the network."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        if not self.training or values.numel() > self.num_features:
+            return super().forward(values)
+        # It is its own mean, and has no spread.
+        with torch.no_grad():
+            self.running_mean.lerp_(values.flatten(), self.momentum)
+            self.running_var.mul_(1 - self.momentum)
+        shape = (1, -1, *(1 for _ in values.shape[2:]))
+        return (values - values) * self.weight.view(shape) + self.bias.view(shape)
+
+
 class _Residual(nn.Module):
     """Adds what its branch makes of the input to the input."""
 
@@ -388,8 +405,7 @@ def _build(layer: Layer, shape: Shape) -> nn.Module:
         case "convolution":
             return _convolution(layer, shape)
         case "batch_norm":
-            norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
-            return norm(shape[-1], layer.epsilon, 1 - layer.momentum)
+            return _BatchNorm(shape[-1], layer.epsilon, 1 - layer.momentum)
         case "max_pool":
             return _max_pool(layer, shape)
         case "dropout":

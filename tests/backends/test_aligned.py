@@ -47,6 +47,20 @@ def test_aligned_engines_take_the_same_steps(optimizer):
     assert greatest_difference(*(engine.weights() for engine in own)) > 1e-6, "there was nothing to align"
 
 
+def test_aligned_engines_take_a_last_batch_of_one_image():
+    """A batch norm then sees one value a channel, after a dense layer as here."""
+    chunks, weights = [], []
+    for framework in FRAMEWORK_TITLES:
+        engine = build(framework, precision="float64", defaults="aligned")
+        engine.train(BATCHES[:2])
+        chunks.append(engine.train(BATCHES[2:3, :1]))
+        weights.append(engine.weights())
+
+    assert chunks[0].losses == pytest.approx(chunks[1].losses, rel=1e-12)
+    assert chunks[0].gradient_norm == pytest.approx(chunks[1].gradient_norm, rel=1e-12)
+    assert greatest_difference(*weights) < 1e-12
+
+
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)
 def test_aligned_engines_agree_in_float32_but_for_rounding(optimizer):
     settings = {"optimizer": optimizer, "learning_rate": LEARNING_RATES[optimizer], "defaults": "aligned"}
