@@ -61,8 +61,6 @@ _FAST = {
     "kept": "last",
 }
 
-_MOVED_ABOUT = {"rotation": 10, "zoom": 0.1, "shift_x": 0.07, "shift_y": 0.07}
-
 _WRITE_UP_000 = {
     **_UNTUNED,
     "dataset": "mnist",
@@ -132,10 +130,13 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="fast-99.5",
-            description="Towards 99.5% in under a minute: six passes over images that are moved about.",
+            description="The quickest to read 99.5%: six passes over images that are moved about.",
             settings={
                 **_FAST,
-                **_MOVED_ABOUT,
+                "rotation": 10,
+                "zoom": 0.1,
+                "shift_x": 0.07,
+                "shift_y": 0.07,
                 "architecture": "cnn-balanced",
                 "label_smoothing": 0.0,
                 "epochs": 6,
@@ -145,16 +146,19 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="best",
-            description="For accuracy: a wider network, twelve passes over images moved about, averaged weights.",
+            description="For accuracy: five convolutions, sixteen passes over images moved about, averaged weights.",
             settings={
                 **_FAST,
-                **_MOVED_ABOUT,
+                "rotation": 15,
+                "zoom": 0.15,
+                "shift_x": 0.1,
+                "shift_y": 0.1,
                 "architecture": "cnn-accurate",
                 "learning_rate": 0.15,
                 "label_smoothing": 0.0,
                 "weight_average": 0.998,
-                "epochs": 12,
-                "warmup_epochs": 3,
+                "epochs": 16,
+                "warmup_epochs": 4,
             },
             source="Duet's own",
         ),

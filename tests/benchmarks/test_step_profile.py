@@ -1,0 +1,23 @@
+"""The profile of a step: every operation once, the longest first, and shares of a whole."""
+
+import pytest
+
+from benchmarks.step_profile import as_markdown, measure
+
+
+def test_profile_accounts_for_the_whole_step():
+    shares = measure("ann-100", batch_size=8, steps=2)
+
+    assert "aten::addmm" in [one.operation for one in shares]
+    assert sum(one.share for one in shares) == pytest.approx(1)
+    assert [one.milliseconds for one in shares] == sorted((one.milliseconds for one in shares), reverse=True)
+
+
+def test_table_adds_up_what_it_does_not_show():
+    shares = measure("ann-100", batch_size=8, steps=2)
+
+    text = as_markdown("ann-100", 8, shares, "command")
+
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("|")][2:]
+    assert rows[-1][1].strip() == "all others"
+    assert sum(float(row[2]) for row in rows) == pytest.approx(sum(one.milliseconds for one in shares), abs=0.01)
