@@ -1,4 +1,4 @@
-"""Where the time of a training step goes in PyTorch, operation by operation, and how near each comes to the roof.
+"""Where the time of a training step goes in PyTorch, operation by operation.
 
     python -m benchmarks.step_profile                                  # cnn-64-32-32 in batches of 64
     python -m benchmarks.step_profile --network ann-100 --batch-size 64
@@ -37,7 +37,7 @@ def measure(network: str, batch_size: int, steps: int = STEPS) -> list[Share]:
     """Return what each operation takes of a step, the longest first."""
     config = configure(framework="pytorch", architecture=network, batch_size=batch_size)
     dataset = load(config.dataset)
-    engine = core.backends.pytorch.Engine(config, ARCHITECTURES[network], dataset.image_shape, 10)
+    engine = core.backends.pytorch.Engine(config, ARCHITECTURES[network], dataset.image_shape, len(dataset.class_names))
     engine.load_data(dataset.train.images, dataset.train.labels)
     order = order_of(config, split_of(config, dataset), epoch=0)
     indices = np.resize(order, (2 * steps, batch_size))

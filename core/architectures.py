@@ -405,7 +405,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture(
             name="cnn-accurate",
-            description="As cnn-balanced, with five convolutions and dropout: the most accurate of these, and slower.",
+            description="As cnn-balanced, with five convolutions and dropout: more accurate, and slower.",
             layers=(
                 *_pooled(16, kernel=5, padding="valid"),
                 *_normalised(32),

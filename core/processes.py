@@ -1,4 +1,4 @@
-"""Starting Duet's own processes so that they outlive the one that starts them, and knowing them again."""
+"""Starting Duet's own processes so that they outlive the one that starts them, leaving them, knowing them again."""
 
 import atexit
 import os
