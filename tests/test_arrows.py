@@ -34,8 +34,9 @@ ARROWS = [
         ("*.py", "core/**/*.py", "pages/**/*.py", "ui/**/*.py"),
         FRAMEWORKS,
         # Fetching knows torchvision's data sets, and only a framework writes its own files; processes of their own
-        # import these, and end afterwards.
+        # import these, and end afterwards. What a backend has put beside itself is part of it.
         spared=(
+            "core/backends/cuda_graph.py",
             "core/backends/pytorch.py",
             "core/backends/tensorflow.py",
             "core/datasets/fetching.py",
@@ -43,7 +44,11 @@ ARROWS = [
             "core/export/pytorch.py",
         ),
     ),
-    Arrow("PyTorch's backend knows no TensorFlow", ("core/backends/pytorch.py",), ("tensorflow", "keras")),
+    Arrow(
+        "PyTorch's backend knows no TensorFlow",
+        ("core/backends/pytorch.py", "core/backends/cuda_graph.py"),
+        ("tensorflow", "keras"),
+    ),
     Arrow("TensorFlow's backend knows no PyTorch", ("core/backends/tensorflow.py",), ("torch", "torchvision")),
     Arrow(
         "descriptions know no backend and no store",
@@ -68,6 +73,12 @@ ARROWS = [
         "whoever exports asks for a format by name",
         ("core/*.py", "core/export/*.py", "pages/**/*.py", "ui/**/*.py"),
         ("core.export.keras", "core.export.pytorch"),
+    ),
+    Arrow(
+        "only PyTorch's backend records steps",
+        ("core/**/*.py", "ui/**/*.py", "pages/**/*.py"),
+        ("core.backends.cuda_graph",),
+        spared=("core/backends/pytorch.py",),
     ),
     Arrow(
         "training knows a backend only by its verbs",

@@ -23,6 +23,7 @@ from torch import nn
 
 from core.architectures import Architecture, Convolution, Layer, MaxPool, Shape, named, pool_before_relu, summarise
 from core.backends import Chunk, available_cores, averaging_decay, same_padding
+from core.backends.cuda_graph import Replayed
 from core.config import RunConfig
 from core.normalization import FIXED, Scaling
 
@@ -31,6 +32,9 @@ _PREDICT_BATCH = 250
 
 # Batches are taken and scaled several at once up to so many, which spares small ones most of the calls.
 _PIXELS_AT_ONCE = 2**20
+
+# By then libraries are loaded and the optimizer has made what it remembers.
+_STEPS_BEFORE_RECORDING = 3
 
 # glibc's parameters of mallopt, see `_keep_memory`.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -135,6 +139,7 @@ class Engine:
         """Put the images and labels to train on, and what an image of each class counts, onto the device."""
         self._images = torch.tensor(images, device=self._device)
         self._labels = torch.tensor(labels, device=self._device)
+        self._forget_recording()
         self._class_weights = (
             None if class_weights is None else torch.tensor(class_weights, dtype=self._dtype, device=self._device)
         )
@@ -149,27 +154,13 @@ class Engine:
             transforms: float32 `(steps, batch, 2, 5)`; each image is changed by its own first.
         """
         self._model.train()
-        losses, answers, norm = [], [], None
         batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
         rates = np.full(len(batches), self._config.learning_rate) if rates is None else rates
         warps = None if transforms is None else torch.from_numpy(transforms).to(self._device)
-        for (pixels, labels), rate in zip(self._inputs(batches, warps), rates.tolist(), strict=True):
-            loss, logits = self._loss(pixels, labels)
-            for parameter in self._parameters:  # as zero_grad, without what serves the profiler
-                parameter.grad = None
-            loss.backward()
-            if self._config.clip_norm:
-                norm = self._clip()
-            self._optimizer.param_groups[0]["lr"] = rate
-            self._update(self._optimizer)
-            self._steps += 1
-            if self._config.weight_average:
-                self._average()
-            losses.append(loss.detach())
-            answers.append(logits.detach())
-        norm = nn.utils.get_total_norm(self._gradients()) if norm is None else norm
-        correct = (torch.stack(answers).argmax(dim=2) == self._labels[batches]).sum(dim=1)
-        return Chunk(torch.stack(losses).cpu().numpy().astype(np.float64), correct.cpu().numpy(), norm.item())
+        take = self._replay if self._is_replayed(batches) else self._take
+        losses, answers, norm = take(batches, rates, warps)
+        correct = (answers.argmax(dim=2) == self._labels[batches]).sum(dim=1)
+        return Chunk(losses.cpu().numpy().astype(np.float64), correct.cpu().numpy(), norm.item())
 
     @torch.inference_mode()
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -227,15 +218,15 @@ class Engine:
         """Go on from a `state`, as if nothing had happened in between."""
         self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
         self._averages = [_like(tensor, state[f"averages/{i}"]) for i, tensor in enumerate(self._averages)]
+        counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
         for key, value in state.items():
             if key.startswith("optimizer/"):
                 _, i, name = key.split("/")
                 parameter = self._parameters[int(i)]
                 self._optimizer.state[parameter][name] = (
-                    # Only the fused optimizers count their steps on the device.
                     _like(parameter, value)
                     if value.shape == parameter.shape
-                    else torch.tensor(value, device=self._device if self._optimizer.defaults.get("fused") else "cpu")
+                    else torch.tensor(value, device=self._device if counts_on_device else "cpu")
                 )
         torch.set_rng_state(torch.tensor(state["random/cpu"]))
         if "random/device" in state:
@@ -257,6 +248,67 @@ class Engine:
             pixels = self._normalise(self._images[chosen], warp)
             yield from zip(pixels.split(size), self._labels[chosen].split(size), strict=True)
 
+    def _take(
+        self, batches: torch.Tensor, rates: np.ndarray, warps: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Take the steps one by one; return their losses, their logits and the length of the last gradient."""
+        losses, answers, norm = [], [], None
+        inputs = zip(self._inputs(batches, warps), rates.tolist(), self._leans(len(batches)), strict=True)
+        for (pixels, labels), rate, lean in inputs:
+            loss, logits, norm = self._step(pixels, labels, rate, lean)
+            losses.append(loss)
+            answers.append(logits)
+        self._steps += len(batches)
+        self._taken += len(batches)
+        return torch.stack(losses), torch.stack(answers), self._norm(norm)
+
+    def _replay(
+        self, batches: torch.Tensor, rates: np.ndarray, warps: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Take the steps as `_take` does, from a recording."""
+        leans = self._leans(len(batches))
+        scalars = (torch.tensor(values, dtype=torch.float32, device=self._device) for values in (rates, leans))
+        inputs = (batches, *scalars, *(() if warps is None else (warps,)))
+        if self._replayed is None:
+            self._replayed = Replayed(self._whole_step, inputs)
+            self._replayed_gradients = self._gradients()
+        losses, answers, *norms = self._replayed(*inputs)
+        for parameter, gradient in zip(self._parameters, self._replayed_gradients, strict=True):
+            parameter.grad = gradient
+        self._steps += len(batches)
+        return losses, answers, self._norm(norms[0][-1] if norms else None)
+
+    def _is_replayed(self, batches: torch.Tensor) -> bool:
+        """Return whether steps on such batches are worth a recording, and can have one by now."""
+        return (
+            self._device.type == "cuda"
+            and self._dtype == torch.float32  # a recorded learning rate is no more precise
+            and batches.shape[1] == self._config.batch_size
+            and self._taken >= _STEPS_BEFORE_RECORDING
+        )
+
+    def _whole_step(
+        self, batch: torch.Tensor, rate: torch.Tensor, lean: torch.Tensor, warp: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, ...]:
+        ((pixels, labels),) = self._inputs(batch[None], None if warp is None else warp[None])
+        loss, logits, norm = self._step(pixels, labels, rate, lean)
+        return (loss, logits) if norm is None else (loss, logits, norm)
+
+    def _step(
+        self, pixels: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor, lean: float | torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Take a step; return its loss, its logits and, if it is to be clipped, the length of its gradient."""
+        loss, logits = self._loss(pixels, labels)
+        for parameter in self._parameters:  # as zero_grad, without what serves the profiler
+            parameter.grad = None
+        loss.backward()
+        norm = self._clip() if self._config.clip_norm else None
+        self._optimizer.param_groups[0]["lr"] = rate
+        self._update(self._optimizer)
+        if self._config.weight_average:
+            self._average(lean)
+        return loss.detach(), logits.detach(), norm
+
     def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean loss of a batch, and its logits."""
         logits = self._logits(pixels)
@@ -275,6 +327,10 @@ class Engine:
     def _gradients(self) -> list[torch.Tensor]:
         return [parameter.grad for parameter in self._parameters]
 
+    def _norm(self, norm: torch.Tensor | None) -> torch.Tensor:
+        """Return the length of the last step's gradient, which is known already if it was clipped."""
+        return nn.utils.get_total_norm(self._gradients()) if norm is None else norm
+
     def _clip(self) -> torch.Tensor:
         """Shorten the gradient to at most `clip_norm`; return how long it was."""
         norm = nn.utils.get_total_norm(self._gradients())
@@ -285,11 +341,21 @@ class Engine:
         averaged = self._tensors() if self._config.weight_average else ()
         self._averages = [tensor.detach().clone() for _, tensor, _ in averaged]
         self._steps = 0
+        self._forget_recording()
+
+    def _forget_recording(self) -> None:
+        """Record the steps anew: something they read or change lies elsewhere now."""
+        self._replayed, self._taken = None, 0
+
+    def _leans(self, count: int) -> list[float]:
+        """Return how far the average of the weights moves towards them in each of the next `count` steps."""
+        first = self._steps + 1
+        return [1 - averaging_decay(self._config.weight_average, step) for step in range(first, first + count)]
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, lean: float | torch.Tensor) -> None:
         tensors = [tensor for _, tensor, _ in self._tensors()]
-        torch._foreach_lerp_(self._averages, tensors, 1 - averaging_decay(self._config.weight_average, self._steps))
+        torch._foreach_lerp_(self._averages, tensors, lean if isinstance(lean, float) else [lean] * len(tensors))
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -345,7 +411,7 @@ def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
     columns = torch.arange(width, dtype=torch.float32, device=images.device)
     rows = torch.arange(height, dtype=torch.float32, device=images.device)
     # grid_sample counts from -1 at the first pixel's centre to 1 at the last one's.
-    maps = transforms[:, :, :3] * (2 / (torch.tensor([[width], [height]], device=images.device) - 1))
+    maps = transforms[:, :, :3] * (2 / torch.stack((columns[-1], rows[-1])))[:, None]
     by_column, by_row, offset = maps[..., None].unbind(2)
     # All x of an image, then all y: three times as fast as a product of each place with each map.
     grid = (by_column * columns)[:, :, None, :] + (by_row * rows + (offset - 1))[..., None]
@@ -447,6 +513,7 @@ def _margins(padding: str, shape: Shape, window: int, stride: int) -> tuple[tupl
 def _optimizer(config: RunConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     aligned = config.defaults == "aligned"
     rate, decay, betas = config.learning_rate, config.weight_decay, (config.beta_1, config.beta_2)
+    on_device = {"capturable": parameters[0].is_cuda}  # counts its steps there, so that they can be recorded
     match config.optimizer:
         case "sgd":
             return torch.optim.SGD(
@@ -458,16 +525,16 @@ def _optimizer(config: RunConfig, parameters: list[nn.Parameter]) -> torch.optim
                 fused=True,
             )
         case "adam":
-            return torch.optim.Adam(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True)
+            return torch.optim.Adam(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True, **on_device)
         case "adamw":
-            return torch.optim.AdamW(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True)
+            return torch.optim.AdamW(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True, **on_device)
         case "rmsprop":
             # PyTorch remembers ten times as many steps, so its first ones are three times as long.
             rho = (0.9 if aligned else 0.99) if config.rho is None else config.rho
-            return torch.optim.RMSprop(parameters, rate, rho, config.epsilon or 1e-8, decay, foreach=True)
+            return torch.optim.RMSprop(parameters, rate, rho, config.epsilon or 1e-8, decay, foreach=True, **on_device)
         case "adadelta":
             rho = (0.95 if aligned else 0.9) if config.rho is None else config.rho
-            return torch.optim.Adadelta(parameters, rate, rho, config.epsilon or 1e-6, decay, foreach=True)
+            return torch.optim.Adadelta(parameters, rate, rho, config.epsilon or 1e-6, decay, foreach=True, **on_device)
 
 
 def _device(name: str) -> torch.device:
