@@ -411,7 +411,7 @@ ARCHITECTURES: dict[str, Architecture] = {
                 *_normalised(32),
                 *_pooled(32),
                 *_normalised(64),
-                *_pooled(64),
+                *_pooled(96),
                 Flatten(),
                 *_normalised_hidden(128),
                 Dropout(rate=0.3),

@@ -40,7 +40,7 @@ PARAMETERS = {
     "ann-100": 79_510,
     "cnn-fast": 29_546,
     "cnn-balanced": 99_178,
-    "cnn-accurate": 145_546,
+    "cnn-accurate": 200_938,
     "cnn-quick": 29_546,
     "cnn-32-64-dropout": 1_199_882,
     "cnn-32-64-64": 257_162,
