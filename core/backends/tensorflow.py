@@ -342,11 +342,28 @@ def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
 
 
 class _AlignedBatchNorm(keras.layers.BatchNormalization):
-    """Averages the unbiased variance, as PyTorch and Ioffe and Szegedy, "Batch Normalization", 2015, do."""
+    """Averages the unbiased variance, as PyTorch and Ioffe and Szegedy, "Batch Normalization", 2015, do.
+
+    Images in float32 go through TensorFlow's fused operation, where Keras's twenty small ones take several times as
+    long; it returns the unbiased variance.
+    """
 
     def call(self, inputs, training=None, mask=None):
         if not training:
             return super().call(inputs, training=training, mask=mask)
+        if len(inputs.shape) == 4 and inputs.dtype == tf.float32:
+            outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=self.gamma.value,
+                offset=self.beta.value,
+                mean=[],
+                variance=[],
+                epsilon=self.epsilon,
+                is_training=True,
+            )
+            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average.assign(average * self.momentum + value * (1 - self.momentum))
+            return outputs
         kept = self.moving_variance * self.momentum
         outputs = super().call(inputs, training=training, mask=mask)
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], kept.dtype)
