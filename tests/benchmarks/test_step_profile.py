@@ -3,20 +3,26 @@
 import pytest
 
 from benchmarks.step_profile import as_markdown, measure
+from core.config import FRAMEWORK_TITLES
+
+OPERATIONS = {"pytorch": "addmm", "tensorflow": "MatMul"}
+each_framework = pytest.mark.parametrize("framework", FRAMEWORK_TITLES)
 
 
-def test_profile_accounts_for_the_whole_step():
-    shares = measure("ann-100", batch_size=8, steps=2)
+@each_framework
+def test_profile_accounts_for_the_whole_step(framework):
+    shares = measure(framework, "ann-100", batch_size=8, steps=2)
 
-    assert "aten::addmm" in [one.operation for one in shares]
+    assert any(OPERATIONS[framework] in one.operation for one in shares)
     assert sum(one.share for one in shares) == pytest.approx(1)
     assert [one.milliseconds for one in shares] == sorted((one.milliseconds for one in shares), reverse=True)
 
 
-def test_table_adds_up_what_it_does_not_show():
-    shares = measure("ann-100", batch_size=8, steps=2)
+@each_framework
+def test_table_adds_up_what_it_does_not_show(framework):
+    shares = measure(framework, "ann-100", batch_size=8, steps=2)
 
-    text = as_markdown("ann-100", 8, shares, "command")
+    text = as_markdown(framework, "ann-100", 8, shares, "command")
 
     rows = [line.split("|") for line in text.splitlines() if line.startswith("|")][2:]
     assert rows[-1][1].strip() == "all others"
