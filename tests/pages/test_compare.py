@@ -17,7 +17,7 @@ MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
 def compare_page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/compare.py")
+    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/compare.py")
     for name, value in query.items():
         page.query_params[name] = value
     return page.run()

@@ -23,7 +23,7 @@ MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 @pytest.fixture
 def page() -> AppTest:
-    return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/data.py")
+    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/data.py")
 
 
 class Unchanged:
@@ -148,7 +148,7 @@ def test_a_seed_shuffles_always_alike(images: AppTest) -> None:
     images.number_input(key="shuffle").set_value(3).run()
     shuffled = grids(images)[0]["names"]
     assert shuffled != unshuffled
-    again = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/data.py")
+    again = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/data.py")
     again.query_params.update({"view": "Images", "shuffle": "3"})
     again.run()
     assert grids(again)[0]["names"] == shuffled

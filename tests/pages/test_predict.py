@@ -28,7 +28,7 @@ def duet_home(trained_home: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def page() -> AppTest:
-    return AppTest.from_file(str(MAIN), default_timeout=60).run().switch_page("../pages/predict.py")
+    return AppTest.from_file(str(MAIN), default_timeout=60).switch_page("../pages/predict.py")
 
 
 @pytest.fixture(scope="module")

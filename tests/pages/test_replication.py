@@ -19,7 +19,7 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def replication_page() -> AppTest:
-    return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/replication.py").run()
+    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/replication.py").run()
 
 
 def test_without_a_report_it_says_what_to_do() -> None:

@@ -18,7 +18,7 @@ MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
 def results_page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/results.py")
+    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/results.py")
     for name, value in query.items():
         page.query_params[name] = value
     return page.run()

@@ -17,7 +17,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 def run_page(run_id: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/results.py")
+    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/results.py")
     page.query_params["run"] = run_id
     return page.run()
 

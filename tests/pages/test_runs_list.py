@@ -15,7 +15,7 @@ CONFIG = configure(architecture="ann-100")
 
 
 def results_page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/results.py")
+    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/results.py")
     for name, value in query.items():
         page.query_params[name] = value
     return page.run()

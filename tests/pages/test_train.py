@@ -65,7 +65,7 @@ def warm_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
 
 @pytest.fixture
 def page(store: Store, warm_process: Answering) -> AppTest:  # noqa: ARG001 (no other process must start)
-    return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/train.py").run()
+    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/train.py").run()
 
 
 def captions(page: AppTest) -> str:

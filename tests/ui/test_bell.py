@@ -17,7 +17,7 @@ def begin(store: Store, name: str) -> str:
 def test_only_ends_that_were_waited_for_are_told_once_each(store: Store) -> None:
     store.finish(begin(store, "before"), 1, "done", {"test_accuracy": 0.5})
     done, failed, stopped = (begin(store, name) for name in ("done", "failed", "stopped"))
-    page = AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/replication.py").run()
+    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/replication.py").run()
     assert page.session_state["bell-ended"] == []
 
     store.finish(done, 1, "done", {"test_accuracy": 0.912345})

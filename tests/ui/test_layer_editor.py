@@ -18,7 +18,7 @@ MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 @pytest.fixture
 def page(store: Store) -> AppTest:  # noqa: ARG001 (nobody works off its queue)
     """The Train page."""
-    return AppTest.from_file(str(MAIN), default_timeout=20).run().switch_page("../pages/train.py").run()
+    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/train.py").run()
 
 
 @pytest.fixture
