@@ -91,7 +91,11 @@ class Found:
         if self.failure:
             return [*about, network, "", self.failure, ""]
         factor = self.other / self.taken
-        return [*about, network, f"{self.taken:.3g} ms", f"{self.other:.3g} ms", f"{factor:.2f}"]
+        return [*about, network, _milliseconds(self.taken), _milliseconds(self.other), f"{factor:.2f}"]
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
 
 
 def measure(choices: Iterable[Choice], workloads: Iterable[Workload], cpu: bool) -> Iterator[Found]:
@@ -121,13 +125,14 @@ def as_markdown(found: Iterable[Found], command: str, cpu: bool) -> str:
     """Return what was found as a document."""
     heads = ("framework", "taken", "not taken", "network, batch", "a step as taken", "and otherwise", "factor")
     rows = "\n".join(f"| {' | '.join(one.cells)} |" for one in found)
-    times = "processor time on one thread" if cpu else "time"
+    times = "processor time on one thread" if cpu else "seconds of the clock"
     return f"""# What was tried for speed
 
 Written by `{command}` on {machine()}, with {os.getloadavg()[0]:.1f} processes at work at the end.
 
 Medians of {REPEATS} turns, in {times}. The factor is how much longer a step takes that differs in this choice alone;
-below 1 the choice that was not taken is the faster one on that network.
+below 1 the choice that was not taken is the faster one on that network. Where others use the machine, too, what is
+within a tenth of 1 says nothing.
 
 | {" | ".join(heads)} |
 |{"---|" * len(heads)}
