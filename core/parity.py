@@ -115,7 +115,7 @@ class Parity:
             return ""
         if self.precision == "float32":
             return (
-                f"The logits before the first step differ by {self.logits:.0e}: the sums are rounded in other orders."
+                f"The logits before the first step differ by {self.logits:.1e}: the sums are rounded in other orders."
             )
         first, last = self.steps[0], next(step for step in self.steps if step.loss > LOSS_BAR)
         if self.defaults == "framework":
