@@ -90,7 +90,7 @@ Written by `{command}` on {machine()}.
 
 Means over seeds ± the standard deviation over them, of the accuracy on 10,000 of the training images, which a seed
 draws and nothing was learnt from: no test image has chosen anything. Other images alone make ±.0012 of an accuracy of
-.9965 (95%), so only what differs by more than the spread says something.
+.9965 (95%), so only what differs by more than the spread says something; of one seed alone the spread is not known.
 
 | recipe | | validation accuracy | seeds |
 |---|---|---:|---:|
