@@ -47,9 +47,6 @@ clean: ## Remove the environment and the caches, never your runs
 	@find core pages tests ui benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	@rm -rf __pycache__ .pytest_cache .ruff_cache .hypothesis
 
-# Whatever is imported is compiled then; to compile all of it beforehand takes as long as all the rest.
-install = pip install --disable-pip-version-check --no-compile
-
 # An environment whose Python is gone, or that was never finished, is made anew in spite of its stamps.
 ifneq ($(shell $(VENV_PYTHON) -c 'import pip; print("works")' 2>/dev/null),works)
 $(RUN_STAMP) $(DEV_STAMP): FORCE
@@ -58,13 +55,13 @@ endif
 $(RUN_STAMP):
 	@$(make_environment)
 	@echo "Installing what runs Duet into $(VENV): once, some minutes."
-	@$(VENV_PYTHON) -m $(install) -r requirements.txt
+	@$(VENV_PYTHON) -m pip install --disable-pip-version-check -r requirements.txt
 	@rm -f $(VENV)/.installed-* && touch $(RUN_STAMP)
 
 $(DEV_STAMP):
 	@$(make_environment)
 	@echo "Installing what runs and tests Duet into $(VENV): once, some minutes."
-	@$(VENV_PYTHON) -m $(install) -r requirements-dev.txt
+	@$(VENV_PYTHON) -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@rm -f $(VENV)/.installed-* && touch $(RUN_STAMP) $(DEV_STAMP)
 
 # The mark stays till last, so that a removal that is cut off can be taken up again.
