@@ -12,15 +12,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.own_recipes import OWN, mean_and_spread, seeded
+from benchmarks.own_recipes import OWN, mean_and_spread, train_and_write
 from core.backends import get_backend
 from core.checkpoints import write_file
-from core.command_line import Parser, refuse
 from core.config import RunConfig
 from core.home import PROJECT
 from core.recipes import Recipe, get_recipe
-from core.replicate import config_of, finished_runs, machine, train
-from core.runs import Run, Store, open_store
+from core.replicate import config_of, finished_runs, machine
+from core.runs import Run, Store
 
 DOCUMENT = PROJECT / "docs" / "ablations.md"
 
@@ -37,39 +36,20 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "with the network cnn-fast": {"architecture": "cnn-fast"},
     "with the network cnn-balanced": {"architecture": "cnn-balanced"},
 }
-_TEN_THOUSAND_VALIDATE = {"validation_share": 1 / 6}
+# Ten thousand images validate.
+_ALL_HAVE = {"validation_share": 1 / 6, "device": "auto"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train what is missing and write the table."""
-    given = sys.argv[1:] if arguments is None else arguments
-    parser = Parser(prog="python -m benchmarks.ablations", description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--recipe", metavar="NAME", nargs="+", default=OWN, help="only these recipes")
-    parser.add_argument("--seeds", type=int, default=2, metavar="N", help="how many trainings of each (default 2)")
-    options = parser.parse_args(given)
-    try:
-        recipes = [get_recipe(name) for name in options.recipe]
-    except ValueError as error:
-        refuse(str(error))
-    store, command = open_store(), " ".join(["python -m benchmarks.ablations", *given])
-    for recipe in recipes:
-        for title, ablation in configs(recipe).items():
-            for config in seeded(ablation, options.seeds):
-                if config.seed in {run.config.seed for run in finished_runs(store, config)}:
-                    continue
-                print(f"{recipe.name} {title}, seed {config.seed}", file=sys.stderr)
-                if code := train(config):
-                    return code
-                write_document(store, command)
-    write_document(store, command)
-    return 0
+    return train_and_write("ablations", __doc__, arguments, seeds=2, configs=configs, write=write_document)
 
 
 def configs(recipe: Recipe) -> dict[str, RunConfig]:
     """Return a recipe with one thing taken away or changed, for each thing that it has; by what is told of it."""
     found: dict[str, RunConfig] = {}
     for title, changes in ABLATIONS.items():
-        config = config_of(recipe, "pytorch", recipe.settings["dataset"], **_TEN_THOUSAND_VALIDATE | changes)
+        config = config_of(recipe, "pytorch", recipe.settings["dataset"], **_ALL_HAVE | changes)
         if config not in found.values():
             found[title] = config
     return found

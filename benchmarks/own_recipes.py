@@ -10,62 +10,83 @@ written anew after each.
 
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
-from typing import get_args
+from collections.abc import Callable, Mapping, Sequence
 
 from core.checkpoints import write_file
 from core.command_line import Parser, duration, refuse
 from core.comparison import spread
-from core.config import FRAMEWORK_TITLES, Framework, RunConfig
+from core.config import FRAMEWORK_TITLES, RunConfig
 from core.home import PROJECT
-from core.recipes import RECIPES, Recipe, get_recipe
+from core.recipes import Recipe, get_recipe
 from core.replicate import config_of, finished_runs, machine, train
 from core.runs import Run, Store, open_store
 
 DOCUMENT = PROJECT / "docs" / "own_recipes.md"
-OWN = tuple(name for name in ("fast-99", "fast-99.5", "best") if name in RECIPES)
+OWN = ("fast-99", "fast-99.5", "best")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train what is missing and write the tables."""
+    """Train what is missing and write the table."""
+    return train_and_write("own_recipes", __doc__, arguments, seeds=5, configs=full_configs, write=write_document)
+
+
+def train_and_write(
+    command: str,
+    about: str,
+    arguments: list[str] | None,
+    *,
+    seeds: int,
+    configs: Callable[[Recipe], Mapping[str, RunConfig]],
+    write: Callable[[Store, str], None],
+) -> int:
+    """Train what is missing of some configs of each recipe, and write a document anew after each training.
+
+    Args:
+        command: its name in `benchmarks`, with the first line of `about` for its help.
+        seeds: of each config, unless told otherwise.
+        configs: those of a recipe, by what is told of them.
+        write: called with the store and the command.
+
+    Returns:
+        The exit code.
+    """
     given = sys.argv[1:] if arguments is None else arguments
-    parser = Parser(prog="python -m benchmarks.own_recipes", description=__doc__.splitlines()[0], allow_abbrev=False)
+    name = f"python -m benchmarks.{command}"
+    parser = Parser(prog=name, description=about.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--recipe", metavar="NAME", nargs="+", default=OWN, help="only these recipes")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many trainings of each (default 5)")
+    parser.add_argument("--seeds", type=int, default=seeds, metavar="N", help=f"trainings of each (default {seeds})")
     options = parser.parse_args(given)
     try:
-        recipes = [get_recipe(name) for name in options.recipe]
+        recipes = [get_recipe(recipe) for recipe in options.recipe]
     except ValueError as error:
         refuse(str(error))
-    store, command = open_store(), " ".join(["python -m benchmarks.own_recipes", *given])
-    plan = [each for recipe in recipes for config in full_configs(recipe) for each in seeded(config, options.seeds)]
-    for config in plan:
-        if config.seed in {run.config.seed for run in finished_runs(store, config)}:
-            continue
-        print(f"{config.architecture} in {FRAMEWORK_TITLES[config.framework]}, seed {config.seed}", file=sys.stderr)
-        if code := train(config):
-            return code
-        write_document(store, command)
-    write_document(store, command)
+    store, whole_command = open_store(), " ".join([name, *given])
+    for recipe in recipes:
+        for title, config in configs(recipe).items():
+            for seed in range(config.seed, config.seed + options.seeds):
+                if seed in {done.config.seed for done in finished_runs(store, config)}:
+                    continue
+                print(f"{recipe.name} {title}, seed {seed}", file=sys.stderr)
+                if code := train(config.model_copy(update={"seed": seed})):
+                    return code
+                write(store, whole_command)
+    write(store, whole_command)
     return 0
 
 
-def full_configs(recipe: Recipe) -> list[RunConfig]:
+def full_configs(recipe: Recipe) -> dict[str, RunConfig]:
     """Return a recipe as it is, in each framework."""
-    return [config_of(recipe, framework, recipe.settings["dataset"]) for framework in get_args(Framework)]
-
-
-def seeded(config: RunConfig, count: int) -> Iterator[RunConfig]:
-    """Return a config with its own seed, and with those that follow."""
-    return (config.model_copy(update={"seed": config.seed + number}) for number in range(count))
+    return {
+        f"in {title}": config_of(recipe, framework, recipe.settings["dataset"])
+        for framework, title in FRAMEWORK_TITLES.items()
+    }
 
 
 def write_document(store: Store, command: str) -> None:
     """Write the table of what has been trained so far."""
     reached = []
     for name in OWN:
-        recipe = get_recipe(name)
-        for config in full_configs(recipe):
+        for config in full_configs(get_recipe(name)).values():
             cells = _reached(finished_runs(store, config))
             reached.append(f"| `{name}` | {FRAMEWORK_TITLES[config.framework]} | {cells} |")
     rows = "\n".join(reached)

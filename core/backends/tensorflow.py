@@ -344,8 +344,8 @@ def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
 class _AlignedBatchNorm(keras.layers.BatchNormalization):
     """Averages the unbiased variance, as PyTorch and Ioffe and Szegedy, "Batch Normalization", 2015, do.
 
-    Images in float32 go through TensorFlow's fused operation, where Keras's twenty small ones take several times as
-    long; it returns the unbiased variance.
+    Images in float32 go through TensorFlow's fused operation, which is quicker than Keras's many small ones and
+    returns the unbiased variance.
     """
 
     def call(self, inputs, training=None, mask=None):
