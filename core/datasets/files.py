@@ -179,16 +179,17 @@ def _zip(path: Path, prefix: str, opened: ExitStack) -> tuple[list[File], list[L
         archive = opened.enter_context(zipfile.ZipFile(path))
     except (*DAMAGE, ValueError) as error:
         raise ValueError(f"{path.name}: expected a whole zip, but it is damaged ({error}).") from error
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    # As `is_dir` tells, which fails where a damaged entry has no name.
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     _refuse_too_many(path.name, len(entries))
     _refuse_bomb(path, archive)
     members, left_out = [], []
     for entry in entries:
         name = entry.filename.replace("\\", "/")
         parts = [part for part in name.split("/") if part not in ("", ".")]
-        if not parts or any(map(_is_clutter, parts)):
+        if any(map(_is_clutter, parts)):
             continue
-        shown = _readable(prefix + "/".join(parts))
+        shown = _readable(prefix + "/".join(parts)) or "A file without a name"
         if reason := _unreadable(entry, name, parts):
             left_out.append(LeftOut(shown, *reason))
         else:
@@ -198,6 +199,8 @@ def _zip(path: Path, prefix: str, opened: ExitStack) -> tuple[list[File], list[L
 
 def _unreadable(entry: zipfile.ZipInfo, name: str, parts: list[str]) -> tuple[str, str] | None:
     """Say why a member of a zip is not read and what to do about it; None if nothing speaks against it."""
+    if not parts:
+        return "It has no name.", "Zip the folder anew."
     if name.startswith("/") or ".." in parts or ":" in parts[0]:
         return "Its path points outside of the archive.", "Zip the folder anew, from where it lies."
     if stat.S_ISLNK(entry.external_attr >> 16):

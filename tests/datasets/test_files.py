@@ -118,6 +118,14 @@ def test_what_cannot_be_unpacked_is_left_out(central, why, mend, tmp_path):
     assert [tuple(entry) for entry in import_dataset(path).left_out] == [(name, why, mend)]
 
 
+def test_a_file_without_a_name_is_left_out(tmp_path):
+    path = changed(sources.zipped(tmp_path / "pets.zip", PETS), central={46: b"\0"}, names={"cat/0.jpeg"})
+
+    (left_out,) = import_dataset(path).left_out
+
+    assert tuple(left_out) == ("A file without a name", "It has no name.", "Zip the folder anew.")
+
+
 def test_an_archive_that_is_encrypted_as_a_whole_is_refused_with_that_reason(tmp_path):
     path = changed(sources.zipped(tmp_path / "pets.zip", PETS), central={8: b"\1"})
 
