@@ -329,7 +329,7 @@ def transforms_of(config: RunConfig, dataset: Dataset, count: int, epoch: int) -
 
 
 class Batch(NamedTuple):
-    """Training images by their numbers, and how each is changed: float32 `(N, 2, 5)`, see `core.augmentation`."""
+    """Training images by their numbers, and how each is changed: float32 `(N, 2, columns)`, see `core.augmentation`."""
 
     indices: np.ndarray
     transforms: np.ndarray | None

@@ -113,28 +113,30 @@ def test_erasing_blacks_out_one_rectangle_in_its_share_of_the_images(backend):
         assert 0 < rectangle.mean() < 0.5
 
 
+@pytest.mark.parametrize("erasing", [0.5, 0.0])
 @pytest.mark.parametrize("shape", [(28, 28, 1), (11, 17, 3), (8, 8, 3)])
-def test_both_frameworks_give_the_same_pixels(shape):
-    images, maps = pictures(1000, shape), transforms(1000, shape, **EVERYTHING)
+def test_both_frameworks_give_the_same_pixels(shape, erasing):
+    images, maps = pictures(1000, shape), transforms(1000, shape, **EVERYTHING | {"erasing": erasing})
 
     first, second = (get_backend(framework).augment(images, maps) for framework in FRAMEWORK_TITLES)
     np.testing.assert_allclose(first / 255, second / 255, atol=1e-5)
     assert np.abs(first - images).mean() > 10, "nothing was changed"
 
 
-def test_training_sees_what_the_preview_shows(backend):
+@pytest.mark.parametrize("settings", [EVERYTHING, EVERYTHING | {"erasing": 0.0}], ids=["erasing", "not erasing"])
+def test_training_sees_what_the_preview_shows(backend, settings):
     """One step on augmented images equals one step on images that were changed beforehand."""
     from core.architectures import ARCHITECTURES
     from core.initialisation import draw
 
     shape, network = (28, 28, 1), ARCHITECTURES["ann-100"]
     images, labels = pictures(8, shape), np.arange(8)
-    maps = transforms(8, shape, **EVERYTHING)
+    maps = transforms(8, shape, **settings)
     indices = np.arange(8)[np.newaxis]
     changed = np.rint(backend.augment(images, maps)).astype(np.uint8)
     trained = []
     for data, chunk in ((images, maps[np.newaxis]), (changed, None)):
-        engine = backend.Engine(configure(), network, shape, 10)
+        engine = backend.Engine(configure(**settings), network, shape, 10)
         engine.load_weights(draw(network, shape, 10, seed=3))
         engine.load_data(data, labels)
         engine.train(indices, transforms=chunk)

@@ -151,7 +151,8 @@ class Engine:
 
         Args:
             rates: float64 `(steps,)`; the learning rate of the config if not given.
-            transforms: float32 `(steps, batch, 2, 5)`; each image is changed by its own first.
+            transforms: float32 `(steps, batch, 2, columns)`, as drawn for the config; each image is changed by its
+                own first.
         """
         self._model.train()
         batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
@@ -405,7 +406,7 @@ def _canonical(tensor: torch.Tensor, axes: tuple[int, ...]) -> np.ndarray:
 def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
     """Look each pixel of channels-first images up where its image's transform says, bilinear, black outside.
 
-    Then black out each image's rectangle; see `core.augmentation`.
+    Then black out each image's rectangle, if there are any; see `core.augmentation`.
     """
     height, width = images.shape[2:]
     columns = torch.arange(width, dtype=torch.float32, device=images.device)
@@ -418,6 +419,8 @@ def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
     moved = nn.functional.grid_sample(
         images, grid.permute(0, 2, 3, 1), mode="bilinear", padding_mode="zeros", align_corners=True
     )
+    if transforms.shape[2] == 3:
+        return moved
     begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
     inside_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
     inside_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])

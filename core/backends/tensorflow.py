@@ -35,6 +35,7 @@ with _without("pandas", "scipy", "sklearn", "matplotlib", "jax"):
     import tensorflow as tf
 
 from core.architectures import Architecture, Layer, Shape, named, pool_before_relu, summarise
+from core.augmentation import columns_of
 from core.backends import Chunk, available_cores
 from core.config import RunConfig
 from core.normalization import FIXED, Scaling
@@ -124,7 +125,7 @@ class Engine:
             self._class_weights = None if class_weights is None else tf.constant(class_weights, self._dtype)
         # A graph keeps the tensors that it was traced with, so new data need a new one.
         indices, rates = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None], self._dtype)
-        transforms = tf.TensorSpec([None, None, 2, 5], tf.float32)
+        transforms = tf.TensorSpec([None, None, 2, columns_of(self._config)], tf.float32)
         self._train = tf.function(self._take_steps, input_signature=[indices, rates])
         self._train_augmented = tf.function(self._take_steps, input_signature=[indices, rates, transforms])
         self._gradients = tf.function(self._differentiate, input_signature=[tf.TensorSpec([None], tf.int64)])
@@ -136,7 +137,8 @@ class Engine:
 
         Args:
             rates: float64 `(steps,)`; the learning rate of the config if not given.
-            transforms: float32 `(steps, batch, 2, 5)`; each image is changed by its own first.
+            transforms: float32 `(steps, batch, 2, columns)`, as drawn for the config; each image is changed by its
+                own first.
         """
         rates = np.full(len(indices), self._config.learning_rate) if rates is None else rates
         with tf.device(self._device):
@@ -309,8 +311,8 @@ class Engine:
 def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
     """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside.
 
-    Then black out each image's rectangle; see `core.augmentation`. XLA makes one loop over the pixels of all
-    this, which takes half the time of `ImageProjectiveTransformV3`.
+    Then black out each image's rectangle, if there are any; see `core.augmentation`. XLA makes one loop over the
+    pixels of all this, which takes half the time of `ImageProjectiveTransformV3`.
     """
     count, height, width, channels = tf.unstack(tf.shape(images))
     columns, rows = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)
@@ -334,11 +336,13 @@ def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
     upper = across(corner)
     moved = upper + (across(corner + width + 2) - upper) * bottom_share
 
-    begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
-    erased_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
-    erased_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
     seen = (x > -1) & (x < right_edge) & (y > -1) & (y < bottom_edge)
-    return tf.where((seen & ~(erased_y[:, :, None] & erased_x[:, None, :]))[..., None], moved, 0.0)
+    if transforms.shape[2] > 3:
+        begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
+        erased_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
+        erased_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
+        seen &= ~(erased_y[:, :, None] & erased_x[:, None, :])
+    return tf.where(seen[..., None], moved, 0.0)
 
 
 class _AlignedBatchNorm(keras.layers.BatchNormalization):

@@ -34,7 +34,7 @@ class Unchanged:
 
     def augment(self, images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
         assert images.dtype == np.uint8
-        assert transforms.shape == (len(images), 2, 5)
+        assert transforms.shape == (len(images), 2, 3)
         return images
 
 
