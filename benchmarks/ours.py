@@ -144,19 +144,23 @@ def memory(turns: Turns, *, repeats: int, **settings: Any) -> None:
 
 
 class _Epochs:
-    """Told of each point of a training, makes every epoch but the first a turn; `pause` is set between them."""
+    """Told of each point of a training, makes every epoch but the first a turn; `pause` is set between them.
+
+    Of its seconds, a turn reports those that were spent in the engine as `engine`.
+    """
 
     def __init__(self, turns: Turns, epochs: int, pause: Event | None = None):
         self._turns, self._epochs = turns, epochs
         self._pause = pause or threading.Event()
-        self._reported = 0.0
+        self._reported = self._trained = 0.0
 
     def __call__(self, point: Point) -> None:
         if point.split == "train":
             self._reported = time.perf_counter()
             return
         if point.epoch > 1:
-            self._turns.end(until=self._reported)
+            self._turns.end(until=self._reported, engine=point.seconds - self._trained)
+        self._trained = point.seconds
         if point.epoch < self._epochs:
             self._pause.set()
             self._turns.begin()

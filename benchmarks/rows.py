@@ -7,7 +7,7 @@ as_line(result), as_table([result])
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
 from benchmarks.turns import Measured
 from core.architectures import ARCHITECTURES, summarise
@@ -52,8 +52,8 @@ class Row:
 
     `figure` makes one number of a program's turns. The ratio is the peer's number by ours and should be at least
     `least_ratio`; ours should be at most `most`, in its `unit`. Where a `network` is trained, its share of the roof
-    is told, and `least_share` asks for that; the contest then has a program `roof`. A row whose `recipe` is not there
-    yet is not measured.
+    is told, and `least_share` asks for that; the contest then has a program `roof`. Where the `engine` is told apart,
+    so is the share of our time that was spent outside of it. A row whose `recipe` is not there yet is not measured.
     """
 
     number: str
@@ -68,6 +68,7 @@ class Row:
     most: float | None = None
     network: str | None = None
     least_share: float | None = None
+    engine: bool = False
     recipe: str | None = None
 
     @property
@@ -83,7 +84,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """What a row came to. `spread` is the lowest and highest ratio of a round; `share` that of the roof."""
+    """What a row came to.
+
+    `spread` is the lowest and highest ratio of a round, `share` that of the roof, `outside` that of our time which was
+    not spent in the engine.
+    """
 
     number: str
     what: str
@@ -96,6 +101,7 @@ class Result:
     spread: tuple[float, float] | None = None
     images_per_second: float | None = None
     share: float | None = None
+    outside: float | None = None
     met: bool = False
     failure: str = ""
 
@@ -128,6 +134,7 @@ def judge(row: Row, found: Mapping[str, Measured], images: int) -> Result:
         spread=spread,
         images_per_second=speed,
         share=share,
+        outside=_outside(programs[row.ours]) if row.engine else None,
         met=met,
     )
 
@@ -147,6 +154,11 @@ def _spread(ours: Measured, peer: Measured) -> tuple[float, float] | None:
         return None
     ratios = [b / a for a, b in zip(ours.values("seconds"), peer.values("seconds"), strict=True)]
     return min(ratios), max(ratios)
+
+
+def _outside(measured: Measured) -> float:
+    """Return the median share of a turn that was not spent in the engine."""
+    return median(1 - turn["engine"] / turn["seconds"] for turn in measured.turns)
 
 
 def step_flops(network: str) -> int:
@@ -179,11 +191,12 @@ def _cells(result: Result) -> list[str]:
     if result.failure:
         return [result.number, result.what, result.failure, "", "", result.target, "not measured", ""]
     speed = f", {result.images_per_second:,.0f} images/s" if result.images_per_second else ""
+    outside = f", of which outside of the engine {result.outside:.1%}" if result.outside is not None else ""
     spread = f" ({result.spread[0]:.3g}–{result.spread[1]:.3g})" if result.spread else ""
     return [
         result.number,
         result.what,
-        f"{_amount(result.ours, result.unit)}{speed}",
+        f"{_amount(result.ours, result.unit)}{speed}{outside}",
         f"{_amount(result.peer, result.unit)}: {result.peer_title}" if result.peer else "",
         f"{result.ratio:.3g}×{spread}" if result.ratio else "",
         result.target,

@@ -205,6 +205,7 @@ ROWS = (
             peer="bare",
             peer_title=_BARE,
             least_ratio=1 / 1.03,
+            engine=True,
         )
         for number, network, framework in (
             ("9a", "cnn-64-32-32", "pytorch"),
@@ -402,6 +403,7 @@ Written by `{report.command}` on {report.date}: {report.machine}; {versions}.
 
 Both sides of a row take turns in processes of their own; the figures are medians over the turns, and behind a ratio
 stand the lowest and highest one of a round. The share of the roof is that of the operations a training step needs.
+What a turn spends outside of the engine is what recording costs the training process itself.
 Seconds to an accuracy are those of training alone, averaged over the seeds: up to the end of the first epoch after
 which the mean accuracy is reached, and for Duet's recipes those of the whole training.
 """

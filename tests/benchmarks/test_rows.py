@@ -43,6 +43,16 @@ def test_share_of_the_roof_is_that_of_the_operations_needed(gflops, met):
     assert result.met is met
 
 
+def test_what_is_spent_outside_of_the_engine_is_told_where_it_is_told_apart():
+    row = Row("9", "recorded", contest="c", engine=True)
+    turns = [{"seconds": 10.0, "engine": 9.9}, {"seconds": 20.0, "engine": 19.0}, {"seconds": 10.0, "engine": 9.8}]
+
+    result = judge(row, {"ours": Measured(turns)}, images=100)
+
+    assert result.outside == pytest.approx(0.02)
+    assert "2.0%" in as_line(result)
+
+
 def test_step_of_a_dense_network_is_counted_by_hand():
     first, second = 784 * 100, 100 * 10
 
