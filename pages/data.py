@@ -5,8 +5,9 @@ What is chosen is in the address: `?dataset=mnist&view=Images&split=Test&class=7
 
 import streamlit as st
 
-from core.datasets import load, names, specify
+from core.datasets import names, specify
 from ui.data_views import VIEWS
+from ui.opened import open_dataset
 
 st.title("Data")
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
@@ -16,4 +17,5 @@ with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
     view = st.segmented_control(
         "View", list(VIEWS), default="Overview", required=True, key="view", bind="query-params", wrap=True
     )
-VIEWS[view](load(name))
+if dataset := open_dataset(name):
+    VIEWS[view](dataset)

@@ -10,11 +10,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.config import FRAMEWORK_TITLES
-from core.datasets import load
 from core.gallery import enlarge, png
 from core.prediction import Reading, prediction_service
 from core.runs import Run, Store, open_store
 from ui.canvas import draw
+from ui.opened import open_dataset
 from ui.reading_table import show_table
 from ui.readings import read, show_answers, show_seen, show_steps
 from ui.words import literal
@@ -121,7 +121,9 @@ def from_camera(runs: Sequence[Run]) -> None:
 @st.fragment
 def from_test_split(runs: Sequence[Run]) -> None:
     """Read an image that no network has been trained on, and say what it is."""
-    dataset = load(runs[0].config.dataset)
+    dataset = open_dataset(runs[0].config.dataset)
+    if dataset is None:
+        return
     images, labels = dataset.test
     with st.container(horizontal=True, vertical_alignment="center"):
         another = st.button("Another one", icon=":material/shuffle:")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.charts import confusion_matrix
 from core.config import FRAMEWORK_TITLES
-from core.datasets import load
+from core.datasets import Dataset
 from core.evaluation import (
     confused_pairs,
     confusion,
@@ -25,6 +25,7 @@ from ui.failures import show_failure
 from ui.first_batch import show_first_batch
 from ui.live import watch
 from ui.logs import show_log
+from ui.opened import open_dataset
 from ui.run_header import show_header
 from ui.run_queue import show_queue
 from ui.runs_list import show_runs_list
@@ -61,9 +62,8 @@ def show_figures(runs: list[Run]) -> None:
         )
 
 
-def show_errors(run: Run) -> None:
+def show_errors(run: Run, dataset: Dataset) -> None:
     """Show which classes are taken for which, and the worst mistakes."""
-    dataset = load(run.config.dataset)
     probabilities, labels = test_answers(run.id, run.ended_at)
     matrix = confusion(labels, probabilities.argmax(axis=1), len(dataset.class_names))
     st.subheader("Confusion matrix")
@@ -98,8 +98,9 @@ def show(run: Run) -> None:
         chosen = next(iter(titles))
         if len(finished) > 1:
             chosen = st.segmented_control("Details of", list(titles), default=chosen, required=True, key="details")
-        show_errors(titles[chosen])
-        show_first_batch(titles[chosen].config)
+        if dataset := open_dataset(run.config.dataset):
+            show_errors(titles[chosen], dataset)
+            show_first_batch(titles[chosen].config)
         show_exports(titles[chosen])
     for each in group:
         show_log(each)

@@ -13,9 +13,9 @@ import streamlit as st
 
 from core.charts import changing_confusion, step_curves
 from core.config import FRAMEWORK_TITLES
-from core.datasets import load
 from core.runs import Run, open_store
 from core.training import Epoch
+from ui.opened import open_dataset
 
 
 def show_details(runs: Sequence[Run], frame: pd.DataFrame, key: str) -> None:
@@ -56,9 +56,9 @@ def _show_mistakes(runs: Sequence[Run], key: str) -> None:
             st.markdown(
                 f"**{title}**, epoch {chosen}: {epoch.val_accuracy:.2%} read correctly, loss {epoch.val_loss:.4f}"
             )
-            names = load(run.config.dataset).class_names
-            chart = changing_confusion(np.array(epoch.confusion), names, run.config.framework)
-            st.altair_chart(chart, key=f"{key}-mistakes-{run.id}")
+            if dataset := open_dataset(run.config.dataset):
+                chart = changing_confusion(np.array(epoch.confusion), dataset.class_names, run.config.framework)
+                st.altair_chart(chart, key=f"{key}-mistakes-{run.id}")
 
 
 def _choose_epoch(numbers: Sequence[int], key: str) -> int:

@@ -160,7 +160,13 @@ def _specification(folder: Path, _written: tuple[int, int]) -> Specification:
 
 @lru_cache(maxsize=8)
 def _open(folder: Path, _written: tuple[int, int]) -> Dataset:
-    arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in storage.ARRAYS}
+    try:
+        arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in storage.ARRAYS}
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"Data set {folder.name}: expected four whole arrays in {folder}, but one is damaged or gone ({error}). "
+            "Remove that folder and bring the data set in again."
+        ) from error
     return Dataset(
         specification=specify(folder.name),
         train=Split(arrays["train_images"], arrays["train_labels"]),

@@ -114,3 +114,15 @@ def test_two_that_would_publish_the_same_name_do_not_overwrite_each_other(pets):
         with sources.refused("Name: expected one that is free, received 'pets': choose another."):
             storage.publish(folder, "pets")
     assert datasets.load("pets").fingerprint == pets.fingerprint
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut off", "empty"])
+def test_damaged_arrays_are_told_in_a_sentence(pets, duet_home, harm):
+    file = duet_home / "datasets" / pets.name / "train_images.npy"
+    whole = file.read_bytes()
+    file.unlink()
+    if harm != "gone":
+        file.write_bytes(whole[: len(whole) // 2] if harm == "cut off" else b"")
+
+    with pytest.raises(ValueError, match=r"pets: expected four whole arrays in .*Remove that folder and bring"):
+        datasets.load("pets")

@@ -11,16 +11,12 @@ from core.framework_defaults import FRAMEWORK_DEFAULTS
 from core.parity_background import Asked, Progress
 from core.runs import open_store
 from core.training import Epoch
+from tests.page import page_at
 from tests.test_parity import MEASURED
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
 def compare_page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/compare.py")
-    for name, value in query.items():
-        page.query_params[name] = value
-    return page.run()
+    return page_at("compare", **query).run()
 
 
 def test_without_finished_runs_it_says_what_to_do() -> None:

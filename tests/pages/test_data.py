@@ -16,14 +16,13 @@ from core.image_map import principal_components
 from core.insights import keep
 from core.runs import new_id, open_store
 from tests.data import plant_faults, store
+from tests.page import page_at
 from ui.data_views import VIEWS
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
 @pytest.fixture
 def page() -> AppTest:
-    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/data.py")
+    return page_at("data")
 
 
 class Unchanged:
@@ -148,9 +147,7 @@ def test_a_seed_shuffles_always_alike(images: AppTest) -> None:
     images.number_input(key="shuffle").set_value(3).run()
     shuffled = grids(images)[0]["names"]
     assert shuffled != unshuffled
-    again = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/data.py")
-    again.query_params.update({"view": "Images", "shuffle": "3"})
-    again.run()
+    again = page_at("data", view="Images", shuffle="3").run()
     assert grids(again)[0]["names"] == shuffled
 
 

@@ -6,12 +6,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.runs import Store
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+from tests.page import page_at
 
 
 def home_page() -> AppTest:
-    return AppTest.from_file(str(MAIN), default_timeout=20).run()
+    return page_at().run()
 
 
 def test_an_empty_store_says_what_to_do(store: Store) -> None:  # noqa: ARG001 (it is empty)

@@ -14,8 +14,7 @@ from core.datasets import load
 from core.gallery import png
 from core.runs import new_id, open_store
 from tests.bad_files import bad_files
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+from tests.page import page_at
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def duet_home(trained_home: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def page() -> AppTest:
-    return AppTest.from_file(str(MAIN), default_timeout=60).switch_page("../pages/predict.py")
+    return page_at("predict", timeout=60)
 
 
 @pytest.fixture(scope="module")

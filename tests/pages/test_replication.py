@@ -8,8 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core import replicate
 from core.replicate import Row, write_report
 from core.runs import open_store
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+from tests.page import page_at
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +18,7 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def replication_page() -> AppTest:
-    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/replication.py").run()
+    return page_at("replication").run()
 
 
 def test_without_a_report_it_says_what_to_do() -> None:

@@ -12,16 +12,12 @@ from core.config import RunConfig, configure
 from core.export import FORMATS
 from core.runs import Run, Store, new_id, open_store
 from core.training import Epoch
+from tests.page import page_at
 from ui.words import kept_epoch
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
 def results_page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/results.py")
-    for name, value in query.items():
-        page.query_params[name] = value
-    return page.run()
+    return page_at("results", **query).run()
 
 
 def places(block: Block, kind: str, at: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
@@ -64,6 +60,19 @@ def test_a_finished_run_is_shown_with_its_figures(finished: Run) -> None:
     matrix = np.array(finished.results["confusion"])
     np.testing.assert_allclose(scores["Recall"], matrix.diagonal() / matrix.sum(axis=1))
     assert tables["True class", "Read as", "Images", "Share of class"]["Images"].is_monotonic_decreasing
+
+
+def test_without_its_data_set_a_run_still_shows_its_figures(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_name: str) -> None:
+        raise ValueError("It was removed.")
+
+    monkeypatch.setattr("ui.opened.load", gone)
+    page = results_page(run=finished.id)
+
+    assert not page.exception
+    assert [warning.value for warning in page.warning] == [r"What needs the images is not shown. It was removed\."]
+    assert "Test accuracy" in [metric.label.split(",")[0] for metric in page.metric]
+    assert list(page.get("download_button")), "the network can still be taken along"
 
 
 def test_the_matrix_shows_rates_too(finished: Run) -> None:

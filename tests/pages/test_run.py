@@ -1,7 +1,5 @@
 """One run on the Results page, without a browser: what can be done with it, how a failure is told, its log."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,17 +7,15 @@ from core.config import configure
 from core.failures import CAUSES
 from core.home import run_directory
 from core.runs import Store, new_id
+from tests.page import page_at
 from ui.run_labels import safe_note
 
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 CONFIG = configure(architecture="ann-100", batch_size=64, learning_rate=0.05)
 SCRIPT = "<script>alert(1)</script>"
 
 
 def run_page(run_id: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/results.py")
-    page.query_params["run"] = run_id
-    return page.run()
+    return page_at("results", run=run_id).run()
 
 
 def failed(store: Store, cause: str | None = "out_of_memory", traceback: str | None = None, **options) -> str:

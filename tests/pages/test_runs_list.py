@@ -1,24 +1,19 @@
 """The list of runs on the Results page, without a browser: filters, pages, many runs at once, deleting and undoing."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig, configure
 from core.runs import Store, new_id
 from core.scheduler import cpu_slots
+from tests.page import page_at
 from ui.runs_list import PAGE
 
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 CONFIG = configure(architecture="ann-100")
 
 
 def results_page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/results.py")
-    for name, value in query.items():
-        page.query_params[name] = value
-    return page.run()
+    return page_at("results", **query).run()
 
 
 def ended(store: Store, name: str, config: RunConfig = CONFIG, state: str = "done") -> str:

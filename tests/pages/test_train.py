@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,9 +24,8 @@ from core.prediction import PredictionService
 from core.recipes import RECIPES
 from core.runs import Store
 from core.training import first_batch
+from tests.page import page_at
 from ui.first_batch import SHOWN, _threads
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
 
 
 def refused(*_arguments: object, **_options: object) -> None:
@@ -65,7 +63,7 @@ def warm_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
 
 @pytest.fixture
 def page(store: Store, warm_process: Answering) -> AppTest:  # noqa: ARG001 (no other process must start)
-    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/train.py").run()
+    return page_at("train").run()
 
 
 def captions(page: AppTest) -> str:

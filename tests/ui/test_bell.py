@@ -1,13 +1,8 @@
 """Which ends a visitor is told of. The notification itself is tested in a real browser."""
 
-from pathlib import Path
-
-from streamlit.testing.v1 import AppTest
-
 from core.config import configure
 from core.runs import Store, new_id
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+from tests.page import page_at
 
 
 def begin(store: Store, name: str) -> str:
@@ -17,7 +12,7 @@ def begin(store: Store, name: str) -> str:
 def test_only_ends_that_were_waited_for_are_told_once_each(store: Store) -> None:
     store.finish(begin(store, "before"), 1, "done", {"test_accuracy": 0.5})
     done, failed, stopped = (begin(store, name) for name in ("done", "failed", "stopped"))
-    page = AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/replication.py").run()
+    page = page_at("replication").run()
     assert page.session_state["bell-ended"] == []
 
     store.finish(done, 1, "done", {"test_accuracy": 0.912345})
@@ -34,7 +29,7 @@ def test_only_ends_that_were_waited_for_are_told_once_each(store: Store) -> None
 
 def test_next_attempt_is_told_again(store: Store) -> None:
     run_id = begin(store, "again")
-    page = AppTest.from_file(str(MAIN), default_timeout=20).run()
+    page = page_at().run()
     store.fail(run_id, 1, failure="Killed.", advice="")
     page.run()
     store.retry(run_id)

@@ -1,7 +1,5 @@
 """The layer editor, without a browser: a copy is changed, counted, refused with a sentence, kept and used."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,14 +9,13 @@ from core.layer_changes import KINDS, places
 from core.networks import delete, get_architecture, own_names, save
 from core.runs import Store, open_store
 from core.scheduler import submit
-
-MAIN = Path(__file__).resolve().parents[2] / "ui" / "main.py"
+from tests.page import page_at
 
 
 @pytest.fixture
 def page(store: Store) -> AppTest:  # noqa: ARG001 (nobody works off its queue)
     """The Train page."""
-    return AppTest.from_file(str(MAIN), default_timeout=20).switch_page("../pages/train.py").run()
+    return page_at("train").run()
 
 
 @pytest.fixture

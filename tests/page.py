@@ -1,0 +1,25 @@
+"""A page of the dashboard without a browser, opened as by a link.
+
+page = page_at("results", run=run_id).run()
+"""
+
+from streamlit.testing.v1 import AppTest
+
+from core.home import PROJECT
+
+_MAIN = PROJECT / "ui" / "main.py"
+
+
+def page_at(name: str = "", *, timeout: float = 20, **query: str) -> AppTest:
+    """Return a page by its name, the first one without; nothing of it has run yet.
+
+    Args:
+        timeout: the seconds that a run may take.
+        query: what its address says.
+    """
+    page = AppTest.from_file(str(_MAIN), default_timeout=timeout)
+    if name:
+        page.switch_page(f"../pages/{name}.py")
+    for key, value in query.items():
+        page.query_params[key] = value
+    return page
