@@ -29,12 +29,14 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     if config.erasing:
         pixels = f"erase({pixels})"
     loss = _loss(config, f"model(preprocess({pixels}))")
+    model = model_source(description)
+    refuses_one = "nn.BatchNorm1d(" in model
     return (
         Template(_SCRIPT)
         .substitute(
             values(run_id, checkpoint, "pytorch"),
             imports="\nfrom torch.optim import lr_scheduler" if _schedule(config) else "",
-            model=model_source(description),
+            model=model,
             augment=_augment_source(config) if _is_warped(config) else "",
             erase=_erase_source(config) if config.erasing else "",
             averaging=Template(_AVERAGING).substitute(decay=config.weight_average) if config.weight_average else "",
@@ -42,6 +44,8 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
             initialise=_INITIALISE.get(config.initialisation, ""),
             prepare=lines(4, _preparation(config)),
             optimizer=lines(4, [f"optimizer = {_optimizer(config)}"]),
+            lone=_LONE if refuses_one else "",
+            drop=", drop_last=lone" if refuses_one else "",
             schedule=lines(4, _schedule(config)),
             best=lines(4, _best(config)),
             step=lines(12, ["optimizer.zero_grad()", *loss, *_step(config)]),
@@ -439,6 +443,9 @@ _AVERAGING = '''def remember(average, weights, steps):
 
 '''
 
+_LONE = """
+    lone = len(images) % BATCH_SIZE == 1  # one image after all whole batches, too few for BatchNorm1d"""
+
 _INITIALISE = {
     "shared": """
     for module in model.modules():  # Glorot uniform kernels and zero biases
@@ -513,8 +520,8 @@ def main():
     images, labels, test_images, test_labels = read_data(options.data)$hold_back$count_classes
 
     model = build_model()$initialise
-    model.to(device)$prepare$optimizer
-    batches = DataLoader(dataset_of(images, labels), batch_size=BATCH_SIZE, shuffle=True)$schedule$best
+    model.to(device)$prepare$optimizer$lone
+    batches = DataLoader(dataset_of(images, labels), batch_size=BATCH_SIZE, shuffle=True$drop)$schedule$best
     for epoch in range(1, options.epochs + 1):
         model.train()
         for batch, answers in batches:$step$skip

@@ -108,6 +108,15 @@ def test_learns_with_everything_on(script, changes, tmp_path):
     assert run(script, tmp_path, "--data", str(MNIST)) > 0.5
 
 
+@each_script
+def test_a_last_batch_of_one_image_is_survived(script, tmp_path):
+    save(NETWORKS["batch norm after dense"][0], (7, 7, 1), batch_size=32, epochs=1, validation_part="test")
+    images, labels = draw_data((7, 7, 1), len(NAMES), 120)
+    np.savez(tmp_path / "d.npz", x_train=images[:97], y_train=labels[:97], x_test=images[97:], y_test=labels[97:])
+
+    assert 0 <= run(script, tmp_path, "--data", "d.npz") <= 1
+
+
 NOT_CONCERNED = {
     "dataset": "the images are exported beside the scripts",
     "framework": "there is a script for each, whichever it was",
