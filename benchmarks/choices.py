@@ -46,11 +46,15 @@ class Choice(NamedTuple):
 
 WORKLOADS = (Workload("ann-100", 64, 200), Workload("cnn-64-32-32", 64, 16), Workload("cnn-quick", 256, 12))
 
+_HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
 CHOICES = (
     Choice("pytorch", "memory of a step kept", "given back to the system", {"memory_kept": False}),
     Choice("pytorch", "threads wait awake a moment", "hardly at all", environment={"GOMP_SPINCOUNT": "1000"}),
     Choice("pytorch", "threads wait awake a moment", "four times as long", environment={"GOMP_SPINCOUNT": "20000"}),
-    Choice("pytorch", "channels last", "channels first", {"channels_last": False}),
+    Choice("pytorch", "pages of the usual size", "huge pages", environment={"THP_MEM_ALLOC_ENABLE": "1"}),
+    Choice("pytorch", "channels last", "channels first", {"layout": "channels_first"}),
+    Choice("pytorch", "channels last", "oneDNN's own layout", {"layout": "onednn"}),
     Choice("pytorch", "pool before relu", "relu before pool", {"pool_first": False}),
     Choice("pytorch", "images taken by the million pixels", "each batch by itself", {"pixels_at_once": 1}),
     Choice("pytorch", "images taken by the million pixels", "a chunk at once", {"pixels_at_once": 2**30}),
@@ -60,6 +64,7 @@ CHOICES = (
     Choice("pytorch", "all cores", "one thread", {"threads": 1}),
     Choice("pytorch", "float32", "bfloat16 by autocast", {"precision": "bfloat16"}),
     Choice("pytorch", "eager", "torch.compile", {"compiled": True}),
+    Choice("tensorflow", "pages of the usual size", "huge pages", environment=_HUGE_PAGES),
     Choice("tensorflow", "pool before relu", "relu before pool", {"pool_first": False}),
     Choice("tensorflow", "each batch taken and scaled", "a chunk at once", {"whole_chunk": True}),
     Choice("tensorflow", "uint8 on the device", "float32 on the device", {"held": "float32"}),

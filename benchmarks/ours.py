@@ -75,21 +75,23 @@ def augment(
     batch_size: int,
     repeats: int,
 ) -> None:
-    """Draw and apply an affine map for each of so many images, in batches; a turn is all of them once."""
+    """Draw an affine map for each of so many images, as for an epoch, and apply them in batches; a turn is all this."""
     config = configure(rotation=degrees, zoom=zoom, shift_x=shift, shift_y=shift)
     backend = get_backend(framework)
     dataset = load("mnist")
     generator = np.random.default_rng(config.seed)
-    batches = [dataset.train.images[i : i + batch_size] for i in range(0, images, batch_size)]
 
-    def change(batch: np.ndarray) -> None:
-        backend.augment(batch, draw_transforms(config, dataset.image_shape, len(batch), generator))
+    def change(count: int) -> None:
+        transforms = draw_transforms(config, dataset.image_shape, count, generator)
+        for i in range(0, count, batch_size):
+            part = slice(i, min(i + batch_size, count))
+            backend.augment(dataset.train.images[part], transforms[part])
 
-    change(batches[0])
+    change(batch_size)
+    change(images % batch_size or batch_size)
     for _ in range(repeats):
         with turns.measure():
-            for batch in batches:
-                change(batch)
+            change(images)
 
 
 def time_to_accuracy(turns: Turns, *, recipe: str, framework: Framework, seeds: int, **changes: Any) -> None:

@@ -26,7 +26,7 @@ def steps(
     steps: int,
     repeats: int,
     threads: int,
-    channels_last: bool = True,
+    layout: Literal["channels_last", "channels_first", "onednn"] = "channels_last",
     pool_first: bool = True,
     memory_kept: bool = True,
     pixels_at_once: int = 1_048_576,
@@ -45,7 +45,7 @@ def steps(
     train = load("mnist").train
     images, labels = torch.tensor(train.images), torch.tensor(train.labels)
     model = _network(network, pool_first)
-    model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    model.to(memory_format=torch.channels_last if layout == "channels_last" else torch.contiguous_format)
     optimizer = torch.optim.SGD(
         model.parameters(), 0.01, momentum=0.9, **{"loop": {"foreach": False}}.get(update, {update: True})
     )
@@ -64,8 +64,12 @@ def steps(
         indices = torch.randint(len(labels), (count, batch_size))
         for pixels, answers in batches(indices):
             pixels = pixels.permute(0, 3, 1, 2)
+            if layout != "channels_last":
+                pixels = pixels.contiguous()
+            if layout == "onednn":
+                pixels = pixels.to_mkldnn()
             with torch.autocast("cpu", torch.bfloat16) if precision == "bfloat16" else nullcontext():
-                logits = run(pixels if channels_last else pixels.contiguous()).float()
+                logits = run(pixels).float()
             loss = nn.functional.cross_entropy(logits, answers)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -86,7 +90,8 @@ class _Flatten(nn.Module):
     """Flattens in the canonical order: height, width, channel."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images.permute(0, 2, 3, 1).flatten(1)
+        dense = images.to_dense() if images.is_mkldnn else images
+        return dense.permute(0, 2, 3, 1).flatten(1)
 
 
 def _network(name: str, pool_first: bool) -> nn.Sequential:
