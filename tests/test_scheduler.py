@@ -454,11 +454,12 @@ def test_training_that_ignores_a_stop_is_killed_with_its_children(store, duet_ho
     wait_for(lambda: not processes.of_home(duet_home))
 
 
-def test_training_has_time_to_stop_by_itself(store, use_workers, monkeypatch):
+def test_training_has_time_to_stop_by_itself(store, duet_home, use_workers, monkeypatch):
     use_workers("stubborn")
     (run_id,) = queue(store, QUICK)
     looked = Scheduler(store)
     tick_until(looked, lambda: store.get(run_id).state == "running")
+    wait_for(lambda: len(processes.of_home(duet_home)) == 4)  # a child that comes later would survive
     store.request_stop(run_id)
 
     for _ in range(3):
