@@ -316,17 +316,15 @@ def test_run_that_does_not_pause_is_ended_as_paused(store, use_workers, monkeypa
 
 def test_stopped_process_is_not_responding_until_it_goes_on(store, use_workers, monkeypatch):
     monkeypatch.setattr(scheduler, "_SILENT_S", 0.5)
-    use_workers("pausing")
+    use_workers("halted")
     (run_id,) = queue(store, QUICK)
     looked = Scheduler(store)
     tick_until(looked, lambda: store.get(run_id).state == "running")
-    pid = store.get(run_id).pid
 
-    os.kill(pid, signal.SIGSTOP)
     tick_until(looked, lambda: store.get(run_id).silent)
     assert store.get(run_id).state == "running"
 
-    os.kill(pid, signal.SIGCONT)
+    os.kill(store.get(run_id).pid, signal.SIGCONT)
     tick_until(looked, lambda: not store.get(run_id).silent)
     store.request_pause(run_id)
     tick_until(looked, lambda: store.get(run_id).state == "paused")

@@ -4,6 +4,7 @@ With the conduct `spare` alone, one that is told on its standard input what to r
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -42,7 +43,9 @@ def main(conduct: str, run_id: str = "", url: str = "") -> None:
     store.begin(run_id, attempt, total_steps=1)
     if conduct == "stubborn":
         time.sleep(600)
-    if conduct == "pausing":
+    if conduct == "halted":
+        os.kill(process.pid, signal.SIGSTOP)  # by itself, as nobody could write if it were stopped while it writes
+    if conduct in ("halted", "pausing"):
         while store.beat(run_id, attempt) != "pause":
             time.sleep(0.02)
         store.finish(run_id, attempt, "paused", {})
