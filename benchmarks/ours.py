@@ -253,7 +253,7 @@ def _await_spare() -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"No process was warm within {_DEADLINE_S} s.")
         time.sleep(_POLL_S)
-        spares = [process for process in processes.of_home(home()) if "--spare" in process.cmdline()]
+        spares = processes.of_home(home(), "--spare")
         before, used = used, [sum(process.cpu_times()[:2]) for process in spares]
         asleep = spares and used == before and spares[0].status() == psutil.STATUS_SLEEPING
         idle = idle + _POLL_S if asleep else 0.0

@@ -1,27 +1,56 @@
-"""The roof: how many floating-point operations a second a large matrix product reaches here, by PyTorch."""
+"""The roof: how many floating-point operations a second a large matrix product reaches here, by PyTorch.
+
+Beside it, how fast memory is copied: operations that compute little end there before they reach the roof.
+"""
 
 import time
+from collections.abc import Callable
 
 import torch
 
 from benchmarks.turns import Turns
 
 _SIDE = 2048
-_PRODUCTS = 5
+_COPIED = 2**26
+_TRIES = 5
 
 
 def gemm(turns: Turns, *, repeats: int) -> None:
     """Multiply square matrices of float32 on all cores; a turn reports `gflops`, those of its fastest product."""
-    left, right = torch.rand(2, _SIDE, _SIDE)
-    out = torch.empty(_SIDE, _SIDE)
-    torch.mm(left, right, out=out)
+    multiply = _product()
+    multiply()
     for _ in range(repeats):
         with turns.measure() as figures:
-            seconds = min(_time(left, right, out) for _ in range(_PRODUCTS))
-            figures["gflops"] = 2 * _SIDE**3 / seconds / 1e9
+            figures["gflops"] = _gflops(multiply)
 
 
-def _time(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> float:
+def machine_limits() -> tuple[float, float]:
+    """Return the GFLOP/s of the fastest product, and the GB/s that the fastest copy reads and writes, together."""
+    multiply, copy = _product(), _copy()
+    multiply(), copy()
+    return _gflops(multiply), 2 * 4 * _COPIED / _fastest(copy) / 1e9
+
+
+def _gflops(multiply: Callable[[], object]) -> float:
+    return 2 * _SIDE**3 / _fastest(multiply) / 1e9
+
+
+def _product() -> Callable[[], object]:
+    left, right = torch.rand(2, _SIDE, _SIDE)
+    out = torch.empty(_SIDE, _SIDE)
+    return lambda: torch.mm(left, right, out=out)
+
+
+def _copy() -> Callable[[], object]:
+    source, target = torch.rand(_COPIED), torch.empty(_COPIED)
+    return lambda: target.copy_(source)
+
+
+def _fastest(work: Callable[[], object]) -> float:
+    return min(_time(work) for _ in range(_TRIES))
+
+
+def _time(work: Callable[[], object]) -> float:
     began = time.perf_counter()
-    torch.mm(left, right, out=out)
+    work()
     return time.perf_counter() - began

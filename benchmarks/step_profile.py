@@ -85,14 +85,18 @@ _PROFILES = {"pytorch": _by_pytorch, "tensorflow": _by_tensorflow}
 _AROUND_OTHERS = {"While", "StatelessWhile", "PartitionedCall", "StatefulPartitionedCall"}
 
 
-def as_markdown(framework: Framework, network: str, batch_size: int, shares: list[Share], command: str) -> str:
-    """Return the longest operations as a table, the others as its last row."""
+def as_markdown(
+    framework: Framework, network: str, batch_size: int, shares: list[Share], limits: tuple[float, float], command: str
+) -> str:
+    """Return the longest operations as a table, the others as its last row; `limits` are those of the machine."""
     shown, others = shares[:_SHOWN], shares[_SHOWN:]
     rest = Share("all others", sum(one.milliseconds for one in others), sum(one.share for one in others))
     rows = "\n".join(f"| {one.operation} | {one.milliseconds:.3f} | {one.share:.0%} |" for one in [*shown, rest])
     total = sum(one.milliseconds for one in shares)
     return f"""`{network}` in {FRAMEWORK_TITLES[framework]}, batches of {batch_size}: {total:.2f} ms a step under the \
 profiler, for {batch_size * step_flops(network) / 1e9:.2f} GFLOP.
+Right after it a matrix product of 2048×2048 reached {limits[0]:.0f} GFLOP/s, and copying read and wrote \
+{limits[1]:.1f} GB/s.
 Written by `{command}` on {machine()}.
 
 | operation | ms a step | share |
@@ -111,7 +115,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(given)
     measured = (options.framework, options.network, options.batch_size)
     command = " ".join(["python -m benchmarks.step_profile", *given])
-    print(as_markdown(*measured, measure(*measured), command), end="")
+    shares = measure(*measured)
+    from benchmarks.roof import machine_limits  # only now: the engine prepares for the import of torch
+
+    print(as_markdown(*measured, shares, machine_limits(), command), end="")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def run_all(place: Place, runs: int) -> tuple[list[Sample], list[str]]:
             run = place.store.get(run_id)
             if run.state != "done":
                 wrong.append(f"Run {number + 1} is {run.state}: {run.failure}")
-            (scheduler,) = (each for each in processes.of_home(place.home) if "core.scheduler" in each.cmdline())
+            (scheduler,) = processes.of_home(place.home, "core.scheduler")
             schedulers.add(scheduler.pid)
             samples.append(_sample(place.home, psutil.Process(dashboard.pid), scheduler))
             if (number + 1) % 10 == 0:

@@ -10,13 +10,15 @@ from pathlib import Path
 import psutil
 
 
-def of_home(home: Path) -> list[psutil.Process]:
-    """Return the living processes that work in `home`, without this one."""
+def of_home(home: Path, word: str | None = None) -> list[psutil.Process]:
+    """Return the living processes that work in `home`, without this one; or those whose command has a word."""
     found = []
     for process in psutil.process_iter():
         try:
-            place = process.environ().get("DUET_HOME")
+            place, command = process.environ().get("DUET_HOME"), process.cmdline()
         except psutil.Error:  # gone, a zombie, or another user's
+            continue
+        if word is not None and word not in command:
             continue
         if place and process.pid != psutil.Process().pid and Path(place).resolve() == home.resolve():
             found.append(process)

@@ -59,7 +59,7 @@ def digits(duet_home: Path) -> Split:  # noqa: ARG001, where the data set is
 
 def _process(home: Path) -> psutil.Process | None:
     """Return the living process of the service; only one of them is ever there in these tests."""
-    found = [process for process in processes.of_home(home) if "core.prediction" in process.cmdline()]
+    found = processes.of_home(home, "core.prediction")
     assert len(found) <= 1
     return found[0] if found else None
 

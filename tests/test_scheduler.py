@@ -167,7 +167,7 @@ def test_training_is_stopped_while_it_starts(store, monkeypatch):
 @pytest.mark.usefixtures("ends_processes")
 def test_new_scheduler_adopts_a_training_and_records_its_end(store, duet_home):
     def schedulers() -> list[psutil.Process]:
-        return [process for process in processes.of_home(duet_home) if "core.scheduler" in process.cmdline()]
+        return processes.of_home(duet_home, "core.scheduler")
 
     (run_id,) = submit(store, [LONG], submission="a")
     ensure_running()

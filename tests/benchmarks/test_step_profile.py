@@ -22,8 +22,17 @@ def test_profile_accounts_for_the_whole_step(framework):
 def test_table_adds_up_what_it_does_not_show(framework):
     shares = measure(framework, "ann-100", batch_size=8, steps=2)
 
-    text = as_markdown(framework, "ann-100", 8, shares, "command")
+    text = as_markdown(framework, "ann-100", 8, shares, (200.0, 20.0), "command")
 
     rows = [line.split("|") for line in text.splitlines() if line.startswith("|")][2:]
     assert rows[-1][1].strip() == "all others"
     assert sum(float(row[2]) for row in rows) == pytest.approx(sum(one.milliseconds for one in shares), abs=0.01)
+
+
+def test_limits_of_the_machine_are_those_of_real_work():
+    from benchmarks.roof import machine_limits
+
+    gflops, gigabytes = machine_limits()
+
+    assert gflops > 1
+    assert gigabytes > 0.1

@@ -1,7 +1,6 @@
 """The queue as two visitors fill it: one run at a time, moved and stopped, and disturbed by kills."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import pairwise
 
 import psutil
@@ -80,11 +79,9 @@ def launch_ten(page: Page) -> None:
 
 
 def kill_scheduler(server: Server) -> None:
-    for process in processes.of_home(server.home):
-        with suppress(psutil.NoSuchProcess):  # a training that has ended meanwhile
-            if "core.scheduler" in process.cmdline():
-                process.kill()
-                psutil.wait_procs([process])
+    for process in processes.of_home(server.home, "core.scheduler"):
+        process.kill()
+        psutil.wait_procs([process])
 
 
 def check_one_at_a_time(runs: list[Run]) -> None:

@@ -118,7 +118,7 @@ def clicks_at_once(place: Place) -> Trial:
     place.closing.callback(racers.close)
 
     def schedulers() -> list[int]:
-        return [process.pid for process in processes.of_home(place.home) if "core.scheduler" in process.cmdline()]
+        return [process.pid for process in processes.of_home(place.home, "core.scheduler")]
 
     def trial(_number: int) -> None:
         before = place.store.count()
