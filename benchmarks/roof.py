@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.turns import Turns
+from core.backends import available_cores
 
 _SIDE = 2048
 _COPIED = 2**26
@@ -26,6 +27,7 @@ def gemm(turns: Turns, *, repeats: int) -> None:
 
 def machine_limits() -> tuple[float, float]:
     """Return the GFLOP/s of the fastest product, and the GB/s that the fastest copy reads and writes, together."""
+    torch.set_num_threads(available_cores())  # in a process with TensorFlow it would be one
     multiply, copy = _product(), _copy()
     multiply(), copy()
     return _gflops(multiply), 2 * 4 * _COPIED / _fastest(copy) / 1e9
