@@ -32,10 +32,13 @@ leave()
 
 
 def test_keras_leaves_no_files_when_its_process_leaves(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # Python compiles what it imports unless it is told not to
+
     process = subprocess.run(
         [sys.executable, "-c", _TRAINS_AND_LEAVES],
         cwd=PROJECT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env=environment,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

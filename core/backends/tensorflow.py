@@ -43,6 +43,10 @@ from core.normalization import FIXED, Scaling
 # What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
 
+# A function that is traced is written into the system's folder for temporary files and imported from there. The file
+# goes with the process, but its compiled form would stay for ever.
+sys.dont_write_bytecode = True
+
 # Each engine is traced once; TensorFlow takes several in one process for one that is traced again and again.
 tf.get_logger().setLevel("ERROR")
 
