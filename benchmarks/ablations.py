@@ -65,7 +65,8 @@ def write_document(store: Store, command: str) -> None:
     rows = "\n".join(lines)
     text = f"""# What the settings of Duet's own recipes are worth
 
-Written by `{command}` on {machine()}.
+Written by `{command}` on {machine()}; runs of earlier
+commands are kept, and count, too.
 {_where([run for changed in found.values() for runs in changed.values() for run in runs])}
 
 Means over seeds ± the standard deviation over them, of the accuracy on 10,000 of the training images, which a seed

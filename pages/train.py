@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.config import Framework, configure
-from core.datasets import Dataset, load
+from core.datasets import Dataset
 from core.devices import known_devices
 from core.networks import get_architecture
 from ui.first_batch import show_first_batch
@@ -12,6 +12,7 @@ from ui.knob_groups import show_knobs
 from ui.knobs import knob, settings, settings_to_launch
 from ui.layer_editor import begin, show_editor
 from ui.layer_table import show_layers
+from ui.opened import open_dataset
 from ui.own_networks import show_deletion, show_way_back
 from ui.plan import show_plan
 from ui.recipe_picker import choose_frameworks, choose_recipe, show_changes
@@ -74,4 +75,5 @@ with plan:
     except ValueError as error:
         st.error(str(error), icon=":material/error:")
     show_way_back()
-    show_network(settings()["architecture"], load(settings()["dataset"]))
+    if dataset := open_dataset(settings()["dataset"]):
+        show_network(settings()["architecture"], dataset)

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -326,3 +327,13 @@ def test_the_choice_is_there_again_after_another_page(page: AppTest) -> None:
     page.switch_page("../pages/train.py").run()
 
     assert page.number_input(key="knob-epochs").value == 9
+
+
+def test_a_damaged_data_set_is_told_in_a_sentence(store: Store, duet_home: Path, warm_process: Answering) -> None:  # noqa: ARG001
+    (duet_home / "datasets" / "mnist" / "test_labels.npy").unlink()
+
+    page = page_at("train").run()
+
+    assert not page.exception
+    assert "expected four whole arrays" in page.error[0].value
+    assert "What needs the images is not shown" in page.warning[0].value
