@@ -154,6 +154,8 @@ def show_rate_note() -> None:
 
 def _note(name: str) -> None:
     """Keep what a widget says before the page runs: which knobs it shows depends on it, also those above."""
+    if _key(name) not in st.session_state:
+        return  # a widget that the browser still had, while `choose` or `fill` said otherwise
     value = st.session_state[_key(name)]
     settings()[name] = None if value == "" else value
     if name in _REACTIONS:

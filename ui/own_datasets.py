@@ -55,7 +55,7 @@ def _delete(name: str, title: str) -> None:
 
 
 def _restore(name: str) -> None:
-    if _try(lambda: datasets.restore(name)):
+    if "deleted" in st.session_state and _try(lambda: datasets.restore(name)):  # else a second click
         del st.session_state["deleted"]
 
 

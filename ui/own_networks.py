@@ -38,13 +38,14 @@ def _delete(name: str) -> None:
 
 
 def _restore(name: str) -> None:
+    if st.session_state.pop("deleted-network", None) is None:  # a second click
+        return
     try:
         networks.restore(name)
     except ValueError as error:  # it was restored in another tab
         st.session_state["network-refused"] = str(error)
     else:
         choose("architecture", name)
-    del st.session_state["deleted-network"]
 
 
 def _waiting_or_training_with(name: str) -> list[str]:

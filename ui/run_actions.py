@@ -155,8 +155,8 @@ def show_undo() -> None:
 
 
 def _undo(run_ids: Sequence[str]) -> None:
-    apply("restore", run_ids)
-    st.session_state.pop("deleted-runs")
+    if st.session_state.pop("deleted-runs", None):  # else a second click
+        apply("restore", run_ids)
 
 
 def ask_to_remove() -> None:

@@ -130,10 +130,14 @@ def open_page(page: "Page", url_path: str = "", **query: object) -> None:
 
 
 def settled(page: "Page") -> None:
-    """Wait until the page is connected, its script has run, and nothing of it is still to come."""
+    """Wait until the page is connected, its script has run, and nothing of it is still to come, images included.
+
+    An image that is still to come when the page changes is no longer there, of which the browser complains.
+    """
     page.locator("[data-testid=stApp][data-test-connection-state=CONNECTED]").wait_for()
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+    page.wait_for_function("() => [...document.images].every(image => image.complete)")
 
 
 def choose(page: "Page", label: str, option: str) -> None:

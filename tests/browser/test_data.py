@@ -73,6 +73,7 @@ def test_signs_are_brought_in_from_a_path(page: Page, complaints: list[str]):
     page.get_by_label("File or folder").fill(str(SIGNS))
     page.get_by_label("File or folder").press("Enter")
     see(page.get_by_text("24 classes: A, B, C"))
+    settled(page)
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_role("button", name="See the images").click(timeout=PATIENCE_MS)
 

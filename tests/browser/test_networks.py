@@ -39,7 +39,9 @@ def test_a_layer_is_edited_and_an_impossible_shape_is_explained(page: Page, serv
     assert [layer["kind"] for layer in kept["layers"]] == ["flatten", "dense", "activation", "dense"]
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("my-ann-100 was deleted")).to_be_visible()
-    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    page.get_by_role("button", name="Undo").dblclick()
+    expect(page.get_by_role("combobox", name="Network")).to_have_value("my-ann-100")
+    settled(page)
     assert page.get_by_test_id("stException").count() == 0
     assert complaints == []
 

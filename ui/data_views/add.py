@@ -89,7 +89,7 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
             look = st.session_state["look"] = _inspect(asked, find_path(), before=look)
     if look.plan is None:
         st.error(literal(look.refused), icon=":material/error:")
-        st.button("Look again", on_click=lambda: st.session_state.pop("look"))
+        st.button("Look again", on_click=lambda: st.session_state.pop("look", None))
     elif choice := choose_import(look.plan):
         _watch(start_import(look.path, **choice))
 
