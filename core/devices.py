@@ -1,15 +1,21 @@
 """What each framework can compute on here, found out in a process of its own.
 
     devices = known_devices("tensorflow")     # at once: what was found last time, or just the CPU
-    refresh_in_background()                   # once a start: asks both frameworks again
+    refresh_in_background()                   # once a start: asks both again, if the answer may be another one
 
-`python -m core.devices` asks both and prints the answer; it is what runs in the background.
+`python -m core.devices` asks both and prints the answer; it is what runs in the background. That imports two
+frameworks, so it is left out while nothing has changed that the answer depends on.
 """
 
 import json
+import os
 import subprocess
 import sys
-from typing import NamedTuple, get_args
+import sysconfig
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import psutil
 
 from core.backends import available_cores, get_backend
 from core.checkpoints import write_json
@@ -35,25 +41,55 @@ class Devices(NamedTuple):
 def known_devices(framework: Framework) -> Devices:
     """Return the devices of a framework without importing it."""
     try:
-        found = json.loads(_file().read_text())[framework]
+        found = _last_answer()[framework]
         return Devices(tuple(Device(**device) for device in found), probed=True)
     except (OSError, ValueError, KeyError, TypeError):  # nobody has asked yet, or the answer is another version's
         return Devices((Device("cpu", f"CPU, {available_cores()} cores"),), probed=False)
 
 
-def refresh_in_background() -> subprocess.Popen:
-    """Start a process that asks both frameworks; `known_devices` knows the answer when it has ended."""
+def refresh_in_background() -> subprocess.Popen | None:
+    """Start a process that asks both frameworks; `known_devices` knows the answer when it has ended.
+
+    Where the answer that is there was given under the same circumstances, nobody is asked: None.
+    """
+    try:
+        if _last_answer()["under"] == _circumstances():
+            return None
+    except (OSError, ValueError, KeyError, TypeError):  # as in `known_devices`
+        pass
     return spawn("core.devices", log=subprocess.DEVNULL)
 
 
-def _file():
+def _circumstances() -> dict[str, Any]:
+    """Return what decides which devices there are: packages and drivers come and go, and so do cards."""
+    return {
+        "python": sys.executable,
+        "packages": Path(sysconfig.get_path("purelib")).stat().st_mtime_ns,
+        "boot": int(psutil.boot_time()),
+        "nodes": sorted(str(node) for kind in _DEVICE_NODES for node in Path("/dev").glob(kind)),
+        "chosen": {name: os.environ.get(name) for name in _CHOOSING},
+        "cores": available_cores(),
+    }
+
+
+# What Linux's drivers of NVIDIA, AMD and Intel, and of Windows's Linux, make in /dev.
+_DEVICE_NODES = ("nvidia*", "kfd", "dri/*", "dxg")
+_CHOOSING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+
+
+def _last_answer() -> dict[str, Any]:
+    return json.loads(_file().read_text())
+
+
+def _file() -> Path:
     return home() / "devices.json"
 
 
 def main() -> int:
     """Ask both frameworks, remember the answer and print it."""
+    under = _circumstances()
     found = {framework: get_backend(framework).devices() for framework in get_args(Framework)}
-    write_json(_file(), found)
+    write_json(_file(), {**found, "under": under})
     print(json.dumps(found, indent=2))
     return 0
 

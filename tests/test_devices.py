@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -56,10 +57,65 @@ class TestKnownDevices:
         assert all(configure(device=device.name) for device in known_devices(framework).devices)
 
 
-def test_asking_happens_in_another_process(monkeypatch):
+@pytest.fixture
+def started(monkeypatch):
+    """What is asked for in the background."""
     started = []
     monkeypatch.setattr(devices, "spawn", lambda module, **options: started.append((module, options)))
+    return started
 
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Frameworks that answer at once have been asked."""
+    monkeypatch.setattr(devices, "get_backend", lambda _framework: SimpleNamespace(devices=list))
+    devices.main()
+
+
+def test_asking_happens_in_another_process(started):
     devices.refresh_in_background()
 
     assert started == [("core.devices", {"log": subprocess.DEVNULL})]
+
+
+@pytest.mark.usefixtures("asked")
+def test_nobody_is_asked_again_while_all_is_as_it_was(started):
+    assert devices.refresh_in_background() is None
+    assert started == []
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    ("where", "what", "instead"),
+    [
+        (devices.sys, "executable", "/another/python"),
+        (devices.sysconfig, "get_path", lambda _name: "/"),  # a package came or went
+        (devices.psutil, "boot_time", lambda: 1.0),
+        (devices, "_DEVICE_NODES", ("null",)),  # as a driver's would appear
+        (devices, "available_cores", lambda: 3),
+    ],
+)
+def test_asked_again_once_something_has_changed(started, monkeypatch, where, what, instead):
+    monkeypatch.setattr(where, what, instead)
+
+    devices.refresh_in_background()
+
+    assert len(started) == 1
+
+
+@pytest.mark.usefixtures("asked")
+def test_asked_again_when_other_devices_are_to_be_seen(started, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+
+    devices.refresh_in_background()
+
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"pytorch": [], "tensorflow": []}'])
+def test_asked_again_where_the_answer_is_no_use(started, content, duet_home):
+    (duet_home / "devices.json").write_text(content)
+
+    devices.refresh_in_background()
+
+    assert len(started) == 1

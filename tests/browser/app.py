@@ -49,7 +49,7 @@ BROWSER_ARGUMENTS = (
 
 def find_browser() -> str | None:
     """Return the browser's program: what `DUET_BROWSER` names, else the first that is installed."""
-    names = (os.environ.get("DUET_BROWSER"), "chromium", "chromium-browser", "google-chrome")
+    names = (os.environ.get("DUET_BROWSER"), "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 

@@ -1,7 +1,8 @@
 """The server and the browser of a journey.
 
-A module's tests share one `server`, each has a `page` of its own, and `complaints` is what the browser
-found wrong. Without Chromium the journeys are skipped, unless `DUET_REQUIRE_BROWSER=1` makes that a failure.
+The journeys share one `server`, unless their module has one of its own; each has a `page` of its own, and
+`complaints` is what the browser found wrong. Without Chromium the journeys are skipped, unless
+`DUET_REQUIRE_BROWSER=1` makes that a failure.
 """
 
 import importlib.util
@@ -9,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,30 +60,38 @@ def browser() -> Iterator["Browser"]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def new_server(
     browser: "Browser",  # noqa: ARG001 (without one there is no need to serve)
     tmp_path_factory: pytest.TempPathFactory,
     unpacked_datasets: Path,
-) -> Iterator[Callable[..., Server]]:
-    """Start a server with an empty store; keyword arguments are variables of its environment."""
-    servers = []
+) -> Callable[..., AbstractContextManager[Server]]:
+    """Serve an empty store for a while; keyword arguments are variables of the server's environment."""
 
-    def start(**environment: str) -> Server:
-        servers.append(Server(furnish(tmp_path_factory.mktemp("served"), unpacked_datasets), **environment))
-        servers[-1].start()
-        return servers[-1]
-
-    yield start
-    for server in servers:
+    @contextmanager
+    def serve(**environment: str) -> Iterator[Server]:
+        server = Server(furnish(tmp_path_factory.mktemp("served"), unpacked_datasets), **environment)
+        server.start()
+        yield server
         server.close()
         shutil.rmtree(server.home / "datasets")
 
+    return serve
+
+
+# A server's start, and what it warms up for its first visitors, take longer than most journeys.
+@pytest.fixture(scope="package")
+def server(new_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[Server]:
+    """A server that the journeys share, with all that they leave there."""
+    with new_server() as served:
+        yield served
+
 
 @pytest.fixture(scope="module")
-def server(new_server: Callable[..., Server]) -> Server:
-    """The server that the tests of a module share."""
-    return new_server()
+def own_server(new_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[Server]:
+    """A server for a module whose journeys would disturb the others, or be disturbed by what they leave."""
+    with new_server() as served:
+        yield served
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ FOREIGN = "http://evil.example"
 
 
 @pytest.fixture(scope="module")
-def server(new_server) -> Server:
+def server(new_server) -> Iterator[Server]:
     """A server that takes files of at most one megabyte."""
-    return new_server(STREAMLIT_SERVER_MAX_UPLOAD_SIZE="1")
+    with new_server(STREAMLIT_SERVER_MAX_UPLOAD_SIZE="1") as served:
+        yield served
 
 
 def ask(server: Server, method: str, path: str, body: bytes | Iterator[bytes] = b"", **headers: str):

@@ -31,7 +31,7 @@ def run_ids(server: Server) -> list[str]:
                 optimizer="adam",
                 learning_rate=0.002,
                 epochs=1,
-                train_limit=20_000,
+                train_limit=12_000,
                 threads=1,
             )
             for framework in ("pytorch", "tensorflow")

@@ -22,6 +22,11 @@ CLASSES = (f"{SCRIPT}cat", f"dog{SCRIPT}")
 
 
 @pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    return own_server
+
+
+@pytest.fixture(scope="module")
 def store(server: Server) -> Store:
     return Store(f"sqlite:///{server.home / 'duet.sqlite3'}")
 
