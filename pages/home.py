@@ -9,7 +9,6 @@ from core.recipes import get_recipe
 from core.runs import AT_REST, Run, open_store
 from ui.launching import both, configs_for, launch
 from ui.live import watch
-from ui.opened import open_dataset
 from ui.run_queue import show_queue
 from ui.runs_table import show_runs
 
@@ -22,8 +21,6 @@ def show_welcome() -> None:
         "and let them read what you draw."
     )
     configs = configs_for(configure(**get_recipe("quick").settings), both())
-    if open_dataset(configs[0].dataset) is None:
-        return
     estimate = max(estimate_time(store, config).seconds for config in configs)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Train both now", type="primary", icon=":material/play_arrow:"):

@@ -65,15 +65,16 @@ with form:
     with changes:
         show_changes()
 with plan:
-    try:
-        config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
-        show_plan(config, frameworks)
-        show_first_batch(config)
-        if len(frameworks) > 1:
-            with terms:
-                show_terms(config)
-    except ValueError as error:
-        st.error(str(error), icon=":material/error:")
-    show_way_back()
     if dataset := open_dataset(settings()["dataset"]):
+        try:
+            config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
+            show_plan(config, frameworks)
+            show_first_batch(config)
+            if len(frameworks) > 1:
+                with terms:
+                    show_terms(config)
+        except ValueError as error:
+            st.error(str(error), icon=":material/error:")
+    show_way_back()
+    if dataset:
         show_network(settings()["architecture"], dataset)

@@ -7,6 +7,7 @@ with PageSession(server.url, "results", run=run_id) as session:
 """
 
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from urllib.parse import urlencode
 
@@ -22,7 +23,10 @@ class PageSession:
 
     def __init__(self, url: str, page: str = "", **query: str):
         address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
-        self._socket = connect(address, origin=url, subprotocols=["streamlit"], max_size=None)
+        self._visit = ExitStack()
+        self._socket = self._visit.enter_context(
+            connect(address, origin=url, subprotocols=["streamlit"], max_size=None)
+        )
         self._page, self._query = page, query
         self._due: dict[str, tuple[float, float]] = {}
         """For each fragment that runs by itself, when it is next to run and the seconds in between."""
@@ -90,7 +94,7 @@ class PageSession:
 
     def close(self) -> None:
         """Leave the page."""
-        self._socket.close()
+        self._visit.close()
 
     def __enter__(self) -> "PageSession":
         return self

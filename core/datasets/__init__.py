@@ -7,7 +7,8 @@
 Every data set is the same `Dataset`, whether it is bundled, was imported (`core.datasets.importing`)
 or fetched (`core.datasets.fetching`). A new bundled source is one module with a `SPECIFICATION` and
 a `read`, and its entry in `_BUNDLED`; it is unpacked once into `home()/datasets/NAME`, so that later
-loads only map files. A new format to import is one module and its entry in `importing.FORMATS`.
+loads only map files, and once more if these are damaged. A new format to import is one module and its
+entry in `importing.FORMATS`.
 """
 
 import shutil
@@ -64,11 +65,11 @@ def load(name: str) -> Dataset:
     """Open the data set `name`; the arrays are read-only maps of files, shared between processes.
 
     Raises:
-        ValueError: if there is none of that name, or its files are damaged.
+        ValueError: if there is none of that name, or its files are damaged and do not come with Duet.
     """
     specify(name)
     folder = storage.place() / name
-    if not (folder / "manifest.json").exists():
+    if name in _BUNDLED and not _is_whole(folder):
         _unpack(name)
     return _open(folder, _version(folder))
 
@@ -158,6 +159,14 @@ def _specification(folder: Path, _written: tuple[int, int]) -> Specification:
     return Specification(**values | {"class_names": tuple(values["class_names"])})
 
 
+def _is_whole(folder: Path) -> bool:
+    try:
+        _open(folder, _version(folder))
+    except (OSError, ValueError, KeyError):  # there is no manifest, or it or an array is damaged
+        return False
+    return True
+
+
 @lru_cache(maxsize=8)
 def _open(folder: Path, _written: tuple[int, int]) -> Dataset:
     try:
@@ -178,10 +187,10 @@ def _open(folder: Path, _written: tuple[int, int]) -> Dataset:
 def _unpack(name: str) -> None:
     """Read a bundled source and write its arrays; of processes that ask at once, one does it."""
     with storage.lock(), storage.staging() as folder:
-        if (storage.place() / name / "manifest.json").exists():
+        if _is_whole(storage.place() / name):
             return
         storage.sweep()
-        shutil.rmtree(storage.place() / name, ignore_errors=True)  # without a manifest it is of no use
+        shutil.rmtree(storage.place() / name, ignore_errors=True)
         for key, array in zip(storage.ARRAYS, _BUNDLED[name].read(), strict=True):
             with storage.GrowingArray(folder / f"{key}.npy", array.shape[1:], array.dtype) as file:
                 file.append(array)

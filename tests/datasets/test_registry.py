@@ -1,5 +1,7 @@
 """Data sets that come and go: listed, renamed, deleted unless runs use them, and brought back."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -116,13 +118,29 @@ def test_two_that_would_publish_the_same_name_do_not_overwrite_each_other(pets):
     assert datasets.load("pets").fingerprint == pets.fingerprint
 
 
-@pytest.mark.parametrize("harm", ["gone", "cut off", "empty"])
-def test_damaged_arrays_are_told_in_a_sentence(pets, duet_home, harm):
-    file = duet_home / "datasets" / pets.name / "train_images.npy"
+def damage(file: Path, harm: str) -> None:
+    """Harm a file, and none of the others that share its content by a hard link."""
     whole = file.read_bytes()
     file.unlink()
     if harm != "gone":
         file.write_bytes(whole[: len(whole) // 2] if harm == "cut off" else b"")
 
+
+@pytest.mark.parametrize("harm", ["gone", "cut off", "empty"])
+def test_damaged_arrays_are_told_in_a_sentence(pets, duet_home, harm):
+    damage(duet_home / "datasets" / pets.name / "train_images.npy", harm)
+
     with pytest.raises(ValueError, match=r"pets: expected four whole arrays in .*Remove that folder and bring"):
         datasets.load("pets")
+
+
+@pytest.mark.parametrize("file", ["train_images.npy", "test_labels.npy", "manifest.json"])
+@pytest.mark.parametrize("harm", ["gone", "cut off", "empty"])
+def test_what_is_bundled_is_unpacked_anew_when_it_is_damaged(duet_home, harm, file):
+    before = datasets.load("mnist")
+    damage(duet_home / "datasets" / "mnist" / file, harm)
+
+    after = datasets.load("mnist")
+
+    assert after.fingerprint == before.fingerprint
+    assert after.test.labels.sum() == before.test.labels.sum()

@@ -54,10 +54,10 @@ def test_the_last_runs_are_listed(monkeypatch: pytest.MonkeyPatch, trained_home:
     assert table["Test accuracy"].between(0.5, 1).all()
 
 
-def test_a_damaged_data_set_is_told_in_a_sentence(store: Store, duet_home: Path) -> None:  # noqa: ARG001 (it is empty)
+def test_damaged_images_of_its_own_are_there_again(store: Store, duet_home: Path) -> None:  # noqa: ARG001 (it is empty)
     (duet_home / "datasets" / "mnist" / "test_labels.npy").unlink()
 
     page = home_page()
 
     assert not page.exception
-    assert "expected four whole arrays" in page.warning[0].value
+    assert not page.warning

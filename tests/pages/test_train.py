@@ -20,11 +20,13 @@ from core.config import (
     configure,
     is_used,
 )
-from core.datasets import load
+from core.datasets import load, rename
 from core.prediction import PredictionService
 from core.recipes import RECIPES
 from core.runs import Store
 from core.training import first_batch
+from tests.data import make_dataset, noise
+from tests.data import store as keep_dataset
 from tests.page import page_at
 from ui.first_batch import SHOWN, _threads
 
@@ -329,11 +331,15 @@ def test_the_choice_is_there_again_after_another_page(page: AppTest) -> None:
     assert page.number_input(key="knob-epochs").value == 9
 
 
-def test_a_damaged_data_set_is_told_in_a_sentence(store: Store, duet_home: Path, warm_process: Answering) -> None:  # noqa: ARG001
-    (duet_home / "datasets" / "mnist" / "test_labels.npy").unlink()
+def test_a_damaged_data_set_is_told_in_a_sentence_once(page: AppTest, duet_home: Path) -> None:
+    keep_dataset(make_dataset(noise(20), [0, 1] * 10, noise(20, seed=1), [0, 1] * 10))
+    (duet_home / "datasets" / "tiny" / "test_labels.npy").unlink()
+    rename("tiny", "Damaged")  # so that it is opened anew
 
-    page = page_at("train").run()
+    page.run()  # it is among the choices now
+    page.selectbox(key="knob-dataset").select("tiny").run()
 
     assert not page.exception
-    assert "expected four whole arrays" in page.error[0].value
-    assert "What needs the images is not shown" in page.warning[0].value
+    assert not page.error
+    (told,) = page.warning
+    assert "expected four whole arrays" in told.value
