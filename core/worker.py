@@ -9,6 +9,7 @@ run's folder.
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 import threading
@@ -41,7 +42,7 @@ from core.training import Engine, Epoch, Point, Progress, count_steps, split_of,
 _log = logging.getLogger("duet")
 
 _BEAT_S = 0.5
-_FLUSH_S = 0.2
+_FLUSH_S = 0.4  # every second chunk
 _ROOM_PAUSE_S = 1.0
 _ROOM_DEADLINE_S = 3600.0
 
@@ -149,7 +150,8 @@ def _train(
         checkpoints.drop_states(directory)
         _load_first_weights(store, config, dataset, description, engine, directory)
     step = begin[0].step if begin else 0
-    recorder = _Recorder(store, run_id, attempt, store.begin(run_id, attempt, total_steps=total_steps, step=step))
+    written = store.begin(run_id, attempt, total_steps=total_steps, step=step)
+    recorder = _Recorder(store, run_id, attempt, written, heartbeat)
 
     def report(point: Point) -> None:
         recorder.add(point)
@@ -275,11 +277,14 @@ def _test(engine, architecture: Architecture, dataset: Dataset, directory) -> di
 
 
 class _Recorder:
-    """Writes measurements to the store, gathered so that short epochs don't wait for the disk."""
+    """Writes measurements to the store, gathered so that short epochs don't wait for the disk.
 
-    def __init__(self, store: Store, run_id: str, attempt: int, written: int):
+    This happens between two chunks, when the training has left the processors free, and takes the place of a beat.
+    """
+
+    def __init__(self, store: Store, run_id: str, attempt: int, written: int, heartbeat: "_Heartbeat"):
         """Number the measurements after the `written` ones that earlier attempts have left."""
-        self._store, self._run_id, self._attempt = store, run_id, attempt
+        self._store, self._run_id, self._attempt, self._heartbeat = store, run_id, attempt, heartbeat
         self._waiting: list[Point] = []
         self._epochs: list[Epoch] = []
         self._written = written
@@ -299,7 +304,9 @@ class _Recorder:
 
     def flush(self) -> None:
         if self._waiting:
-            self._store.add_metrics(self._run_id, self._attempt, self._written + 1, self._waiting)
+            load = self._heartbeat.load()
+            request = self._store.add_metrics(self._run_id, self._attempt, self._written + 1, self._waiting, load)
+            self._heartbeat.given(request)
             self._written += len(self._waiting)
             self._waiting = []
         while self._epochs:
@@ -309,11 +316,16 @@ class _Recorder:
 
 
 class _Heartbeat:
-    """A thread that gives signs of life while its block runs, and passes on a request to stop or to pause."""
+    """Passes on a request to stop or to pause, and gives signs of life while its block runs and nobody else does.
+
+    The signs come from a thread of its own, which takes its time from the training.
+    """
 
     def __init__(self, store: Store, run_id: str, attempt: int, stop: threading.Event):
         self._store, self._run_id, self._attempt, self._stop = store, run_id, attempt, stop
         self._process = psutil.Process()
+        self._process.cpu_percent()  # counts from here
+        self._given_at = -math.inf
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self.request: Request | None = None
@@ -327,25 +339,32 @@ class _Heartbeat:
         self._over.set()
         self._thread.join()
 
+    def load(self) -> dict[str, float]:
+        """Return what this process uses: memory in bytes, and processors in percent of one since the last call."""
+        with self._process.oneshot():
+            return {
+                "memory_bytes": self._process.memory_info().rss,
+                "cpu_percent": self._process.cpu_percent(),
+            }
+
+    def given(self, request: Request | None) -> None:
+        """Note that a sign of life was given, and pass on what the store asks for."""
+        self._given_at = time.monotonic()
+        self.request = request
+        if request:
+            self._stop.set()
+
     def _beat(self) -> None:
         while not self._over.wait(_BEAT_S):
+            if time.monotonic() - self._given_at < 2 * _BEAT_S:
+                continue
             try:
-                self.request = self._store.beat(self._run_id, self._attempt, self._load())
-                if self.request:
-                    self._stop.set()
+                self.given(self._store.beat(self._run_id, self._attempt, self.load()))
             except SupersededError:
                 self._stop.set()
                 return
             except OperationalError as error:  # busy, or the disk is full: the next beat may get through
                 _log.info("No sign of life could be written: %s", error.orig)
-
-    def _load(self) -> dict[str, float]:
-        """Return what this process uses: memory in bytes, and processors in percent of one."""
-        with self._process.oneshot():
-            return {
-                "memory_bytes": self._process.memory_info().rss,
-                "cpu_percent": self._process.cpu_percent(),  # since the last beat
-            }
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -201,6 +202,25 @@ def test_run_that_was_ended_from_outside_publishes_nothing_more(then_fails):
 
     assert (run.state, run.failure, run.results) == ("failed", "It was given up.", None)
     assert len(store.metrics(run.id)) == 1
+
+
+def test_thread_gives_signs_of_life_only_where_measurements_do_not(monkeypatch):
+    clock, beats, stop = SimpleNamespace(monotonic=lambda: clock.now, now=0.0), [], threading.Event()
+    store = SimpleNamespace(beat=lambda *sign: beats.append(sign) or "pause")
+    monkeypatch.setattr(worker, "_BEAT_S", 0.01)
+    monkeypatch.setattr(worker, "time", clock)
+    with worker._Heartbeat(store, "a", 1, stop) as heartbeat:
+        heartbeat.given(None)
+        before = len(beats)
+        assert not stop.wait(0.1)
+        assert len(beats) == before
+
+        clock.now = 1.0
+        assert stop.wait(20)
+
+    assert heartbeat.request == "pause"
+    assert beats[-1][:2] == ("a", 1)
+    assert beats[-1][2]["memory_bytes"] > 1e6
 
 
 def test_busy_store_does_not_end_the_signs_of_life(monkeypatch):

@@ -1,11 +1,10 @@
 """What runs measure: the points of their curves, and a record an epoch."""
 
-import time
-
 import sqlalchemy as sa
 
-from core.runs.changes import update
+from core.runs.changes import give_sign
 from core.runs.database import Database
+from core.runs.run import Request
 from core.runs.schema import epochs, metrics
 from core.runs.thinning import add_blocks, chosen_points, forget_blocks
 from core.training import Epoch, Point
@@ -16,14 +15,20 @@ _POINT = [metrics.c.sequence, *(metrics.c[name] for name in Point._fields)]
 class Measurements(Database):
     """The part of the store that is about measurements. Those of a run are numbered from 1, without a gap."""
 
-    def add_metrics(self, run_id: str, attempt: int, first: int, points: list[Point]) -> None:
-        """Append measurements numbered from `first`, and move the run's progress on."""
+    def add_metrics(
+        self, run_id: str, attempt: int, first: int, points: list[Point], load: dict[str, float] | None = None
+    ) -> Request | None:
+        """Append measurements numbered from `first`, and move the run's progress on.
+
+        It is a sign of life, too, like `Store.beat`: with what the process uses, it returns what the run has been
+        asked to do.
+        """
         speed = [point.images_per_second for point in points if point.images_per_second]
-        values = {"step": points[-1].step, "heartbeat_at": time.time(), "silent": False}
+        values = {"step": points[-1].step}
         if speed:
             values["images_per_second"] = speed[-1]
         with self._engine.begin() as connection:
-            update(connection, run_id, attempt, ("running",), **values)
+            request = give_sign(connection, run_id, attempt, ("running",), load, **values)
             connection.execute(
                 metrics.insert(),
                 [
@@ -33,6 +38,7 @@ class Measurements(Database):
             )
             add_blocks(connection, run_id, first - 1, first - 1 + len(points))
         self._shorten_log()
+        return request
 
     def metrics(self, run_id: str, after: int = 0, limit: int = 100_000) -> list[tuple[int, Point]]:
         """Return a run's measurements with their numbers, in order, those up to `after` left out.
@@ -83,7 +89,7 @@ class Measurements(Database):
     def add_epoch(self, run_id: str, attempt: int, epoch: Epoch) -> None:
         """Append the record of an epoch."""
         with self._engine.begin() as connection:
-            update(connection, run_id, attempt, ("running",), heartbeat_at=time.time(), silent=False)
+            give_sign(connection, run_id, attempt, ("running",))
             connection.execute(epochs.insert().values(run_id=run_id, **epoch._asdict()))
 
     def epochs(self, run_id: str, after: int = 0) -> list[Epoch]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from core.config import RunConfig, configure
 from core.home import store_url
-from core.runs.changes import SupersededError, record_attempt, update
+from core.runs.changes import SupersededError, give_sign, record_attempt, update
 from core.runs.labels import Labels
 from core.runs.measurements import Measurements, forget_after
 from core.runs.queue import Queue, next_position
@@ -151,12 +151,7 @@ class Store(Queue, Labels, Measurements):
     def beat(self, run_id: str, attempt: int, load: dict[str, float] | None = None) -> Request | None:
         """Give a sign of life, with what the process uses; return what the run has been asked to do, if anything."""
         with self._engine.begin() as connection:
-            values = {} if load is None else {"process_load": load}
-            update(connection, run_id, attempt, ACTIVE, heartbeat_at=time.time(), silent=False, **values)
-            stop, pause = connection.execute(
-                sa.select(runs.c.stop_requested, runs.c.pause_requested).where(runs.c.id == run_id)
-            ).one()
-        return "stop" if stop else "pause" if pause else None
+            return give_sign(connection, run_id, attempt, ACTIVE, load)
 
     def mark_silent(self, run_id: str, attempt: int) -> None:
         """Record that a run's process gives no sign of life; its next one takes this back."""

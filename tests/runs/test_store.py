@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from core.runs import SupersededError, measurements, open_store
+from core.runs import Store, SupersededError, changes, open_store
 from core.runs import store as lifecycle
 from tests.runs.making import CONFIG, epoch, outputs, point, running, start_together
 
@@ -130,6 +130,21 @@ def test_queued_run_is_stopped_at_once(store):
     assert store.claim(run_id) is None
 
 
+SIGNS = {
+    "a beat": lambda store, run_id, attempt, load=None: store.beat(run_id, attempt, load),
+    "measurements": lambda store, run_id, attempt, load=None: store.add_metrics(run_id, attempt, 1, [point(9)], load),
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS.values(), ids=SIGNS)
+@pytest.mark.parametrize(("ask", "asked"), [(Store.request_stop, "stop"), (Store.request_pause, "pause")])
+def test_what_it_is_asked_comes_back_from_every_sign_of_life(store, sign, ask, asked):
+    run_id, attempt = running(store)
+    ask(store, run_id)
+
+    assert sign(store, run_id, attempt) == asked
+
+
 def test_active_run_is_asked_to_stop(store):
     run_id, attempt = running(store)
     assert store.beat(run_id, attempt) is None
@@ -177,7 +192,7 @@ def test_points_that_cannot_all_be_written_are_not_written_at_all(store):
 
 def test_time_left_comes_from_the_time_so_far(store, monkeypatch):
     clock = SimpleNamespace(time=lambda: clock.now, monotonic=lambda: 0.0, now=1000.0)
-    for module in (lifecycle, measurements):
+    for module in (lifecycle, changes):
         monkeypatch.setattr(module, "time", clock)
     run_id, attempt = running(store)
     assert store.get(run_id).seconds_left is None
@@ -391,12 +406,13 @@ def test_clone_with_a_wrong_setting_is_refused(store, changes, told):
     assert store.count() == 1
 
 
-def test_silence_ends_with_the_next_sign_of_life(store):
+@pytest.mark.parametrize("sign", SIGNS.values(), ids=SIGNS)
+def test_silence_ends_with_the_next_sign_of_life(store, sign):
     run_id, attempt = running(store)
     store.mark_silent(run_id, attempt)
     assert store.get(run_id).silent
 
-    store.beat(run_id, attempt, {"memory_bytes": 1e6, "cpu_percent": 150.0})
+    sign(store, run_id, attempt, {"memory_bytes": 1e6, "cpu_percent": 150.0})
 
     run = store.get(run_id)
     assert (run.silent, run.process_load) == (False, {"memory_bytes": 1e6, "cpu_percent": 150.0})
