@@ -50,10 +50,11 @@ def seconds_to(accuracy: float) -> Callable[[Measured], float]:
 class Row:
     """A row of the table: which programs of which contest it compares, and what it asks of them.
 
-    `figure` makes one number of a program's turns. The ratio is the peer's number by ours and should be at least
-    `least_ratio`; ours should be at most `most`, in its `unit`. Where a `network` is trained, its share of the roof
-    is told, and `least_share` asks for that; the contest then has a program `roof`. Where the `engine` is told apart,
-    so is the share of our time that was spent outside of it. A row whose `recipe` is not there yet is not measured.
+    `figure` makes one number of a program's turns. The ratio is the peer's number by ours, each round's where it has
+    rounds, and should be at least `least_ratio`; ours should be at most `most`, in its `unit`. Where a `network` is
+    trained, its share of the roof is told, and `least_share` asks for that; the contest then has a program `roof`.
+    Where the `engine` is told apart, so is the share of our time that was spent outside of it. A row whose `recipe` is
+    not there yet is not measured.
     """
 
     number: str
@@ -86,8 +87,8 @@ class Row:
 class Result:
     """What a row came to.
 
-    `spread` is the lowest and highest ratio of a round, `share` that of the roof, `outside` that of our time which was
-    not spent in the engine.
+    `ratio` is the median of the rounds', `spread` the lowest and highest of them, `share` that of the roof, `outside`
+    that of our time which was not spent in the engine.
     """
 
     number: str
@@ -117,7 +118,8 @@ def judge(row: Row, found: Mapping[str, Measured], images: int) -> Result:
         peer = row.figure(programs[row.peer]) if row.peer else None
     except UnmeasuredError as error:
         return unmeasured(row, str(error))
-    ratio = peer / ours if peer else None
+    rounds = _rounds(programs[row.ours], programs[row.peer]) if row.peer else []
+    ratio = median(rounds) if rounds else peer / ours if peer else None
     speed = images / ours if row.network else None
     share = speed * step_flops(row.network) / (programs["roof"].median("gflops") * 1e9) if row.network else None
     met = (
@@ -125,13 +127,12 @@ def judge(row: Row, found: Mapping[str, Measured], images: int) -> Result:
         and (row.most is None or ours <= row.most)
         and (row.least_share is None or share >= row.least_share)
     )
-    spread = _spread(programs[row.ours], programs[row.peer]) if row.peer else None
     return Result(
         **_described(row),
         ours=ours,
         peer=peer,
         ratio=ratio,
-        spread=spread,
+        spread=(min(rounds), max(rounds)) if rounds else None,
         images_per_second=speed,
         share=share,
         outside=_outside(programs[row.ours]) if row.engine else None,
@@ -148,12 +149,11 @@ def _described(row: Row) -> dict[str, str]:
     return {name: getattr(row, name) for name in ("number", "what", "peer_title", "unit", "target")}
 
 
-def _spread(ours: Measured, peer: Measured) -> tuple[float, float] | None:
-    """Return the lowest and highest ratio of a round, where both measured the same in each."""
+def _rounds(ours: Measured, peer: Measured) -> list[float]:
+    """Return the ratio of each round, where both measured the same in it; else none."""
     if any("seed" in turn for turn in (*ours.turns, *peer.turns)):
-        return None
-    ratios = [b / a for a, b in zip(ours.values("seconds"), peer.values("seconds"), strict=True)]
-    return min(ratios), max(ratios)
+        return []
+    return [b / a for a, b in zip(ours.values("seconds"), peer.values("seconds"), strict=True)]
 
 
 def _outside(measured: Measured) -> float:
