@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -28,18 +28,34 @@ def store(server: Server) -> Store:
 
 
 @pytest.fixture
-def long_pair(server: Server, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A pair that trains for minutes unless it is stopped, which it is at the end of the test."""
+def train_for_long(server: Server, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[str]]]:
+    """Launch runs that train for minutes unless they are stopped, which they are at the end of the test."""
     monkeypatch.setenv("DUET_HOME", str(server.home))
-    configs = [
-        configure(framework=framework, architecture="ann-100", epochs=1000, train_limit=20_000, threads=1)
-        for framework in ("pytorch", "tensorflow")
-    ]
-    run_ids = submit(store, configs, submission=f"long-{time.monotonic_ns()}")
-    yield run_ids
-    for run_id in run_ids:
+    launched = []
+
+    def launch(*frameworks: str) -> list[str]:
+        configs = [
+            configure(framework=framework, architecture="ann-100", epochs=1000, train_limit=20_000, threads=1)
+            for framework in frameworks
+        ]
+        launched.extend(submit(store, configs, submission=f"long-{time.monotonic_ns()}"))
+        return launched
+
+    yield launch
+    for run_id in launched:
         store.request_stop(run_id)
-    wait_until(lambda: all(store.get(run_id).state in ENDED for run_id in run_ids))
+    wait_until(lambda: all(store.get(run_id).state in ENDED for run_id in launched))
+
+
+@pytest.fixture
+def long_run(train_for_long: Callable[..., list[str]]) -> list[str]:
+    """A run for what is the same with one as with two, which take all of a small machine."""
+    return train_for_long("pytorch")
+
+
+@pytest.fixture
+def long_pair(train_for_long: Callable[..., list[str]]) -> list[str]:
+    return train_for_long("pytorch", "tensorflow")
 
 
 def test_a_pair_is_launched_watched_and_understood(page: Page, store: Store, complaints: list[str]):
@@ -71,8 +87,8 @@ def test_a_pair_is_launched_watched_and_understood(page: Page, store: Store, com
     assert complaints == []
 
 
-def test_curves_grow_in_place_and_keep_the_zoom(page: Page, store: Store, long_pair: list[str], complaints: list[str]):
-    open_page(page, "results", run=long_pair[0])
+def test_curves_grow_in_place_and_keep_the_zoom(page: Page, store: Store, long_run: list[str], complaints: list[str]):
+    open_page(page, "results", run=long_run[0])
     wait_for_line(page)
     page.evaluate(f"window.figure = {CHART}.querySelector('svg')")
     whole = axis_labels(page)
@@ -91,12 +107,12 @@ def test_curves_grow_in_place_and_keep_the_zoom(page: Page, store: Store, long_p
     assert axis_labels(page) == zoomed
     assert page.evaluate("window.figure.isConnected"), "the chart was built anew"
     screenshot(page, "zoomed")
-    stop_all(page, store, long_pair)
+    stop_all(page, store, long_run)
     assert complaints == []
 
 
-def test_a_reload_in_the_middle_shows_everything_again(page: Page, store: Store, long_pair: list[str]):
-    open_page(page, "results", run=long_pair[0])
+def test_a_reload_in_the_middle_shows_everything_again(page: Page, store: Store, long_run: list[str]):
+    open_page(page, "results", run=long_run[0])
     wait_for_line(page)
     page.reload()
     settled(page)
@@ -104,7 +120,7 @@ def test_a_reload_in_the_middle_shows_everything_again(page: Page, store: Store,
     wait_for_line(page)
     shown = progress(page)
     page.wait_for_function(f"shown => {PROGRESS} !== shown", arg=shown)
-    stop_all(page, store, long_pair)
+    stop_all(page, store, long_run)
 
 
 def test_a_killed_server_loses_no_step(page: Page, server: Server, store: Store, long_pair: list[str]):
