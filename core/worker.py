@@ -348,10 +348,13 @@ class _Heartbeat:
             }
 
     def given(self, request: Request | None) -> None:
-        """Note that a sign of life was given, and pass on what the store asks for."""
+        """Note that somebody else has given a sign of life, and pass on what the store asks for."""
         self._given_at = time.monotonic()
-        self.request = request
-        if request:
+        self._pass_on(request)
+
+    def _pass_on(self, request: Request | None) -> None:
+        if request:  # it is never taken back; an answer from before it may come after it, by the other thread
+            self.request = request
             self._stop.set()
 
     def _beat(self) -> None:
@@ -359,7 +362,7 @@ class _Heartbeat:
             if time.monotonic() - self._given_at < 2 * _BEAT_S:
                 continue
             try:
-                self.given(self._store.beat(self._run_id, self._attempt, self.load()))
+                self._pass_on(self._store.beat(self._run_id, self._attempt, self.load()))
             except SupersededError:
                 self._stop.set()
                 return
