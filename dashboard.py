@@ -13,9 +13,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.devices import refresh_in_background
+from core.jobs.devices import refresh_in_background
+from core.jobs.scheduler import take_up
 from core.runs import StoreError, open_store
-from core.scheduler import take_up
 
 _SLOW_IMPORTS = (
     "altair",

@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.own_recipes import OWN, mean_and_spread, train_and_write
-from core.backends import get_backend
-from core.checkpoints import write_file
 from core.config import RunConfig
-from core.home import PROJECT
+from core.engines import get_backend
 from core.recipes import Recipe, get_recipe
-from core.replicate import config_of, finished_runs, machine
 from core.runs import Run, Store
+from core.studies.replication import config_of, finished_runs, machine
+from core.system.paths import PROJECT
+from core.training.checkpoints import write_file
 
 DOCUMENT = PROJECT / "docs" / "ablations.md"
 

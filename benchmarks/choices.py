@@ -18,10 +18,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 from benchmarks.turns import Measured, Program, in_turns
-from core.backends import available_cores
-from core.command_line import Parser
+from core.cli.parsing import Parser
 from core.config import FRAMEWORK_TITLES, Framework
-from core.replicate import machine
+from core.engines import available_cores
+from core.studies.replication import machine
 
 REPEATS = 7
 

@@ -19,15 +19,15 @@ from statistics import median
 
 from streamlit.testing.v1 import AppTest
 
-from core.data_charts import class_distribution, map_chart, value_histogram
-from core.data_health import check, compare_shares
-from core.data_statistics import statistics
+from core.charts.datasets import class_distribution, map_chart, value_histogram
 from core.datasets import load
-from core.gallery import class_counts, split_rows
-from core.home import PROJECT
-from core.image_map import principal_components
-from core.neighbours import nearest
-from ui.data_views import VIEWS
+from core.datasets.inspection.gallery import class_counts, split_rows
+from core.datasets.inspection.health import check, compare_shares
+from core.datasets.inspection.image_map import principal_components
+from core.datasets.inspection.neighbours import nearest
+from core.datasets.inspection.statistics import statistics
+from core.system.paths import PROJECT
+from ui.data import VIEWS
 
 BOUND_S = 0.3
 REPEATS = 7

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from core.home import PROJECT
+from core.system.paths import PROJECT
 
 PHOTOGRAPHS = 200 * 10**6
 """Bytes of the zip of photographs."""

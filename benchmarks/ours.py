@@ -17,20 +17,21 @@ import numpy as np
 import psutil
 
 from benchmarks.turns import Turns
-from core.augmentation import draw_transforms
-from core.backends import get_backend
 from core.config import Framework, RunConfig, configure, option
 from core.datasets import Dataset, load
-from core.evaluation import loss_and_accuracy
-from core.home import PROJECT, home
-from core.initialisation import draw
-from core.networks import get_architecture
-from core.normalization import scaling_of
+from core.engines import get_backend
+from core.engines.augmentation import draw_transforms
+from core.engines.initialisation import draw
+from core.engines.normalization import scaling_of
+from core.jobs.scheduler import prepare, submit
+from core.jobs.worker import execute
+from core.networks.registry import get_architecture
 from core.recipes import get_recipe
 from core.runs import Store, new_id, open_store
-from core.scheduler import prepare, submit
-from core.training import Engine, Outcome, Point, split_of, train
-from core.worker import execute
+from core.system.paths import PROJECT, home
+from core.training.loop import Engine, split_of, train
+from core.training.metrics import loss_and_accuracy
+from core.training.records import Outcome, Point
 from tests import processes
 
 _POLL_S = 0.01
@@ -177,7 +178,7 @@ def _config(repeats: int, settings: dict[str, Any]) -> RunConfig:
 def _train(
     config: RunConfig, dataset: Dataset, report: Callable[[Point], None] = lambda _point: None
 ) -> tuple[Outcome, Engine]:
-    """Train as `core.worker` does, without a store and a folder; the engine then has the weights that are kept."""
+    """Train as `core.jobs.worker` does, without a store and a folder; the engine then has the weights that are kept."""
     architecture, classes = get_architecture(config.architecture), len(dataset.class_names)
     network = (architecture, dataset.image_shape, classes)
     scaling = scaling_of(config, dataset.train.images, split_of(config, dataset).train)
@@ -238,7 +239,7 @@ def _command(config: RunConfig) -> subprocess.Popen:
     settings = config.model_dump(exclude_defaults=True)
     options = [text for name, value in settings.items() for text in (option(name), str(value))]
     return subprocess.Popen(
-        [sys.executable, "-m", "core.train", *options],
+        [sys.executable, "-m", "core", "train", *options],
         cwd=PROJECT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

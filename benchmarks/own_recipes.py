@@ -12,14 +12,15 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from core.checkpoints import write_file
-from core.command_line import Parser, duration, refuse
-from core.comparison import spread
+from core.cli.parsing import Parser, refuse
 from core.config import FRAMEWORK_TITLES, RunConfig
-from core.home import PROJECT
 from core.recipes import Recipe, get_recipe
-from core.replicate import config_of, finished_runs, machine, train
 from core.runs import Run, Store, open_store
+from core.studies.comparison import spread
+from core.studies.replication import config_of, finished_runs, machine, train
+from core.system.paths import PROJECT
+from core.system.text import duration
+from core.training.checkpoints import write_file
 
 DOCUMENT = PROJECT / "docs" / "own_recipes.md"
 OWN = ("fast-99", "fast-99.5", "best")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.turns import Turns
-from core.backends import available_cores
+from core.engines import available_cores
 
 _SIDE = 2048
 _COPIED = 2**26

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from benchmarks.turns import Measured
-from core.architectures import ARCHITECTURES, summarise
+from core.networks.layers import summarise
+from core.networks.zoo import ARCHITECTURES
 
 
 class UnmeasuredError(Exception):

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-from core.checkpoints import write_file
 from core.config import RunConfig
-from core.home import PROJECT
 from core.recipes import get_recipe
-from core.replicate import config_of, data_of, finished_runs, machine, train
 from core.runs import Run, Store, open_store
+from core.studies.replication import config_of, data_of, finished_runs, machine, train
+from core.system.paths import PROJECT
+from core.training.checkpoints import write_file
 
 DOCUMENT = PROJECT / "docs" / "softmax.md"
 BATCH_SIZES = (32, 4, 1)
@@ -32,7 +32,7 @@ def main() -> int:
     recipe = get_recipe("asl-mlp-512-512")
     data = data_of(recipe)
     if data.name is None:
-        print(f"Import {data.title} first: python -m core.datasets import --help.", file=sys.stderr)
+        print(f"Import {data.title} first: python -m core datasets import --help.", file=sys.stderr)
         return 1
     store = open_store()
     configs = {

@@ -18,13 +18,13 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from benchmarks.rows import step_flops
-from core.architectures import ARCHITECTURES
-from core.backends import get_backend
-from core.command_line import Parser
+from core.cli.parsing import Parser
 from core.config import FRAMEWORK_TITLES, Framework, configure
 from core.datasets import load
-from core.replicate import machine
-from core.training import order_of, split_of
+from core.engines import get_backend
+from core.networks.zoo import ARCHITECTURES
+from core.studies.replication import machine
+from core.training.loop import order_of, split_of
 
 STEPS = 40
 _SHOWN = 12

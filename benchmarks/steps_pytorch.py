@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Literal
 
-# As in core.backends.pytorch; must be set before the import.
+# As in core.engines.pytorch; must be set before the import.
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 import torch
 from torch import nn
 
 from benchmarks.turns import Turns
-from core.architectures import ARCHITECTURES, Layer, named, pool_before_relu
 from core.datasets import load
+from core.networks.layers import Layer, named, pool_before_relu
+from core.networks.zoo import ARCHITECTURES
 
 
 def steps(

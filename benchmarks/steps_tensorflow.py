@@ -4,7 +4,7 @@ import os
 import time
 from typing import Literal
 
-# As in core.backends.tensorflow; must be set before the import.
+# As in core.engines.keras; must be set before the import.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.turns import Turns
-from core.architectures import ARCHITECTURES, Layer, named, pool_before_relu
 from core.datasets import load
+from core.networks.layers import Layer, named, pool_before_relu
+from core.networks.zoo import ARCHITECTURES
 
 
 def steps(

@@ -22,13 +22,13 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig, configure
-from core.home import PROJECT
-from core.replicate import machine
 from core.runs import Store, open_store
+from core.runs.downsampling import add_blocks
 from core.runs.lists import Order
 from core.runs.schema import FROM_CONFIG, blocks, metrics, runs, tags
-from core.runs.thinning import add_blocks
-from core.training import Point
+from core.studies.replication import machine
+from core.system.paths import PROJECT
+from core.training.records import Point
 
 REPEATS = 9
 LIST_S, TICK_S, CURVE_S = 0.150, 0.020, 0.100

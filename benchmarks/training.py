@@ -30,11 +30,11 @@ from typing import Any, NamedTuple
 
 from benchmarks.rows import Result, Row, as_line, as_table, judge, most_megabytes, seconds_to, unmeasured
 from benchmarks.turns import Program, in_turns
-from core.command_line import Parser, refuse
+from core.cli.parsing import Parser, refuse
 from core.config import FRAMEWORK_TITLES
 from core.datasets import mnist
 from core.recipes import RECIPES
-from core.replicate import machine
+from core.studies.replication import machine
 
 _OPTIMIZER = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9, "batch_size": 64}
 _AUGMENTATION = {"degrees": 10, "zoom": 0.1, "shift": 0.1}

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import IO, Any
 
-from core.home import PROJECT
+from core.system.paths import PROJECT
 
 _WORDS = 2000
 """How many of its last characters a program that fails is quoted with."""

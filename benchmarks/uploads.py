@@ -10,10 +10,10 @@ import sys
 
 import numpy as np
 
-from core.command_line import Parser, refuse
+from core.cli.parsing import Parser, refuse
 from core.datasets import load
-from core.home import run_directory
-from core.prediction import Predictor, read_image
+from core.inference.service import Predictor, read_image
+from core.system.paths import run_directory
 from tests.uploads import CHANGES
 
 _COUNT = 200

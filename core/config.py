@@ -13,8 +13,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from core import networks
-
 Framework = Literal["pytorch", "tensorflow"]
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
 Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle"]
@@ -446,11 +444,9 @@ def configure(**values: Any) -> RunConfig:
         ValueError: with one sentence that names the first wrong option, what was expected and what came.
     """
     try:
-        config = RunConfig.model_validate(values)
+        return RunConfig.model_validate(values)
     except ValidationError as error:
         raise ValueError(_sentence(error)) from None
-    networks.get_architecture(config.architecture)  # here only: a run of a network that was deleted stays readable
-    return config
 
 
 def with_seeds(config: RunConfig, count: int | None) -> list[RunConfig]:
@@ -489,7 +485,7 @@ def expected(name: str) -> str:
     """Say in words what values the field `name` takes, such as "a whole number from 1 to 1,000"."""
     field = RunConfig.model_fields[name]
     if name == "architecture":
-        return f"one of {', '.join(networks.names())}"
+        return "the name of a network, such as cnn-64-32-32"
     if name == "device":
         return "auto, cpu, mps or gpu:0, gpu:1, …"
     if name == "initial_weights":

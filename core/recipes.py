@@ -3,16 +3,13 @@
     recipe = RECIPES["cnn-64-32-32"]
     config = configure(**recipe.settings)
 
-On the command line `python -m core.recipes [--json]` lists them; `core.replicate` puts what they
+On the command line `python -m core recipes [--json]` lists them; `core.studies.replication` puts what they
 reported beside what is measured here. A new recipe is one entry in `RECIPES`.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
-
-from core.command_line import Parser
 
 SIGN_LANGUAGE = "sign-language-mnist"
 """The name that Kaggle's Sign Language MNIST gets when it is imported."""
@@ -324,28 +321,7 @@ def get_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """List the recipes."""
-    parser = Parser(prog="python -m core.recipes", description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print them as one JSON array")
-    if parser.parse_args(arguments).json:
-        print(json.dumps([asdict(recipe) for recipe in RECIPES.values()]))
-        return
-    for recipe in RECIPES.values():
-        print(f"{recipe.name}: {recipe.description}")
-        print(f"  source    {recipe.source}")
-        print(f"  settings  {', '.join(f'{name} {value}' for name, value in recipe.settings.items())}")
-        if recipe.reported:
-            print(f"  reported  {', '.join(describe(figure) for figure in recipe.reported)}")
-        if recipe.assumed:
-            print(f"  assumed   {recipe.assumed}")
-
-
 def describe(reported: Reported) -> str:
     """Return a figure in words, such as "test accuracy 0.9510 after 5 epochs"."""
     after = f" after {reported.epoch} epochs" if reported.epoch else ""
     return f"{reported.figure.replace('_', ' ').replace('val ', 'validation ')} {reported.value:.4f}{after}"
-
-
-if __name__ == "__main__":
-    main()

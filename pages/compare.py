@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from core.comparison import run_labels
-from core.comparison_charts import MOST_RUNS
+from core.charts.comparison import MOST_RUNS
 from core.runs import Run, open_store
-from ui.comparison import show_curves, show_differing_settings, show_disagreements, show_test_figures
-from ui.framework_defaults import show_defaults
-from ui.parity import choose_measurement, show_measurement
-from ui.seeds import choose_group, show_seeds
-from ui.words import counted
+from core.studies.comparison import run_labels
+from ui.compare.comparison import show_curves, show_differing_settings, show_disagreements, show_test_figures
+from ui.compare.parity import choose_measurement, show_measurement
+from ui.shared.formatting import counted
+from ui.shared.framework_defaults import show_defaults
+from ui.shared.seeds import choose_group, show_seeds
 
 
 def choose_runs() -> list[Run]:

@@ -6,8 +6,8 @@ What is chosen is in the address: `?dataset=mnist&view=Images&split=Test&class=7
 import streamlit as st
 
 from core.datasets import names, specify
-from ui.data_views import VIEWS
-from ui.opened import open_dataset
+from ui.data import VIEWS
+from ui.shared.open_dataset import open_dataset
 
 st.title("Data")
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):

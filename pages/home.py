@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from core.command_line import duration
 from core.config import configure
-from core.estimates import estimate_time
+from core.jobs.estimates import estimate_time
 from core.recipes import get_recipe
 from core.runs import AT_REST, Run, open_store
-from ui.launching import both, configs_for, launch
-from ui.live import watch
-from ui.run_queue import show_queue
-from ui.runs_table import show_runs
+from core.system.text import duration
+from ui.shared.launching import both, configs_for, launch
+from ui.shared.live import watch
+from ui.shared.run_queue import show_queue
+from ui.shared.runs_table import show_runs
 
 
 def show_welcome() -> None:

@@ -10,14 +10,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.config import FRAMEWORK_TITLES
-from core.gallery import enlarge, png
-from core.prediction import Reading, prediction_service
+from core.datasets.inspection.gallery import enlarge, png
+from core.inference.service import Reading, prediction_service
 from core.runs import Run, Store, open_store
-from ui.canvas import draw
-from ui.opened import open_dataset
-from ui.reading_table import show_table
-from ui.readings import read, show_answers, show_seen, show_steps
-from ui.words import literal
+from ui.predict.canvas import draw
+from ui.predict.predictions import read, show_answers, show_seen, show_steps
+from ui.predict.predictions_table import show_table
+from ui.shared.formatting import literal
+from ui.shared.open_dataset import open_dataset
 
 MOST_FILES = 200
 FORMATS = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]

@@ -1,9 +1,9 @@
-"""Replication: what publications reported beside what was measured, as `core.replicate` last wrote it."""
+"""Replication: what publications reported beside what was measured, as `core.studies.replication` last wrote it."""
 
 import streamlit as st
 
-from core.replicate import read_report
-from ui.replication_table import show_replication
+from core.studies.replication import read_report
+from ui.replication.replication_table import show_replication
 
 st.title("Replication")
 st.markdown(
@@ -11,6 +11,6 @@ st.markdown(
 )
 report = read_report()
 if report is None:
-    st.info("Nothing was measured yet: run `python -m core.replicate`.", icon=":material/info:")
+    st.info("Nothing was measured yet: run `python -m core replicate`.", icon=":material/info:")
 else:
     show_replication(report)

@@ -6,32 +6,25 @@ A run of a pair is shown beside its partner.
 import numpy as np
 import streamlit as st
 
-from core.charts import confusion_matrix
+from core.charts.runs import confusion_matrix
 from core.config import FRAMEWORK_TITLES
 from core.datasets import Dataset
-from core.evaluation import (
-    confused_pairs,
-    confusion,
-    disagreement,
-    interval,
-    per_class,
-    worst_mistakes,
-)
-from core.home import checked_run_id
 from core.runs import Run, open_store
-from ui.evaluation import show_class_scores, show_confused_pairs, show_mistakes
-from ui.exports import show_exports
-from ui.failures import show_failure
-from ui.first_batch import show_first_batch
-from ui.live import watch
-from ui.logs import show_log
-from ui.opened import open_dataset
-from ui.run_header import show_header
-from ui.run_queue import show_queue
-from ui.runs_list import show_runs_list
-from ui.seeds import show_way_to_seeds
-from ui.test_images import test_answers
-from ui.words import kept_epoch
+from core.system.paths import checked_run_id
+from core.training.metrics import confused_pairs, confusion, disagreement, interval, per_class, worst_mistakes
+from ui.results.evaluation import show_class_scores, show_confused_pairs, show_mistakes
+from ui.results.exports import show_exports
+from ui.results.failures import show_failure
+from ui.results.run_header import show_header
+from ui.results.runs_list import show_runs_list
+from ui.shared.first_batch import show_first_batch
+from ui.shared.formatting import kept_epoch
+from ui.shared.live import watch
+from ui.shared.logs import show_log
+from ui.shared.open_dataset import open_dataset
+from ui.shared.run_queue import show_queue
+from ui.shared.seeds import show_way_to_seeds
+from ui.shared.test_predictions import test_answers
 
 
 def show_figures(runs: list[Run]) -> None:

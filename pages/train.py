@@ -4,18 +4,18 @@ import streamlit as st
 
 from core.config import Framework, configure
 from core.datasets import Dataset
-from core.devices import known_devices
-from core.networks import get_architecture
-from ui.first_batch import show_first_batch
-from ui.framework_defaults import show_terms
-from ui.knob_groups import show_knobs
-from ui.knobs import knob, settings, settings_to_launch
-from ui.layer_editor import begin, show_editor
-from ui.layer_table import show_layers
-from ui.opened import open_dataset
-from ui.own_networks import show_deletion, show_way_back
-from ui.plan import show_plan
-from ui.recipe_picker import choose_frameworks, choose_recipe, show_changes
+from core.jobs.devices import known_devices
+from core.networks.registry import get_architecture
+from ui.shared.first_batch import show_first_batch
+from ui.shared.framework_defaults import show_terms
+from ui.shared.open_dataset import open_dataset
+from ui.shared.settings import knob, settings, settings_to_launch
+from ui.train.custom_networks import show_deletion, show_way_back
+from ui.train.layer_editor import begin, show_editor
+from ui.train.layer_table import show_layers
+from ui.train.plan import show_plan
+from ui.train.recipe_picker import choose_frameworks, choose_recipe, show_changes
+from ui.train.setting_groups import show_knobs
 
 
 def choose_device(frameworks: tuple[Framework, ...]) -> None:

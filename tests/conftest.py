@@ -14,9 +14,9 @@ from streamlit.components.v2 import manifest_scanner
 
 from core import datasets
 from core.config import FRAMEWORK_TITLES
-from core.home import PROJECT
-from core.prediction import prediction_service
+from core.inference.service import prediction_service
 from core.runs import Store, open_store
+from core.system.paths import PROJECT
 from tests import processes
 
 # TensorFlow reads it when it is imported, here and in the processes that tests start.
@@ -95,7 +95,7 @@ def collect_only_what_is_new() -> Iterator[None]:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store whose queue nobody works off."""
-    monkeypatch.setattr("core.scheduler.spawn", lambda *_arguments, **_options: None)
+    monkeypatch.setattr("core.jobs.scheduler.spawn", lambda *_arguments, **_options: None)
     return open_store()
 
 
@@ -118,7 +118,7 @@ def _trained_home(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: P
     home = furnish(tmp_path_factory.mktemp("trained"), unpacked_datasets)
     trainings = [
         subprocess.Popen(
-            [sys.executable, "-m", "core.train", "--framework", framework, *_QUICK_TRAINING],
+            [sys.executable, "-m", "core", "train", "--framework", framework, *_QUICK_TRAINING],
             cwd=PROJECT,
             env={**os.environ, "DUET_HOME": str(home)},
             stdout=subprocess.DEVNULL,

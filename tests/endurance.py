@@ -16,11 +16,12 @@ from typing import NamedTuple
 
 import psutil
 
-from core.command_line import Parser, duration
+from core.cli.parsing import Parser
 from core.config import configure
-from core.replicate import machine
+from core.jobs.scheduler import submit
 from core.runs import AT_REST, new_id
-from core.scheduler import submit
+from core.studies.replication import machine
+from core.system.text import duration
 from tests import processes
 from tests.browser.app import Server
 from tests.faults.place import Place, a_place
@@ -69,7 +70,7 @@ def run_all(place: Place, runs: int) -> tuple[list[Sample], list[str]]:
             run = place.store.get(run_id)
             if run.state != "done":
                 wrong.append(f"Run {number + 1} is {run.state}: {run.failure}")
-            (scheduler,) = processes.of_home(place.home, "core.scheduler")
+            (scheduler,) = processes.of_home(place.home, "core.jobs.scheduler")
             schedulers.add(scheduler.pid)
             samples.append(_sample(place.home, psutil.Process(dashboard.pid), scheduler))
             if (number + 1) % 10 == 0:

@@ -5,7 +5,7 @@ page = page_at("results", run=run_id).run()
 
 from streamlit.testing.v1 import AppTest
 
-from core.home import PROJECT
+from core.system.paths import PROJECT
 
 _MAIN = PROJECT / "ui" / "main.py"
 

@@ -6,7 +6,6 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from core.architectures import ARCHITECTURES
 from core.config import (
     CHOICE_TITLES,
     GROUPS,
@@ -21,6 +20,7 @@ from core.config import (
     option,
     with_seeds,
 )
+from core.networks.zoo import ARCHITECTURES
 
 BOUNDS = {
     "epochs": ([1, 1000], [0, -1, 1001, 2.5, "many", None, math.inf]),

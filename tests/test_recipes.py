@@ -6,14 +6,14 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from core.backends import get_backend
 from core.config import Framework, configure
-from core.initialisation import draw
-from core.networks import get_architecture
-from core.normalization import scaling_of
+from core.engines import get_backend
+from core.engines.initialisation import draw
+from core.engines.normalization import scaling_of
+from core.networks.registry import get_architecture
 from core.recipes import RECIPES, SIGN_LANGUAGE, Reported, describe, get_recipe, main
-from core.schedules import learning_rates
-from tests.networks import draw_data
+from core.training.schedules import learning_rates
+from tests.sample_networks import draw_data
 
 CLASSES = {"mnist": 10, SIGN_LANGUAGE: 24}
 

@@ -12,8 +12,8 @@ import time
 
 import psutil
 
-from core.processes import started_at
 from core.runs import open_store
+from core.system.processes import started_at
 
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Ignored signals stay ignored in what a process starts.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.bell import show_bell
+from ui.shared.notifications import show_bell
 
 _UI = Path(__file__).resolve().parent
 _PAGES = _UI.parent / "pages"

@@ -3,7 +3,7 @@
     report = fetch("fashion-mnist")
 
 This module alone of the data sets' imports a framework, so it is only imported by a process that
-ends afterwards: `python -m core.datasets fetch NAME`. Files that lie in `home()/downloads/NAME` are
+ends afterwards: `python -m core datasets fetch NAME`. Files that lie in `home()/downloads/NAME` are
 used instead of downloading them, if their checksums are right.
 """
 
@@ -21,7 +21,7 @@ import torch
 from core.datasets import names, storage
 from core.datasets.catalogue import CATALOGUE, Entry
 from core.datasets.importing import Report, report_as_json
-from core.home import home
+from core.system.paths import home
 
 
 def _declare_missing_operators() -> None:

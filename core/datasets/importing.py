@@ -8,7 +8,7 @@ What lies at a path is recognised by itself; see `FORMATS`. An import streams in
 and appears whole or not at all. Without a test split, a fifth of the images is held out for one,
 each class in proportion, always the same ones.
 
-Bytes from strangers are best read in a process that can be killed; `core.datasets.background` does so.
+Bytes from strangers are best read in a process that can be killed; `core.datasets.background_import` does so.
 """
 
 import json
@@ -25,10 +25,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from core.datasets import check_title, idx, image_folders, names, npz, pixel_csv, sign_language, storage
+from core.datasets import check_title, names, storage
 from core.datasets.conversion import fit, is_grey, preparation_of
 from core.datasets.files import Files, LeftOut, open_files
-from core.datasets.recognition import MAX_IMAGES, Block, Found, in_order
+from core.datasets.formats import idx, image_folders, npz, pixel_csv, sign_language
+from core.datasets.formats.source import MAX_IMAGES, Block, Found, in_order
 from core.datasets.specification import Preparation, Specification
 from core.datasets.splitting import hold_out_test
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.datasets.idx import read_idx
+from core.datasets.formats.idx import read_idx
 from core.datasets.specification import Specification
 
 SPECIFICATION = Specification(

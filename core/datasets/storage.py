@@ -29,8 +29,8 @@ import psutil
 from filelock import FileLock
 
 from core.datasets.specification import Specification
-from core.home import home
-from core.processes import started_at
+from core.system.paths import home
+from core.system.processes import started_at
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 

@@ -1,4 +1,4 @@
-"""A run's network in forms that need no Duet: `python -m core.export RUN_ID --format onnx`.
+"""A run's network in forms that need no Duet: `python -m core export RUN_ID --format onnx`.
 
     content = export(run_id, "onnx")          # bytes, made in a process of its own
     build(run_id, "onnx")                     # the same in this process, which may import a framework
@@ -15,10 +15,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import checkpoints
-from core.checkpoints import Checkpoint
-from core.home import run_directory
-from core.processes import spawn
+from core.system.paths import run_directory
+from core.system.processes import spawn
+from core.training import checkpoints
+from core.training.checkpoints import Checkpoint
 
 _DEADLINE_S = 120
 
@@ -121,7 +121,7 @@ def export(run_id: str, name: str) -> bytes:
     get_format(name)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
         path = Path(folder) / file_name(run_id, name)
-        process = spawn("core.export", run_id, "--format", name, "--output", str(path), log=log)
+        process = spawn("core", "export", run_id, "--format", name, "--output", str(path), log=log)
         try:
             code = process.wait(_DEADLINE_S)
         except subprocess.TimeoutExpired:

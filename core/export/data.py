@@ -7,8 +7,8 @@ import io
 
 import numpy as np
 
-from core.checkpoints import Checkpoint
 from core.datasets import load
+from core.training.checkpoints import Checkpoint
 
 
 def build(_run_id: str, checkpoint: Checkpoint) -> bytes:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.backends import get_backend
-from core.checkpoints import Checkpoint
+from core.engines import get_backend
 from core.export.keras_script import model_source
 from core.export.metadata import describe
+from core.training.checkpoints import Checkpoint
 
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:

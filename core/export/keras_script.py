@@ -6,12 +6,12 @@
 from collections.abc import Iterable, Iterator
 from string import Template
 
-from core.architectures import Layer, Shape, named
-from core.augmentation import ERASED_AREA, is_augmented
-from core.checkpoints import Checkpoint, Description
 from core.config import RunConfig
+from core.engines.augmentation import ERASED_AREA, is_augmented
 from core.export.script import arguments, call, lines, values
-from core.schedules import ONE_CYCLE_RISE
+from core.networks.layers import Layer, Shape, named
+from core.training.checkpoints import Checkpoint, Description
+from core.training.schedules import ONE_CYCLE_RISE
 
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:

@@ -5,7 +5,7 @@ json.dumps(describe(run_id, checkpoint))
 
 from typing import Any
 
-from core.checkpoints import Checkpoint
+from core.training.checkpoints import Checkpoint
 
 
 def describe(run_id: str, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from core.architectures import Layer, Shape, named
-from core.backends import same_padding
-from core.checkpoints import Checkpoint
+from core.engines import same_padding
 from core.export.metadata import describe
+from core.networks.layers import Layer, Shape, named
+from core.training.checkpoints import Checkpoint
 
 OPSET = 17
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from safetensors.numpy import save as save_tensors
 
-from core.checkpoints import Checkpoint
 from core.export.metadata import describe
 from core.export.pytorch_script import model_source, state
+from core.training.checkpoints import Checkpoint
 
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.architectures import Layer, Shape, named
-from core.augmentation import ERASED_AREA, ERASED_RATIO, is_augmented
-from core.backends import same_padding
-from core.checkpoints import Checkpoint, Description
 from core.config import RunConfig
+from core.engines import same_padding
+from core.engines.augmentation import ERASED_AREA, ERASED_RATIO, is_augmented
 from core.export.script import arguments, call, lines, values
+from core.networks.layers import Layer, Shape, named
+from core.training.checkpoints import Checkpoint, Description
 
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:

@@ -9,8 +9,8 @@ a class name, gets into a script as a literal only.
 from collections.abc import Iterable
 from typing import Any
 
-from core.checkpoints import Checkpoint
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig
+from core.training.checkpoints import Checkpoint
 
 _LONGEST = 90  # characters of a call, which is indented, and may be assigned to something
 

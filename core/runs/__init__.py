@@ -9,7 +9,7 @@
 States: queued → starting → running → done, failed, stopped or paused; the last three can go back to queued as a
 next attempt. Each change is one `UPDATE` that names the state and the attempt it starts from, so of two that race
 exactly one wins, and a late process of an older attempt can publish nothing. The database is SQLite, or PostgreSQL
-where `DUET_STORE` names one; see `core.runs.database`. `python -m core.runs` lists the runs and changes them.
+where `DUET_STORE` names one; see `core.runs.database`. `python -m core runs` lists the runs and changes them.
 """
 
 from core.runs.database import StoreError

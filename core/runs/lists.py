@@ -5,8 +5,8 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from core.augmentation import is_augmented
 from core.config import RunConfig
+from core.engines.augmentation import is_augmented
 from core.runs.database import Database, StoreError
 from core.runs.run import ACTIVE, Attempt, Run, State
 from core.runs.schema import attempts, runs, tags

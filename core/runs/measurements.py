@@ -4,10 +4,10 @@ import sqlalchemy as sa
 
 from core.runs.changes import give_sign
 from core.runs.database import Database
+from core.runs.downsampling import add_blocks, chosen_points, forget_blocks
 from core.runs.run import Request
 from core.runs.schema import epochs, metrics
-from core.runs.thinning import add_blocks, chosen_points, forget_blocks
-from core.training import Epoch, Point
+from core.training.records import Epoch, Point
 
 _POINT = [metrics.c.sequence, *(metrics.c[name] for name in Point._fields)]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from core.runs.downsampling import add_blocks
 from core.runs.schema import FROM_CONFIG, VERSION, metadata, schema
-from core.runs.thinning import add_blocks
 
 _ROWS = 500
 

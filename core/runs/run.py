@@ -20,7 +20,7 @@ AT_REST: tuple[State, ...] = (*ENDED, "paused")
 class Run:
     """One row of the store. `results` are the figures of a run that is done, and those so far of one that is at rest.
 
-    Times are Unix seconds, except for `process_started_at`: see `core.processes.started_at`.
+    Times are Unix seconds, except for `process_started_at`: see `core.system.processes.started_at`.
     """
 
     id: str
@@ -67,7 +67,7 @@ class Run:
     """What its process used at its last sign of life: `memory_bytes`, `cpu_percent`."""
     deleted_at: float | None
     cause: str | None
-    """What made it fail, as one of `core.failures.CAUSES`."""
+    """What made it fail, as one of `core.jobs.failures.CAUSES`."""
     tags: tuple[str, ...] = ()
 
     @property

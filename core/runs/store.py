@@ -7,13 +7,14 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from core.config import RunConfig, configure
-from core.home import store_url
+from core.networks.registry import get_architecture
+from core.runs.annotations import Labels
 from core.runs.changes import SupersededError, give_sign, record_attempt, update
-from core.runs.labels import Labels
 from core.runs.measurements import Measurements, forget_after
 from core.runs.queue import Queue, next_position
 from core.runs.run import ACTIVE, Request, Run, new_id
 from core.runs.schema import FROM_CONFIG, attempts, runs, settings
+from core.system.paths import store_url
 
 
 class Store(Queue, Labels, Measurements):
@@ -78,6 +79,7 @@ class Store(Queue, Labels, Measurements):
         """
         source = self.get(run_id)
         config = configure(**{**source.config.model_dump(), **changes})
+        get_architecture(config.architecture)
         name = f"{source.name} (copy)"[:100] if source.name else None
         return self.create(config, submission=submission, submitter=submitter or source.submitter, name=name)
 
@@ -210,7 +212,7 @@ class Store(Queue, Labels, Measurements):
         cause: str | None = None,
         traceback: str | None = None,
     ) -> None:
-        """End a run with what went wrong, in words and as one of `core.failures.CAUSES`, and what to do about it.
+        """End a run with what went wrong, in words and as one of `core.jobs.failures.CAUSES`, and what to do about it.
 
         Raises:
             SupersededError: if it has ended already.

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import choices
 from benchmarks.choices import CHOICES, WORKLOADS, Choice, Found, Workload, as_markdown, measure
-from core.home import PROJECT
+from core.system.paths import PROJECT
 
 
 @pytest.mark.parametrize(

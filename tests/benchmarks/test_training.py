@@ -6,7 +6,7 @@ import json
 import pytest
 
 from benchmarks.training import FULL, QUICK, ROWS, contests, main
-from core.home import PROJECT
+from core.system.paths import PROJECT
 
 
 def test_every_row_of_the_target_table_is_there():

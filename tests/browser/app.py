@@ -27,7 +27,7 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from core.home import PROJECT
+from core.system.paths import PROJECT
 from tests import processes
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from core.home import PROJECT
+from core.system.paths import PROJECT
 from tests.browser.app import BROWSER_ARGUMENTS, Server, draw, find_browser, open_page, settled
 
 SEVEN = [(0.28, 0.25), (0.72, 0.25), (0.60, 0.50), (0.48, 0.80)]

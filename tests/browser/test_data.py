@@ -11,10 +11,10 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from core.home import PROJECT
+from core.system.paths import PROJECT
 from tests.browser.app import Server, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
-from tests.data import noise, plant_faults, store
+from tests.sample_data import noise, plant_faults, store
 
 SIGNS = PROJECT.parent / "shared" / "data" / "sign_mnist" / "sign_mnist_test.csv.gz"
 

@@ -10,11 +10,11 @@ import pytest
 import safetensors.numpy
 from playwright.sync_api import Browser, Page
 
-from core.checkpoints import read_arrays
 from core.datasets import load, mnist
-from core.evaluation import softmax
 from core.export import FORMATS
 from core.runs import Run, Store
+from core.training.checkpoints import read_arrays
+from core.training.metrics import softmax
 from tests.browser.app import Server, open_page
 from tests.browser.waiting import PATIENCE_MS
 from tests.export.test_scripts import run_alone

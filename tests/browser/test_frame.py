@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from core.home import PROJECT
+from core.system.paths import PROJECT
 from tests.browser.app import open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
 

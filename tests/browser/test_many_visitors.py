@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from core.answers import verdict
 from core.config import FRAMEWORK_TITLES
 from core.datasets import load
-from core.gallery import png
-from core.prediction import prediction_service
+from core.datasets.inspection.gallery import png
+from core.inference.predictions import verdict
+from core.inference.service import prediction_service
 from core.runs import Run, open_store
 from tests import processes
 from tests.browser.app import Server
 from tests.session import PageSession
-from ui.words import literal
+from ui.shared.formatting import literal
 
 _VISITORS = 20
 _ROUNDS = 3

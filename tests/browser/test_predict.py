@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from core.config import configure
 from core.datasets import load
-from core.gallery import png
+from core.datasets.inspection.gallery import png
+from core.jobs.scheduler import submit
 from core.runs import Store
-from core.scheduler import submit
 from tests.browser.app import Server, draw, open_page, screenshot, settled
 from tests.browser.pictures import SEVEN
 from tests.browser.waiting import PATIENCE_MS, wait_until

@@ -85,7 +85,7 @@ def launch_ten(page: Page) -> None:
 
 
 def kill_scheduler(server: Server) -> None:
-    for process in processes.of_home(server.home, "core.scheduler"):
+    for process in processes.of_home(server.home, "core.jobs.scheduler"):
         process.kill()
         psutil.wait_procs([process])
 

@@ -8,10 +8,10 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.charts import FRAMEWORK_COLOURS
+from core.charts.runs import FRAMEWORK_COLOURS
 from core.config import configure
+from core.jobs.scheduler import submit
 from core.runs import ENDED, Store
-from core.scheduler import submit
 from tests.browser.app import Server, fill, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS, wait_until
 

@@ -9,13 +9,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.config import configure
-from core.gallery import png
-from core.home import PROJECT
+from core.datasets.inspection.gallery import png
 from core.runs import Run, Store
+from core.system.paths import PROJECT
 from tests.browser.app import Server, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
-from tests.data import make_dataset, noise
-from tests.data import store as keep_dataset
+from tests.sample_data import make_dataset, noise
+from tests.sample_data import store as keep_dataset
 
 SCRIPT = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>'
 CLASSES = (f"{SCRIPT}cat", f"dog{SCRIPT}")
@@ -37,7 +37,19 @@ def trained(server: Server, store: Store) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUET_HOME", str(server.home))
         keep_dataset(make_dataset(noise(60), np.arange(60) % 2, noise(20, seed=1), [0, 1] * 10, class_names=CLASSES))
-    command = ["-m", "core.train", "--dataset", "tiny", "--architecture", "ann-100", "--epochs", "1", "--threads", "1"]
+    command = [
+        "-m",
+        "core",
+        "train",
+        "--dataset",
+        "tiny",
+        "--architecture",
+        "ann-100",
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+    ]
     subprocess.run(
         [sys.executable, *command], cwd=PROJECT, env={**os.environ, "DUET_HOME": str(server.home)}, check=True
     )

@@ -6,7 +6,7 @@ import pytest
 from core import datasets
 from core.datasets.conversion import fit, preparation_of
 from core.datasets.specification import Specification
-from core.preprocessing import prepare
+from core.inference.preprocessing import prepare
 from tests.datasets import sources
 
 PHOTO = Specification("x", "X", ("a", "b"), "photo", "", "")

@@ -13,7 +13,7 @@ import pytest
 
 from core import datasets
 from core.datasets.catalogue import CATALOGUE
-from core.home import PROJECT
+from core.system.paths import PROJECT
 from tests.datasets import sources
 
 # Each class of torchvision gets the checksums of the test's files, and mirrors that nobody serves.

@@ -19,7 +19,7 @@ from PIL import Image
 from core import datasets
 from core.datasets import importing, storage
 from core.datasets.importing import FORMATS, import_dataset, inspect, report_of
-from core.home import PROJECT
+from core.system.paths import PROJECT
 from tests.datasets import sources
 
 SIGNS = PROJECT.parent / "shared" / "data" / "sign_mnist" / "sign_mnist_test.csv.gz"

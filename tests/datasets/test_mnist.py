@@ -13,7 +13,7 @@ import pytest
 
 from core import datasets
 from core.datasets import mnist
-from core.home import PROJECT
+from core.system.paths import PROJECT
 
 BUNDLED = PROJECT / "core" / "datasets" / "bundled" / "mnist"
 

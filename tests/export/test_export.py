@@ -12,17 +12,17 @@ import onnxruntime
 import pytest
 import safetensors.numpy
 
-from core import checkpoints
-from core.architectures import Architecture, Shape
-from core.checkpoints import Checkpoint, Description
+from core.cli.export import main
 from core.config import Framework, Normalization, choices_of, configure
-from core.evaluation import softmax
+from core.engines.normalization import Scaling
 from core.export import FORMATS, build, export, file_name, get_format
-from core.export.__main__ import main
-from core.home import run_directory
-from core.normalization import Scaling
-from core.prediction import Predictor
-from tests.networks import NETWORKS, draw_data, draw_weights
+from core.inference.service import Predictor
+from core.networks.layers import Architecture, Shape
+from core.system.paths import run_directory
+from core.training import checkpoints
+from core.training.checkpoints import Checkpoint, Description
+from core.training.metrics import softmax
+from tests.sample_networks import NETWORKS, draw_data, draw_weights
 
 RUN = "3f9c0a1b2c3d"
 NAMES = ("zero", "Größe", 'a "quoted" $name', "three\\", "🙂\n")

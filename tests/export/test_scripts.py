@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.architectures import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
-from core.backends import averaging_decay, get_backend
 from core.config import LEARNING_RATES, RunConfig, configure
 from core.datasets import Dataset, Split, mnist
+from core.engines import averaging_decay, get_backend
 from core.export import build, data
-from core.schedules import SCHEDULES, learning_rates
+from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
+from core.training.schedules import SCHEDULES, learning_rates
 from tests.export.test_export import NAMES, RUN, load_module, save
-from tests.networks import NETWORKS, draw_data, network
+from tests.sample_networks import NETWORKS, draw_data, network
 
 MNIST = Path(mnist.__file__).parent / "bundled" / "mnist"
 

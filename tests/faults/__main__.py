@@ -20,9 +20,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.command_line import Parser, duration, refuse
-from core.home import PROJECT
-from core.replicate import machine
+from core.cli.parsing import Parser, refuse
+from core.studies.replication import machine
+from core.system.paths import PROJECT
+from core.system.text import duration
 from tests.faults.case import Case, Result, add, try_out
 from tests.faults.place import a_place
 from tests.faults.registry import CASES

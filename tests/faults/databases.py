@@ -13,8 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from core.config import configure
-from core.home import store_url
 from core.runs import Store, StoreError, new_id
+from core.system.paths import store_url
 from tests.faults.case import Trial
 from tests.faults.place import START_S, Place, check_integrity, check_measurements
 from tests.runs.making import outputs, point, running, start_together

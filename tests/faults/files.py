@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core import checkpoints
-from core.checkpoints import Description
 from core.config import configure
-from core.home import run_directory
-from core.networks import get_architecture
+from core.networks.registry import get_architecture
 from core.runs import Run, new_id
+from core.system.paths import run_directory
+from core.training import checkpoints
+from core.training.checkpoints import Description
 from tests.faults.case import CannotTryError, Trial
 from tests.faults.lives import KEEPS_OFTEN, LONG
 from tests.faults.place import START_S, Place, check_files, check_integrity, check_measurements

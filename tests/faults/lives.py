@@ -8,15 +8,16 @@ from urllib.request import urlopen
 
 import numpy as np
 
-from core import checkpoints, networks
 from core.config import FRAMEWORK_TITLES, RunConfig, configure
-from core.home import PROJECT, run_directory
+from core.networks import registry
 from core.runs import Run, new_id
+from core.system.paths import PROJECT, run_directory
+from core.training import checkpoints
 from tests import processes
 from tests.browser.app import Server
 from tests.faults.case import Trial
 from tests.faults.place import NOTICED_S, START_S, Place, check_files, check_measurements
-from tests.networks import EVERYTHING_RANDOM, SETTINGS_OF_EVERYTHING_RANDOM
+from tests.sample_networks import EVERYTHING_RANDOM, SETTINGS_OF_EVERYTHING_RANDOM
 from tests.session import PageSession
 from tests.waiting import wait_for
 
@@ -191,7 +192,7 @@ def resumed_bit_for_bit(place: Place) -> Trial:
 
     Quickly once.
     """
-    networks.save(EVERYTHING_RANDOM)
+    registry.save(EVERYTHING_RANDOM)
     place.schedule(worker=KEEPS_OFTEN)
     kills = 3 if place.long else 1
 

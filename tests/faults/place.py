@@ -21,11 +21,12 @@ from unittest.mock import patch
 
 import psutil
 
-from core import checkpoints, datasets
+from core import datasets
 from core.config import RunConfig
-from core.home import run_directory, store_url
-from core.processes import spawn
 from core.runs import ACTIVE, Run, Store, SupersededError, new_id
+from core.system.paths import run_directory, store_url
+from core.system.processes import spawn
+from core.training import checkpoints
 from tests import processes
 from tests.conftest import furnish
 from tests.waiting import wait_for
@@ -65,7 +66,7 @@ class Place:
             if options:
                 self._scheduler = spawn("tests.faults.scheduler", json.dumps(options), log=log)
             else:
-                self._scheduler = spawn("core.scheduler", log=log)
+                self._scheduler = spawn("core.jobs.scheduler", log=log)
         wait_for(self._scheduler_works, START_S, "The scheduler did not start.")
 
     def _scheduler_works(self) -> bool:

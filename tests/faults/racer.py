@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from core.config import configure
-from core.home import PROJECT
+from core.jobs.scheduler import submit
 from core.runs import Store, SupersededError, open_store
-from core.scheduler import submit
+from core.system.paths import PROJECT
 
 _LEAD_S = 0.02
 

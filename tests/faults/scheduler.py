@@ -1,6 +1,6 @@
 """The real scheduler, told otherwise in what a case needs: `python -m tests.faults.scheduler JSON`.
 
-{"worker": ["tests.workers", "stubborn"]}       # start these training processes instead of core.worker's
+{"worker": ["tests.workers", "stubborn"]}       # start these training processes instead of core.jobs.worker's
 {"deadlines": {"_STOP_GRACE_S": 0.5}}           # wait shorter than a day's work would
 {"clock": 86400}                                # live in a clock that is a day fast
 """
@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 
-from core import scheduler
-from core.processes import spawn
-from core.spares import Spares
+from core.jobs import scheduler
+from core.jobs.warm_pool import Spares
+from core.system.processes import spawn
 
 
 def main() -> None:
-    """Schedule as `core.scheduler` does."""
+    """Schedule as `core.jobs.scheduler` does."""
     options = json.loads(sys.argv[1])
     for name, seconds in options.get("deadlines", {}).items():
         assert hasattr(scheduler, name), name

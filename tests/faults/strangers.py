@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.config import configure
-from core.home import store_url
-from core.processes import spawn
 from core.runs import ENDED, new_id
+from core.system.paths import store_url
+from core.system.processes import spawn
 from tests import processes
 from tests.faults.case import CannotTryError, Trial
 from tests.faults.lives import SHORT
@@ -118,7 +118,7 @@ def clicks_at_once(place: Place) -> Trial:
     place.closing.callback(racers.close)
 
     def schedulers() -> list[int]:
-        return [process.pid for process in processes.of_home(place.home, "core.scheduler")]
+        return [process.pid for process in processes.of_home(place.home, "core.jobs.scheduler")]
 
     def trial(_number: int) -> None:
         before = place.store.count()

@@ -7,15 +7,16 @@ from types import ModuleType
 
 import psutil
 
-from core import training, worker
+from core.jobs import worker
+from core.training import loop
 
 _SPARE_BYTES = 100 * 2**20
 
 
 def keep_often() -> None:
     """Keep a state to go on from several times a second, so that there are many moments to be killed at."""
-    training.STATE_PAUSE_S = 0.02
-    training.TICK = 0.02
+    loop.STATE_PAUSE_S = 0.02
+    loop.TICK = 0.02
 
 
 def little_memory() -> None:

@@ -7,10 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import configure
-from core.framework_defaults import FRAMEWORK_DEFAULTS
-from core.parity_background import Asked, Progress
+from core.engines.framework_defaults import FRAMEWORK_DEFAULTS
 from core.runs import open_store
-from core.training import Epoch
+from core.studies.parity_background import Asked, Progress
+from core.training.records import Epoch
 from tests.page import page_at
 from tests.test_parity import MEASURED
 
@@ -108,7 +108,7 @@ def test_without_seeds_it_says_how_to_get_them() -> None:
 
 def test_a_measurement_is_begun_with_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[Asked] = []
-    monkeypatch.setattr("ui.parity.start", begun.append)
+    monkeypatch.setattr("ui.compare.parity.start", begun.append)
     page = compare_page(comparison="Parity")
 
     assert list(page.table[0].value.index) == [row.name for row in FRAMEWORK_DEFAULTS]
@@ -129,7 +129,7 @@ def test_a_measurement_is_begun_with_what_was_chosen(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_measurement_is_shown_as_far_as_it_is(monkeypatch: pytest.MonkeyPatch, found: Progress, shown: str) -> None:
-    monkeypatch.setattr("ui.parity.progress", lambda _asked: found)
+    monkeypatch.setattr("ui.compare.parity.progress", lambda _asked: found)
 
     page = compare_page(comparison="Parity")
 

@@ -12,12 +12,12 @@ from core import datasets
 from core.config import RunConfig
 from core.datasets import load
 from core.datasets.importing import import_dataset
-from core.image_map import principal_components
-from core.insights import keep
+from core.datasets.inspection.cache import keep
+from core.datasets.inspection.image_map import principal_components
 from core.runs import new_id, open_store
-from tests.data import plant_faults, store
 from tests.page import page_at
-from ui.data_views import VIEWS
+from tests.sample_data import plant_faults, store
+from ui.data import VIEWS
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ class Unchanged:
 
 @pytest.fixture(autouse=True)
 def no_warm_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.data_views.augmentation.prediction_service", lambda _framework: Unchanged())
+    monkeypatch.setattr("ui.data.augmentation.prediction_service", lambda _framework: Unchanged())
 
 
 def test_an_augmentation_is_shown_and_warned_of(page: AppTest) -> None:

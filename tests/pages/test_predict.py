@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import configure
 from core.datasets import load
-from core.gallery import png
+from core.datasets.inspection.gallery import png
 from core.runs import new_id, open_store
 from tests.bad_files import bad_files
 from tests.page import page_at
@@ -121,7 +121,7 @@ def test_a_drawing_is_read_with_all_its_steps(page, sevens, monkeypatch):
     file = io.BytesIO()
     digit.save(file, "PNG")
     drawing = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-    monkeypatch.setattr("ui.canvas._component", lambda **_: {"image": drawing})
+    monkeypatch.setattr("ui.predict.canvas._component", lambda **_: {"image": drawing})
     page.run()
 
     assert not page.exception

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import replicate
-from core.replicate import Row, write_report
 from core.runs import open_store
+from core.studies import replication
+from core.studies.replication import Row, write_report
 from tests.page import page_at
 
 
 @pytest.fixture(autouse=True)
 def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(replicate, "DOCUMENT", tmp_path / "replication.md")
-    return replicate.DOCUMENT
+    monkeypatch.setattr(replication, "DOCUMENT", tmp_path / "replication.md")
+    return replication.DOCUMENT
 
 
 def replication_page() -> AppTest:
@@ -25,14 +25,14 @@ def test_without_a_report_it_says_what_to_do() -> None:
     page = replication_page()
 
     assert not page.exception
-    assert "python -m core.replicate" in page.info[0].value
+    assert "python -m core replicate" in page.info[0].value
 
 
 def test_rows_are_shown_with_where_they_were_measured(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = Row("ann-100", "tensorflow", "MNIST", "test accuracy", 0.9758, (0.97, 0.98), 8.0, "")
     missing = Row("cnn-64-32-32", "tensorflow", "MNIST", "test accuracy", 0.9896, (), None, "run `this`")
-    monkeypatch.setattr(replicate, "rows", lambda _store: [measured, missing])
-    write_report(open_store(), document, "python -m core.replicate --seeds 2")
+    monkeypatch.setattr(replication, "rows", lambda _store: [measured, missing])
+    write_report(open_store(), document, "python -m core replicate --seeds 2")
 
     page = replication_page()
 
@@ -41,5 +41,5 @@ def test_rows_are_shown_with_where_they_were_measured(document: Path, monkeypatc
     assert list(table["Measured"]) == ["0.9750 ± 0.0071", "not yet"]
     assert list(table["Difference"]) == ["-0.0008", ""]
     assert "For what is not measured yet: run `this`." in [caption.value for caption in page.caption]
-    assert "python -m core.replicate --seeds 2" in page.caption[1].value
-    assert replicate.machine() in page.caption[1].value
+    assert "python -m core replicate --seeds 2" in page.caption[1].value
+    assert replication.machine() in page.caption[1].value

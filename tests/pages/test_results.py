@@ -11,9 +11,9 @@ from streamlit.testing.v1.element_tree import Block
 from core.config import RunConfig, configure
 from core.export import FORMATS
 from core.runs import Run, Store, new_id, open_store
-from core.training import Epoch
+from core.training.records import Epoch
 from tests.page import page_at
-from ui.words import kept_epoch
+from ui.shared.formatting import kept_epoch
 
 
 def results_page(**query: str) -> AppTest:
@@ -66,7 +66,7 @@ def test_without_its_data_set_a_run_still_shows_its_figures(finished: Run, monke
     def gone(_name: str) -> None:
         raise ValueError("It was removed.")
 
-    monkeypatch.setattr("ui.opened.load", gone)
+    monkeypatch.setattr("ui.shared.open_dataset.load", gone)
     page = results_page(run=finished.id)
 
     assert not page.exception

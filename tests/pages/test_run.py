@@ -4,11 +4,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import configure
-from core.failures import CAUSES
-from core.home import run_directory
+from core.jobs.failures import CAUSES
 from core.runs import Store, new_id
+from core.system.paths import run_directory
 from tests.page import page_at
-from ui.run_labels import safe_note
+from ui.shared.run_annotations import safe_note
 
 CONFIG = configure(architecture="ann-100", batch_size=64, learning_rate=0.05)
 SCRIPT = "<script>alert(1)</script>"

@@ -4,10 +4,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig, configure
+from core.jobs.scheduler import cpu_slots
 from core.runs import Store, new_id
-from core.scheduler import cpu_slots
 from tests.page import page_at
-from ui.runs_list import PAGE
+from ui.results.runs_list import PAGE
 
 CONFIG = configure(architecture="ann-100")
 

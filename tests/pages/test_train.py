@@ -10,25 +10,18 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.architectures import ARCHITECTURES, count_parameters
-from core.config import (
-    FRAMEWORK_TITLES,
-    GROUPS,
-    OPTIMIZER_FIELDS,
-    SCHEDULE_FIELDS,
-    RunConfig,
-    configure,
-    is_used,
-)
+from core.config import FRAMEWORK_TITLES, GROUPS, OPTIMIZER_FIELDS, SCHEDULE_FIELDS, RunConfig, configure, is_used
 from core.datasets import load, rename
-from core.prediction import PredictionService
+from core.inference.service import PredictionService
+from core.networks.layers import count_parameters
+from core.networks.zoo import ARCHITECTURES
 from core.recipes import RECIPES
 from core.runs import Store
-from core.training import first_batch
-from tests.data import make_dataset, noise
-from tests.data import store as keep_dataset
+from core.training.loop import first_batch
 from tests.page import page_at
-from ui.first_batch import SHOWN, _threads
+from tests.sample_data import make_dataset, noise
+from tests.sample_data import store as keep_dataset
+from ui.shared.first_batch import SHOWN, _threads
 
 
 def refused(*_arguments: object, **_options: object) -> None:
@@ -37,7 +30,7 @@ def refused(*_arguments: object, **_options: object) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.calibration.spawn", refused)
+    monkeypatch.setattr("core.jobs.calibration.spawn", refused)
 
 
 class Answering(PredictionService):
@@ -57,7 +50,7 @@ class Answering(PredictionService):
 @pytest.fixture
 def warm_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
     service = Answering()
-    monkeypatch.setattr("ui.first_batch.prediction_service", lambda _framework: service)
+    monkeypatch.setattr("ui.shared.first_batch.prediction_service", lambda _framework: service)
     yield service
     service.go_on.set()
     _threads().shutdown(cancel_futures=True)  # one that comes to it later would ask the real process
@@ -289,17 +282,17 @@ def test_an_augmentation_that_changes_meanings_is_warned_of(page: AppTest, warm_
 
 def test_steps_are_timed_when_the_settings_rest(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[RunConfig] = []
-    monkeypatch.setattr("ui.plan.start", timed.append)
+    monkeypatch.setattr("ui.train.plan.start", timed.append)
     assert any("a guess: no run like it yet" in text.value for text in page.markdown)
 
-    monkeypatch.setattr("ui.plan._REST_S", 0)
+    monkeypatch.setattr("ui.train.plan._REST_S", 0)
     page.run()
 
     assert [config.framework for config in timed] == ["pytorch", "tensorflow"]
 
 
 def test_an_estimate_from_timed_steps_is_told_as_one(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.calibration.speed", lambda _config: 1000.0)
+    monkeypatch.setattr("core.jobs.calibration.speed", lambda _config: 1000.0)
     page.number_input(key="knob-epochs").set_value(2).run()
 
     assert any("**About 1 min 53 s** (from some steps timed here)" in text.value for text in page.markdown)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from core.home import store_url
 from core.runs import Store, new_id
+from core.system.paths import store_url
 from tests import postgresql
 
 

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 from core.config import RunConfig, configure
-from core.home import PROJECT, store_url
 from core.runs import Store
-from core.training import Epoch, Point
+from core.system.paths import PROJECT, store_url
+from core.training.records import Epoch, Point
 
 CONFIG = configure(architecture="ann-100", train_limit=100)
 

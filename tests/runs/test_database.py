@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from core.home import store_url
 from core.runs import Store, StoreError
 from core.runs import database as module
+from core.system.paths import store_url
 from tests.runs.making import CONFIG, outputs, point, running, start_together
 
 only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from core.runs import Store
-from core.runs.thinning import BLOCK
-from core.training import Point
+from core.runs.downsampling import BLOCK
+from core.training.records import Point
 from tests.runs.making import epoch, point, running
 
 

@@ -1,0 +1,1 @@
+"""The figures, as Plotly and Altair charts."""

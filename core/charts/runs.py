@@ -1,0 +1,238 @@
+"""Figures of runs: live curves, the confusion matrix, probabilities. Colours are fixed here.
+
+    curves(curve_frame({run_id: points}, {run_id: run.config}), "loss")
+    confusion_matrix(matrix, class_names, as_rates=True)
+
+Live curves are Altair, since Streamlit updates those in place; what is looked at and clicked is
+Plotly. A figure's specification never depends on its data, or it would be drawn anew at each tick.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.config import FRAMEWORK_TITLES, Framework
+from core.training.metrics import rates
+from core.training.records import Point
+
+FRAMEWORK_COLOURS: dict[Framework, str] = {"pytorch": "#d55e00", "tensorflow": "#0072b2"}
+"""Vermilion and blue of Okabe and Ito, "Color universal design", 2008: told apart by everyone."""
+
+_SPLIT_TITLES = {"train": "training", "validation": "validation"}
+_SEQUENTIAL = "Blues"
+_MOST_POINTS = 400
+_MOST_DOTS = 40
+
+Metric = Literal["loss", "accuracy"]
+StepMetric = Literal["learning_rate", "gradient_norm"]
+
+_STEP_METRIC_TITLES: dict[StepMetric, str] = {"learning_rate": "learning rate", "gradient_norm": "gradient norm"}
+
+
+def curve_frame(points: Mapping[str, Sequence[Point]], frameworks: Mapping[str, Framework]) -> pd.DataFrame:
+    """Gather the measurements of some runs for `curves`, thinned to what a screen can show.
+
+    Returns:
+        Columns `run`, `framework`, `part` and those of `_MEASURED`, a row a measurement.
+    """
+    rows = [
+        (
+            *(run_id, FRAMEWORK_TITLES[frameworks[run_id]], _SPLIT_TITLES[split]),
+            *(getattr(point, name) for name in _MEASURED),
+        )
+        for run_id, measured in points.items()
+        for split in _SPLIT_TITLES
+        for point in thin([point for point in measured if point.split == split])
+    ]
+    return pd.DataFrame(rows, columns=["run", "framework", "part", *_MEASURED])
+
+
+_MEASURED = ("epoch", "loss", "accuracy", "learning_rate", "gradient_norm")
+
+
+def thin(points: Sequence[Point], limit: int = _MOST_POINTS) -> Sequence[Point]:
+    """Reduce a curve to about `limit` points, keeping the lowest and the highest loss of each stretch.
+
+    So no spike is lost, and neither is the best epoch.
+    """
+    if len(points) <= limit:
+        return points
+    kept = set()
+    for stretch in np.array_split(np.arange(len(points)), limit // 2):
+        losses = [points[i].loss for i in stretch]
+        kept |= {int(stretch[np.argmin(losses)]), int(stretch[np.argmax(losses)])}
+    return [points[i] for i in sorted(kept | {0, len(points) - 1})]
+
+
+def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChart:
+    """Draw a metric over the epochs: the framework as colour, training dashed, validation solid with dots.
+
+    Args:
+        frame: of `curve_frame`.
+        epochs: how many there will be; the dots of very many would hide the curve.
+    """
+    base = alt.Chart(frame).encode(
+        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False, padding=6), axis=_EPOCH_AXIS),
+        y=alt.Y(
+            f"{metric}:Q",
+            title=metric,
+            scale=alt.Scale(zero=False, nice=True),
+            axis=alt.Axis(format="%" if metric == "accuracy" else "~g", tickCount=6),
+        ),
+        color=_FRAMEWORK_COLOUR,
+        detail="run:N",
+        tooltip=[
+            alt.Tooltip("framework:N"),
+            alt.Tooltip("part:N"),
+            alt.Tooltip("epoch:Q", format=".2f"),
+            alt.Tooltip("loss:Q", format=".4f"),
+            alt.Tooltip("accuracy:Q", format=".2%"),
+        ],
+    )
+    dashes = alt.StrokeDash(
+        "part:N",
+        title=None,
+        scale=alt.Scale(domain=list(_SPLIT_TITLES.values()), range=[[4, 3], [1, 0]]),
+        legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=2, symbolStrokeColor="#888888"),
+    )
+    lines = base.mark_line(clip=True, strokeWidth=2).encode(strokeDash=dashes)
+    dots = base.mark_point(clip=True, filled=True, size=45 if epochs <= _MOST_DOTS else 0, opacity=1).transform_filter(
+        alt.datum.part == _SPLIT_TITLES["validation"]
+    )
+    zoom = alt.selection_interval(name="zoom", bind="scales")
+    named = lines.add_params(zoom).properties(name="lines")  # unnamed, they would be named after their data
+    return alt.layer(named, dots).properties(height=300)
+
+
+def schedule_curve(epochs: np.ndarray, rates: np.ndarray) -> alt.Chart:
+    """Draw how the learning rate will change over the epochs of a run, see `core.training.schedules.preview`."""
+    return (
+        alt.Chart(pd.DataFrame({"epoch": epochs, "rate": rates}))
+        .mark_line(strokeWidth=2, color="#009e73")
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False), axis=_EPOCH_AXIS),
+            y=alt.Y("rate:Q", title="learning rate", axis=alt.Axis(format="~g", tickCount=3)),
+            tooltip=[alt.Tooltip("epoch:Q", format=".2f"), alt.Tooltip("rate:Q", title="learning rate", format=".3g")],
+        )
+        .properties(height=180)
+    )
+
+
+def step_curves(frame: pd.DataFrame, metric: StepMetric) -> alt.Chart:
+    """Draw what was measured at the steps of training over the epochs, the framework as colour.
+
+    Args:
+        frame: of `curve_frame`.
+    """
+    title = _STEP_METRIC_TITLES[metric]
+    return (
+        alt.Chart(frame)
+        .transform_filter(f"isValid(datum.{metric})")
+        .mark_line(strokeWidth=1.5, opacity=0.8)
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False, padding=6), axis=_EPOCH_AXIS),
+            y=alt.Y(f"{metric}:Q", title=title, axis=alt.Axis(format="~g", tickCount=4)),
+            color=_FRAMEWORK_COLOUR,
+            detail="run:N",
+            tooltip=[
+                alt.Tooltip("framework:N"),
+                alt.Tooltip("epoch:Q", format=".2f"),
+                alt.Tooltip(f"{metric}:Q", title=title, format=".3g"),
+            ],
+        )
+        .properties(height=260)
+    )
+
+
+_FRAMEWORK_COLOUR = alt.Color(
+    "framework:N",
+    title=None,
+    scale=alt.Scale(
+        domain=[FRAMEWORK_TITLES[name] for name in FRAMEWORK_COLOURS], range=list(FRAMEWORK_COLOURS.values())
+    ),
+    legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
+)
+
+_EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)
+
+
+def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], *, as_rates: bool) -> go.Figure:
+    """Draw a confusion matrix, each cell annotated; true classes down, answers across.
+
+    The colours follow the shares of each class on a square-root scale, so that rare mistakes show.
+    """
+    shares = rates(matrix)
+    text = np.vectorize(lambda share: f"{share:.1%}" if share else "·")(shares) if as_rates else _counts(matrix)
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.sqrt(shares),
+            x=list(class_names),
+            y=list(class_names),
+            text=text,
+            texttemplate="%{text}",
+            customdata=np.dstack([matrix, shares]),
+            hovertemplate="true %{y}, read as %{x}<br>%{customdata[0]} images, "
+            "%{customdata[1]:.2%} of the class<extra></extra>",
+            colorscale=_SEQUENTIAL,
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+        )
+    )
+    figure.update_layout(
+        height=max(420, 40 * len(class_names) + 80),
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        xaxis={"title": "read as", "side": "top", "type": "category", "constrain": "domain"},
+        yaxis={"title": "true class", "type": "category", "autorange": "reversed"},
+    )
+    return figure
+
+
+def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:
+    """Draw a confusion matrix that changes while it is watched; true classes down, answers across.
+
+    The depth of the colour follows the shares of each class on a square-root scale, so that rare mistakes show.
+    """
+    shares = rates(matrix)
+    frame = pd.DataFrame(
+        [
+            (truth, answer, int(matrix[i, j]), float(shares[i, j]))
+            for i, truth in enumerate(class_names)
+            for j, answer in enumerate(class_names)
+        ],
+        columns=["true", "answer", "images", "share"],
+    )
+    axis = alt.Axis(labelAngle=0, ticks=False, domain=False)
+    base = alt.Chart(frame).encode(
+        x=alt.X("answer:N", title="read as", sort=None, axis=axis),
+        y=alt.Y("true:N", title="true class", sort=None, axis=axis),
+        tooltip=["true:N", "answer:N", "images:Q", alt.Tooltip("share:Q", format=".2%")],
+    )
+    depth = alt.FillOpacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
+    cells = base.mark_rect(fill=FRAMEWORK_COLOURS[framework]).encode(fillOpacity=depth)
+    colour = alt.condition(alt.datum.share > 0.4, alt.value("white"), alt.value("gray"))
+    counts = base.transform_filter(alt.datum.images > 0).mark_text(fontSize=11).encode(text="images:Q", color=colour)
+    return alt.layer(cells, counts).properties(height=max(260, 24 * len(class_names) + 60))
+
+
+def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:
+    """Draw the probability of each class as a bar with its figure."""
+    frame = pd.DataFrame({"class": list(class_names), "probability": probabilities})
+    base = alt.Chart(frame).encode(
+        y=alt.Y("class:N", title=None, sort=None),
+        x=alt.X("probability:Q", title=None, scale=alt.Scale(domain=[0, 1.3]), axis=None),
+        tooltip=[alt.Tooltip("class:N"), alt.Tooltip("probability:Q", format=".4%")],
+    )
+    bars = base.mark_bar(color=FRAMEWORK_COLOURS[framework], cornerRadiusEnd=3)
+    figures = base.mark_text(align="left", dx=5, color="gray").encode(text=alt.Text("probability:Q", format=".1%"))
+    return alt.layer(bars, figures).properties(height=alt.Step(22))
+
+
+def _counts(matrix: np.ndarray) -> np.ndarray:
+    return np.where(matrix > 0, matrix.astype(str), "·")

@@ -1,0 +1,42 @@
+"""The command line as one program: `python -m core COMMAND …`, or `duet COMMAND …` where Duet is installed.
+
+A command is a module here, with a `main(arguments)` that returns its exit code, and an entry in `COMMANDS`. All of
+them share one form, see `core.cli.parsing`: what is wrong with the input is one sentence on stderr and exit code 2,
+progress goes to stderr, what was asked for to stdout, with `--json` as one value on the last line.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from core.cli.parsing import Parser, program
+
+COMMANDS: dict[str, str] = {
+    "train": "train a network",
+    "predict": "classify images with a trained network",
+    "runs": "list, stop, resume, clone, tag or delete runs",
+    "datasets": "list, inspect, import, fetch or delete data sets",
+    "networks": "list the networks",
+    "recipes": "list the recipes: published experiments and presets",
+    "replicate": "train the published experiments and compare the figures",
+    "parity": "measure how far the frameworks diverge from the same weights",
+    "export": "write a trained network as PyTorch, Keras, ONNX or a script",
+}
+"""Each command, which is the module of that name, with what it does."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in COMMANDS:
+        return importlib.import_module(f"core.cli.{given[0]}").main(given[1:]) or 0
+    parser = Parser(
+        prog=program(),
+        description="Train the same image classifier in PyTorch and in Keras, and compare them.",
+        epilog=f"{program()} COMMAND --help says what a command takes.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", required=True, parser_class=Parser)
+    for name, text in COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)
+    parser.parse_args(given)  # prints the help, or exits with what is wrong
+    return 2

@@ -1,0 +1,216 @@
+"""Data sets from the command line: listed, imported, fetched, renamed, deleted.
+
+    python -m core datasets [--json]
+    python -m core datasets inspect PATH [--json]
+    python -m core datasets import PATH [--name NAME] [--size 32x32] [--colour grey] [--json]
+    python -m core datasets fetch fashion-mnist [--json]
+    python -m core datasets rename NAME "A better title"
+    python -m core datasets delete NAME
+    python -m core datasets restore NAME
+
+Progress goes to stderr, what was asked for to stdout, with `--json` as one value on the last line.
+What is wrong with the input is one sentence on stderr and exit code 2.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import datasets
+from core.cli.parsing import Parser, command_parser, exit_with_error
+from core.datasets import background_import, importing
+from core.datasets.catalogue import CATALOGUE
+from core.datasets.importing import Report, report_as_json
+from core.runs import open_store
+
+_SHOWN = 20
+"""So many of the files that were left out are printed; the report on the disk has all."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Do what the options say, or refuse it with a sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.do(options)
+    except ValueError as error:
+        exit_with_error(str(error))
+    except OSError as error:
+        exit_with_error(f"It could not be written or read: {error.strerror or error}.")
+
+
+def _parser() -> Parser:
+    parser = command_parser("datasets", __doc__)
+    parser.set_defaults(do=_list)
+    parser.add_argument("--json", action="store_true", help="print one JSON value")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
+
+    def add(name: str, do: Any, text: str) -> Parser:
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command.set_defaults(do=do)
+        command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON value")
+        return command
+
+    look = add("inspect", _inspect, "Say what an import would do.")
+    look.add_argument("path", metavar="PATH", type=Path)
+    look.add_argument("--samples", type=Path, help=argparse.SUPPRESS)  # where to write images for the dashboard
+    bring = add("import", _import, "Bring in a file, a folder or a zip.")
+    bring.add_argument("path", metavar="PATH", type=Path)
+    bring.add_argument("--name", metavar="NAME", help="what it is called; by default after the file")
+    bring.add_argument("--size", metavar="HxW", type=_size, help="height and width in pixels, such as 32x32")
+    bring.add_argument("--colour", choices=list(importing.CHANNELS), help="by default that of the images")
+    bring.add_argument("--job", help=argparse.SUPPRESS)  # the dashboard's import that this process does
+    fetch = add("fetch", _fetch, "Download a data set of the catalogue.")
+    fetch.add_argument("name", metavar="NAME", help=f"one of {', '.join(CATALOGUE)}")
+    fetch.add_argument("--job", help=argparse.SUPPRESS)
+    for name, do, text in (
+        ("rename", _rename, "Change what people read for a data set; its name stays."),
+        ("delete", _delete, "Take a data set away, unless runs use it."),
+        ("restore", _restore, "Bring back a data set that was deleted."),
+    ):
+        command = add(name, do, text)
+        command.add_argument("name", metavar="NAME")
+        if do is _rename:
+            command.add_argument("title", metavar="TITLE")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,4})(?:[x×](\d{1,4}))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"expected a size such as 32x32, received {text!r}")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _list(options: argparse.Namespace) -> None:
+    rows = []
+    for name in datasets.names():
+        dataset = datasets.load(name)
+        rows.append(
+            {
+                "name": name,
+                "title": dataset.specification.title,
+                "images": {"train": len(dataset.train.labels), "test": len(dataset.test.labels)},
+                "shape": dataset.image_shape,
+                "classes": len(dataset.class_names),
+                "bundled": dataset.specification.bundled,
+                "fingerprint": dataset.fingerprint,
+                "source": dataset.specification.source,
+                "licence": dataset.specification.licence,
+            }
+        )
+    if options.json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        size = "×".join(map(str, row["shape"]))
+        print(
+            f"{row['name']:<24} {row['title']}: {row['images']['train']:,} + {row['images']['test']:,} images, "
+            f"{size}, {row['classes']} classes"
+        )
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    plan = importing.inspect(options.path)
+    if options.samples:
+        np.savez(options.samples, *(sample.image for sample in plan.samples))
+    if options.json:
+        print(json.dumps(background_import.plan_as_json(plan)))
+        return
+    sizes = ", ".join(f"{height}×{width}" for height, width in list(plan.sizes)[:5])
+    print(
+        f"{plan.format} in {plan.files:,} files; {len(plan.class_names)} classes: {', '.join(plan.class_names)[:200]}"
+    )
+    print(f"  images looked at: {sizes}; proposed: {plan.size[0]}×{plan.size[1]}, {plan.colour}, called {plan.title}")
+    _print_left_out(plan.left_out, plan.notes)
+
+
+def _import(options: argparse.Namespace) -> None:
+    def bring(on_progress) -> Report:
+        try:
+            return importing.import_dataset(
+                options.path, name=options.name, size=options.size, colour=options.colour, on_progress=on_progress
+            )
+        finally:
+            background_import.discard(options.path)
+
+    _print_report(_done(bring, options.job), options.json)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    def bring(on_progress) -> Report:
+        from core.datasets.fetching import fetch  # imports a framework
+
+        return fetch(options.name, on_progress)
+
+    _print_report(_done(bring, options.job), options.json)
+
+
+def _rename(options: argparse.Namespace) -> None:
+    datasets.rename(options.name, options.title)
+
+
+def _delete(options: argparse.Namespace) -> None:
+    datasets.delete(options.name, _runs_that_use)
+    print(f"{options.name} is deleted. To bring it back: python -m core datasets restore {options.name}")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    datasets.restore(options.name)
+
+
+def _runs_that_use(name: str) -> list[str]:
+    return [run.id for run in open_store().find(dataset=name, limit=1_000_000)]
+
+
+def _done(bring, import_id: str | None) -> Report:
+    """Run an import, with its progress on the terminal or in the journal of the dashboard's import."""
+    if import_id is None:
+        report = bring(_show if sys.stderr.isatty() else lambda _share, _sentence: None)
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+        return report
+    journal = background_import.Journal(import_id)
+    try:
+        report = bring(journal.advance)
+    except ValueError as error:
+        journal.end("failed", str(error))
+        raise
+    except OSError as error:
+        journal.end("failed", f"It could not be written or read: {error.strerror or error}.")
+        raise
+    except MemoryError:
+        journal.end("failed", "The memory of this machine was not enough.")
+        raise
+    journal.end("done", f"{report.title} is here: {sum(report.images.values()):,} images.", report)
+    return report
+
+
+def _show(share: float, sentence: str) -> None:
+    print(f"\r\x1b[K{share:.0%} · {sentence}", end="", file=sys.stderr, flush=True)
+
+
+def _print_report(report: Report, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report_as_json(report)))
+        return
+    height, width, channels = report.shape
+    print(f"{report.title} ({report.name}) is here: {report.format}, {len(report.class_names)} classes")
+    print(f"  {report.images['train']:,} images to train on, {report.images['test']:,} to test on")
+    print(f"  {height}×{width}×{channels}, SHA-256 {report.fingerprint}")
+    _print_left_out(report.left_out, report.notes)
+
+
+def _print_left_out(left_out, notes) -> None:
+    for note in notes:
+        print(f"  {note}")
+    if left_out:
+        print(f"  Left out, {len(left_out):,} in all:")
+    for entry in left_out[:_SHOWN]:
+        print(f"    {entry.file}: {entry.why} {entry.mend}")
+    if len(left_out) > _SHOWN:
+        print(f"    … and {len(left_out) - _SHOWN:,} more")

@@ -1,0 +1,31 @@
+"""What the commands share: the parser, its one-sentence errors, and the name of the program."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence on stderr and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with what argparse found wrong, as a sentence."""
+        exit_with_error(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help.")
+
+
+def command_parser(name: str, documentation: str | None) -> Parser:
+    """Return the parser of the command `name`, described by the first line of its module's documentation."""
+    description = (documentation or "").partition("\n")[0]
+    return Parser(prog=f"{program()} {name}", description=description, allow_abbrev=False)
+
+
+def program() -> str:
+    """Return how this program was called: `duet` where it is installed, else `python -m core`."""
+    return "duet" if Path(sys.argv[0]).stem == "duet" else "python -m core"
+
+
+def exit_with_error(sentence: str) -> NoReturn:
+    """Print what is wrong with the input to stderr and exit with code 2."""
+    print(sentence, file=sys.stderr)
+    raise SystemExit(2)

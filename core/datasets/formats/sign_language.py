@@ -1,0 +1,57 @@
+"""Sign Language MNIST: Kaggle's tables of 28×28 grey hands, one class for each letter that needs no motion.
+
+Labels are the letters' places in the alphabet, 0 to 24 without 9: J and Z are drawn in the air. They
+become 24 classes, A to Y. A table is taken for one of these if it has Kaggle's header and either
+"sign" in its name or all 24 labels near its beginning.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from core.datasets.files import Files
+from core.datasets.formats import pixel_csv
+from core.datasets.formats.source import Block, Found
+
+LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
+
+_LETTER_OF = {str(ord(letter) - ord("A")): letter for letter in LETTERS}
+_COLUMNS = ("label", *(f"pixel{number}" for number in range(1, 785)))
+_LOOKED_AT = 2000
+
+
+def recognise(files: Files) -> Found | None:
+    """Return the tables of signs, if all tables among the files are such."""
+    found = pixel_csv.recognise(files)
+    if found is None or not all(_is_of_signs(table) for table in found.parts):
+        return None
+    return replace(
+        found,
+        format="Sign Language MNIST",
+        class_names=tuple(LETTERS),
+        title="Sign Language MNIST",
+        source="Sign Language MNIST (tecperson, Kaggle)",
+        licence="CC0, public domain",
+    )
+
+
+def read(found: Found) -> Iterator[Block]:
+    """Yield the images of all tables, their classes named by letters."""
+    return pixel_csv.read(found, _name_class)
+
+
+def look(found: Found) -> Iterator[Block]:
+    """Yield the first images of each table."""
+    return pixel_csv.look(found, _name_class)
+
+
+def _is_of_signs(table: pixel_csv.Table) -> bool:
+    if table.columns != _COLUMNS:
+        return False
+    return "sign" in table.file.name.lower() or pixel_csv.labels_at_the_beginning(table, _LOOKED_AT) == set(_LETTER_OF)
+
+
+def _name_class(value: str) -> str:
+    try:
+        return _LETTER_OF[value]
+    except KeyError:
+        raise ValueError("a letter's place from 0 to 24 without 9") from None

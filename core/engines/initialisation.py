@@ -1,0 +1,44 @@
+"""Initial weights drawn by NumPy in the canonical layout, so that both frameworks start from the same.
+
+engine.load_weights(draw(architecture, input_shape, classes, seed, "shared"))
+"""
+
+import math
+
+import numpy as np
+
+from core.config import Initialisation
+from core.networks.layers import Architecture, Shape, summarise
+
+
+def draw(
+    architecture: Architecture, input_shape: Shape, classes: int, seed: int, method: Initialisation = "shared"
+) -> dict[str, np.ndarray]:
+    """Draw float32 weights for every layer of a network.
+
+    Args:
+        method: `shared` draws kernels uniform in ±√(6 / (fan in + fan out)): Glorot and Bengio, "Understanding
+            the difficulty of training deep feedforward neural networks", 2010, and what Keras does by default.
+            `he` draws them normal with a standard deviation of √(2 / fan in): He et al., "Delving deep into
+            rectifiers", 2015.
+
+    Biases are zero, and batch norm starts as the identity.
+    """
+    generator = np.random.default_rng([seed, 3])
+    weights = {}
+    for row in summarise(architecture, input_shape, classes):
+        for key, shape in row.layer.weights(row.input_shape).items():
+            match key:
+                case "kernel":
+                    field, fan_in = math.prod(shape[:-2]), math.prod(shape[:-1])
+                    if method == "he":
+                        values = generator.normal(0, math.sqrt(2 / fan_in), shape)
+                    else:
+                        limit = math.sqrt(6 / (fan_in + field * shape[-1]))
+                        values = generator.uniform(-limit, limit, shape)
+                case "gamma" | "moving_variance":
+                    values = np.ones(shape)
+                case _:
+                    values = np.zeros(shape)
+            weights[f"{row.name}/{key}"] = values.astype(np.float32)
+    return weights

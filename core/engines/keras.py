@@ -1,0 +1,483 @@
+"""Keras's engine on TensorFlow: the verbs of `core.engines` on a Keras model.
+
+The steps of a chunk are one loop inside one `tf.function`, with the data set as a tensor on the
+device; a call from Python a chunk is all that is paid. XLA stays off, as it is
+slower on a CPU, but for augmentation.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+# Both must be set before the import. Start-up notes are not news; this engine is Keras on TensorFlow,
+# whichever backend the user's own programs choose.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import numpy as np
+
+
+@contextmanager
+def _without(*packages: str) -> Iterator[None]:
+    """Let what is imported meanwhile find these packages missing, unless they have been imported before."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    yield
+    for name in hidden:
+        del sys.modules[name]
+
+
+# Keras takes these for data that it is never given here, if they are installed. They are a third of the time
+# that its import takes, and of the memory some 140 MB.
+with _without("pandas", "scipy", "sklearn", "matplotlib", "jax"):
+    import keras
+    import tensorflow as tf
+
+from core.config import RunConfig
+from core.engines import Chunk, available_cores
+from core.engines.augmentation import columns_of
+from core.engines.normalization import FIXED, Scaling
+from core.networks.layers import Architecture, Layer, Shape, named, pool_before_relu, summarise
+
+# What a user's keras.json says must not change what a run computes; the precision is set by each engine.
+keras.config.set_image_data_format("channels_last")
+
+# A function that is traced is written into the system's folder for temporary files and imported from there. The file
+# goes with the process, but its compiled form would stay for ever.
+sys.dont_write_bytecode = True
+
+# Each engine is traced once; TensorFlow takes several in one process for one that is traced again and again.
+tf.get_logger().setLevel("ERROR")
+
+_PREDICT_BATCH = 1000
+
+# Canonical name → Keras's name; the canonical arrays have Keras's order of axes.
+_WEIGHTS = {
+    "convolution": {"kernel": "kernel", "bias": "bias"},
+    "dense": {"kernel": "kernel", "bias": "bias"},
+    "batch_norm": {
+        "gamma": "gamma",
+        "beta": "beta",
+        "moving_mean": "moving_mean",
+        "moving_variance": "moving_variance",
+    },
+}
+
+
+def devices() -> list[dict[str, str]]:
+    """Return the name and a description of each device that TensorFlow can use here."""
+    found = [{"name": "cpu", "title": f"CPU, {available_cores()} cores"}]
+    for i, device in enumerate(tf.config.list_physical_devices("GPU")):
+        title = tf.config.experimental.get_device_details(device).get("device_name", "GPU")
+        found.append({"name": f"gpu:{i}", "title": title})
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run records."""
+    return {"tensorflow": tf.__version__, "keras": keras.__version__}
+
+
+def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    """Return uint8 images `(N, H, W, C)` as training sees them: float32, of the same range."""
+    _set_threads(available_cores())
+    return _warp(images, transforms).numpy()
+
+
+class Engine:
+    """A network, its optimizer and its data on one device."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        architecture: Architecture,
+        input_shape: Shape,
+        classes: int,
+        scaling: Scaling | None = None,
+    ):
+        _set_threads(config.threads or available_cores())
+        keras.utils.set_random_seed(config.seed)
+        self._config = config
+        self._device = _device(config.device)
+        self._dtype = _set_precision(config)
+        with tf.device(self._device):
+            self._scale, self._offset = (
+                tf.constant(values, self._dtype) for values in scaling or FIXED[config.normalization]
+            )
+            rows = summarise(architecture, input_shape, classes)
+            # Keras allows no slash in a name.
+            self._layers = {row.name: _build(row.layer, row.name.replace("/", "."), config) for row in rows}
+            inputs = keras.Input(input_shape)
+            self._model = keras.Model(inputs, self._chain(inputs, named(architecture.for_classes(classes).layers)))
+            self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
+            self._optimizer = _optimizer(config)
+            self._optimizer.build(self._model.trainable_variables)
+            averaged = [variable for _, variable in self._variables()] if config.weight_average else []
+            self._averages = [tf.Variable(variable.value) for variable in averaged]
+            self._steps = tf.Variable(0, dtype=tf.int64)
+        self._predict = tf.function(
+            lambda images: self._logits(self._normalise(images), training=False),
+            input_signature=[tf.TensorSpec([None, *input_shape], tf.uint8)],
+        )
+
+    def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
+        """Put the images and labels to train on, and what an image of each class counts, onto the device."""
+        with tf.device(self._device):
+            self._images = tf.constant(images)
+            self._labels = tf.constant(labels)
+            self._class_weights = None if class_weights is None else tf.constant(class_weights, self._dtype)
+        # A graph keeps the tensors that it was traced with, so new data need a new one.
+        indices, rates = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None], self._dtype)
+        transforms = tf.TensorSpec([None, None, 2, columns_of(self._config)], tf.float32)
+        self._train = tf.function(self._take_steps, input_signature=[indices, rates])
+        self._train_augmented = tf.function(self._take_steps, input_signature=[indices, rates, transforms])
+        self._gradients = tf.function(self._differentiate, input_signature=[tf.TensorSpec([None], tf.int64)])
+
+    def train(
+        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
+    ) -> Chunk:
+        """Take one step a row of `indices`, each at its own learning rate.
+
+        Args:
+            rates: float64 `(steps,)`; the learning rate of the config if not given.
+            transforms: float32 `(steps, batch, 2, columns)`, as drawn for the config; each image is changed by its
+                own first.
+        """
+        rates = np.full(len(indices), self._config.learning_rate) if rates is None else rates
+        with tf.device(self._device):
+            rates = tf.constant(rates, self._dtype)
+            if transforms is None:
+                losses, correct, norm = self._train(indices, rates)
+            else:
+                losses, correct, norm = self._train_augmented(indices, rates, transforms)
+        return Chunk(losses.numpy().astype(np.float64), correct.numpy(), float(norm))
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits of uint8 images, by the averaged weights where a run has them."""
+        with tf.device(self._device), self._averaged():
+            batches = (images[i : i + _PREDICT_BATCH] for i in range(0, len(images), _PREDICT_BATCH))
+            return np.concatenate([self._predict(batch).numpy() for batch in batches])
+
+    def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the gradients of the loss on a batch of indices, in the canonical layout; all weights stay."""
+        before = self.weights()
+        with tf.device(self._device):
+            found, *_ = self._gradients(batch)
+        by_variable = {
+            id(variable): gradient for variable, gradient in zip(self._model.trainable_variables, found, strict=True)
+        }
+        gradients = {
+            key: by_variable[id(variable)].numpy() for key, variable in self._variables() if variable.trainable
+        }
+        self.load_weights(before)  # a batch norm's averages have moved
+        return gradients
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return a copy of all weights in the canonical layout, the averaged ones where a run has them."""
+        with self._averaged():
+            return self._weights()
+
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """Take all weights from canonical arrays; their average starts anew."""
+        for key, variable in self._variables():
+            variable.assign(weights[key])
+        for average, (_, variable) in zip(self._averages, self._variables(), strict=False):
+            average.assign(variable.value)
+        self._steps.assign(0)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the next step depends on: weights, their average, the optimizer and the random numbers."""
+        state = {f"weights/{key}": values for key, values in self._weights().items()}
+        state |= {f"averages/{i}": variable.numpy() for i, variable in enumerate(self._averages)}
+        state |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self._optimizer.variables)}
+        state |= {f"random/{i}": variable.numpy() for i, variable in enumerate(self._seeds())}
+        return state | {"steps": self._steps.numpy()}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a `state`, as if nothing had happened in between."""
+        self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
+        for part, variables in (
+            ("averages", self._averages),
+            ("optimizer", self._optimizer.variables),
+            ("random", self._seeds()),
+        ):
+            for i, variable in enumerate(variables):
+                variable.assign(state[f"{part}/{i}"])
+        self._steps.assign(state["steps"])
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {key: variable.numpy() for key, variable in self._variables()}
+
+    def _take_steps(
+        self, indices: tf.Tensor, rates: tf.Tensor, transforms: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        count = tf.shape(indices)[0]
+        losses = tf.TensorArray(self._dtype, count)
+        correct = tf.TensorArray(tf.int64, count)
+        norm = tf.constant(0, self._dtype)
+        parameters = self._model.trainable_variables
+        # Aligned, weight decay is a part of the gradient, as in PyTorch; only AdamW takes it off the weights.
+        coupled = self._config.weight_decay and self._optimizer.weight_decay is None
+        for step in tf.range(count):
+            batch = indices[step]
+            warp = None if transforms is None else transforms[step]
+            gradients, loss, logits, labels = self._differentiate(batch, warp)
+            if self._config.clip_norm or step == count - 1:
+                norm = tf.linalg.global_norm(gradients)
+            if self._config.clip_norm:
+                gradients, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm, use_norm=norm)
+            if coupled:
+                gradients = [
+                    gradient + self._config.weight_decay * parameter.value
+                    for gradient, parameter in zip(gradients, parameters, strict=True)
+                ]
+            self._optimizer.learning_rate = rates[step]
+            self._optimizer.apply(gradients, parameters)
+            self._steps.assign_add(1)
+            if self._config.weight_average:
+                self._average()
+            losses = losses.write(step, loss)
+            correct = correct.write(step, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels))
+        return losses.stack(), correct.stack(), norm
+
+    def _differentiate(
+        self, batch: tf.Tensor, transforms: tf.Tensor | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the gradients of the mean loss of a batch, the loss itself, its logits and its labels."""
+        labels = tf.gather(self._labels, batch)
+        with tf.GradientTape() as tape:
+            logits = self._logits(self._normalise(tf.gather(self._images, batch), transforms), training=True)
+            loss = self._loss(logits, labels)
+        return tape.gradient(loss, self._model.trainable_variables), loss, logits, labels
+
+    def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        smoothing = self._config.label_smoothing
+        if smoothing:
+            answers = tf.one_hot(labels, logits.shape[-1], 1 - smoothing, 0.0, dtype=self._dtype)
+            answers += smoothing / logits.shape[-1]
+            losses = tf.nn.softmax_cross_entropy_with_logits(answers, logits)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        if self._class_weights is not None:
+            losses *= tf.gather(self._class_weights, labels)
+        return tf.reduce_mean(losses)
+
+    def _logits(self, pixels: tf.Tensor, *, training: bool) -> tf.Tensor:
+        return tf.cast(self._model(pixels, training=training), self._dtype)
+
+    def _average(self) -> None:
+        steps = tf.cast(self._steps, self._dtype)
+        kept = tf.minimum(tf.constant(self._config.weight_average, self._dtype), (1 + steps) / (10 + steps))
+        for average, (_, variable) in zip(self._averages, self._variables(), strict=True):
+            average.assign_add((variable.value - average) * (1 - kept))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have its averaged weights, if there are any, while the block runs."""
+        if not self._averages:
+            yield
+            return
+        variables = [variable for _, variable in self._variables()]
+        own = [variable.numpy() for variable in variables]
+        for variable, average in zip(variables, self._averages, strict=True):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, values in zip(variables, own, strict=True):
+                variable.assign(values)
+
+    def _seeds(self) -> list[keras.Variable]:
+        """Return the states of all random numbers: Keras gives each dropout layer its own."""
+        generators = (getattr(layer, "seed_generator", None) for layer in self._layers.values())
+        return [generator.state for generator in generators if generator is not None]
+
+    def _chain(self, values: keras.KerasTensor, layers: Iterable[tuple[str, Layer]]) -> keras.KerasTensor:
+        for name, layer in pool_before_relu(layers):
+            if layer.kind == "residual":
+                values = self._layers[name]([values, self._chain(values, named(layer.layers, f"{name}/"))])
+            else:
+                values = self._layers[name](values)
+        return values
+
+    def _normalise(self, images: tf.Tensor, transforms: tf.Tensor | None = None) -> tf.Tensor:
+        pixels = images if transforms is None else _warp(images, transforms)
+        return tf.cast(pixels, self._dtype) * self._scale + self._offset
+
+    def _variables(self):
+        for name, kind in self._kinds.items():
+            for key, attribute in _WEIGHTS[kind].items():
+                yield f"{name}/{key}", getattr(self._layers[name], attribute)
+
+
+@tf.function(jit_compile=True)
+def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+    """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside.
+
+    Then black out each image's rectangle, if there are any; see `core.engines.augmentation`. XLA makes one loop over
+    the pixels of all this, which takes half the time of `ImageProjectiveTransformV3`.
+    """
+    count, height, width, channels = tf.unstack(tf.shape(images))
+    columns, rows = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)
+    by_column, by_row, offset = tf.unstack(transforms[:, :, :3, None, None], axis=2)
+    sources = by_column * columns + (by_row * rows[:, None] + offset)
+    x, y = sources[:, 0], sources[:, 1]
+    left, top = tf.floor(x), tf.floor(y)
+    right_share, bottom_share = (x - left)[..., None], (y - top)[..., None]
+
+    # A black margin of a pixel around each image, so that whoever looks at its edge finds four neighbours.
+    right_edge, bottom_edge = tf.cast(width, tf.float32), tf.cast(height, tf.float32)
+    pixels = tf.reshape(tf.pad(tf.cast(images, tf.float32), [[0, 0], [1, 1], [1, 1], [0, 0]]), [-1, channels])
+    column = tf.cast(tf.clip_by_value(left + 1, 0.0, right_edge), tf.int32)
+    row = tf.cast(tf.clip_by_value(top + 1, 0.0, bottom_edge), tf.int32)
+    corner = (tf.range(count)[:, None, None] * (height + 2) + row) * (width + 2) + column
+
+    def across(places: tf.Tensor) -> tf.Tensor:
+        values = tf.gather(pixels, places)
+        return values + (tf.gather(pixels, places + 1) - values) * right_share
+
+    upper = across(corner)
+    moved = upper + (across(corner + width + 2) - upper) * bottom_share
+
+    seen = (x > -1) & (x < right_edge) & (y > -1) & (y < bottom_edge)
+    if transforms.shape[2] > 3:
+        begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
+        erased_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
+        erased_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
+        seen &= ~(erased_y[:, :, None] & erased_x[:, None, :])
+    return tf.where(seen[..., None], moved, 0.0)
+
+
+class _AlignedBatchNorm(keras.layers.BatchNormalization):
+    """Averages the unbiased variance, as PyTorch and Ioffe and Szegedy, "Batch Normalization", 2015, do.
+
+    Images in float32 go through TensorFlow's fused operation, which is quicker than Keras's many small ones and
+    returns the unbiased variance.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if not training:
+            return super().call(inputs, training=training, mask=mask)
+        if len(inputs.shape) == 4 and inputs.dtype == tf.float32:
+            outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=self.gamma.value,
+                offset=self.beta.value,
+                mean=[],
+                variance=[],
+                epsilon=self.epsilon,
+                is_training=True,
+            )
+            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average.assign(average * self.momentum + value * (1 - self.momentum))
+            return outputs
+        kept = self.moving_variance * self.momentum
+        outputs = super().call(inputs, training=training, mask=mask)
+        count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], kept.dtype)
+        self.moving_variance.assign(kept + (self.moving_variance - kept) * count / tf.maximum(count - 1, 1))
+        return outputs
+
+
+class _AlignedSGD(keras.optimizers.SGD):
+    """Multiplies with the rate when the step is taken, as PyTorch does, and not what is remembered."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        step = gradient
+        if self.momentum:
+            # Its type decides that of the product, so in float32 it must be one of float32.
+            momentum = tf.cast(self.momentum, gradient.dtype)
+            remembered = self.momentums[self._get_variable_index(variable)]
+            self.assign(remembered, remembered * momentum + gradient)
+            step = gradient + remembered * momentum if self.nesterov else remembered
+        self.assign_sub(variable, step * learning_rate)
+
+
+class _AlignedAdam(keras.optimizers.Adam):
+    """Adds epsilon once the mean is corrected for its bias, as PyTorch and Kingma and Ba, "Adam", 2015, do."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        first, second = self._momentums[index], self._velocities[index]
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
+        self.assign_add(second, (gradient * gradient - second) * (1 - self.beta_2))
+        size = tf.sqrt(second / (1 - self.beta_2**step)) + self.epsilon
+        self.assign_sub(variable, learning_rate / (1 - self.beta_1**step) * first / size)
+
+
+class _AlignedRMSprop(keras.optimizers.RMSprop):
+    """Adds epsilon to the root, as PyTorch does, where Keras adds it to what is under the root."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        average = self._velocities[self._get_variable_index(variable)]
+        self.assign(average, self.rho * average + (1 - self.rho) * gradient * gradient)
+        self.assign_sub(variable, learning_rate * gradient / (tf.sqrt(average) + self.epsilon))
+
+
+def _build(layer: Layer, name: str, config: RunConfig) -> keras.Layer:
+    match layer.kind:
+        case "convolution":
+            return keras.layers.Conv2D(layer.filters, layer.kernel, layer.stride, layer.padding, name=name)
+        case "batch_norm":
+            norm = _AlignedBatchNorm if config.defaults == "aligned" else keras.layers.BatchNormalization
+            return norm(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
+        case "max_pool":
+            return keras.layers.MaxPooling2D(layer.size, layer.stride, layer.padding, name=name)
+        case "dropout":
+            return keras.layers.Dropout(layer.rate, name=name)
+        case "flatten":
+            return keras.layers.Flatten(name=name)
+        case "dense":
+            return keras.layers.Dense(layer.units, name=name)
+        case "activation":
+            return keras.layers.Activation(layer.function, name=name)
+        case "residual":
+            return keras.layers.Add(name=name)
+
+
+def _optimizer(config: RunConfig) -> keras.Optimizer:
+    aligned = config.defaults == "aligned"
+    # Keras takes it off the weights in every optimizer; aligned, only AdamW does, see `Engine._take_steps`.
+    decay = config.weight_decay if config.weight_decay and (not aligned or config.optimizer == "adamw") else None
+    rate, common = config.learning_rate, {"weight_decay": decay}
+    match config.optimizer:
+        case "sgd":
+            optimizer = _AlignedSGD if aligned else keras.optimizers.SGD
+            # Keras casts it with tf.cast, which takes a float of Python's for float32 and rounds it.
+            return optimizer(rate, np.float64(config.momentum), config.nesterov, **common)
+        case "adam" | "adamw":
+            optimizer = _AlignedAdam if aligned else keras.optimizers.Adam
+            epsilon = config.epsilon or (1e-8 if aligned else 1e-7)
+            return optimizer(rate, config.beta_1, config.beta_2, epsilon, **common)
+        case "rmsprop":
+            optimizer = _AlignedRMSprop if aligned else keras.optimizers.RMSprop
+            rho = 0.9 if config.rho is None else config.rho
+            return optimizer(rate, rho, epsilon=config.epsilon or (1e-8 if aligned else 1e-7), **common)
+        case "adadelta":
+            rho = 0.95 if config.rho is None else config.rho
+            return keras.optimizers.Adadelta(rate, rho, config.epsilon or (1e-6 if aligned else 1e-7), **common)
+
+
+def _device(name: str) -> str:
+    if name not in {device["name"] for device in devices()}:
+        there = ", ".join(device["name"] for device in devices())
+        raise ValueError(f"Device (--device): TensorFlow has {there} on this machine, received {name!r}.")
+    return name.upper()
+
+
+def _set_precision(config: RunConfig) -> tf.DType:
+    """Let what is built from now on compute in a run's precision; `floatx` is that of the learning rate."""
+    mixed = config.precision == "bfloat16"
+    keras.config.set_floatx("float32" if mixed else config.precision)
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else config.precision)
+    return tf.as_dtype(keras.config.floatx())
+
+
+def _set_threads(count: int) -> None:
+    """Choose the threads; TensorFlow takes the number once a process, so later engines keep the first one's."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        pass

@@ -1,0 +1,555 @@
+"""PyTorch's engine: the verbs of `core.engines` on torch tensors.
+
+Images stay channels-last from the data set to the last convolution, so flattening is free and in
+the canonical order. Nothing is read back from the device inside a chunk.
+"""
+
+import ctypes
+import inspect
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+# OpenMP's threads wait for each other by spinning. On a machine with anything else to do that turns
+# 2,200 images/s into 200, unless they give the processor up after a while. Too soon, and waking them up takes a
+# quarter of a step of `ann-100`.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # must be set before the import
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.config import RunConfig
+from core.engines import Chunk, available_cores, averaging_decay, same_padding
+from core.engines.cuda_graph import Replayed
+from core.engines.normalization import FIXED, Scaling
+from core.networks.layers import Architecture, Convolution, Layer, MaxPool, Shape, named, pool_before_relu, summarise
+
+# A thousand at a time are a little quicker, but hold some 150 MB more, which the process then keeps.
+_PREDICT_BATCH = 250
+
+# Batches are taken and scaled several at once up to so many, which spares small ones most of the calls.
+_PIXELS_AT_ONCE = 2**20
+
+# By then libraries are loaded and the optimizer has made what it remembers.
+_STEPS_BEFORE_RECORDING = 3
+
+# glibc's parameters of mallopt, see `_keep_memory`.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+# Canonical name → PyTorch's name and the order of axes that turns the canonical array into PyTorch's.
+_WEIGHTS = {
+    "convolution": {"kernel": ("weight", (3, 2, 0, 1)), "bias": ("bias", (0,))},
+    "dense": {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
+    "batch_norm": {
+        "gamma": ("weight", (0,)),
+        "beta": ("bias", (0,)),
+        "moving_mean": ("running_mean", (0,)),
+        "moving_variance": ("running_var", (0,)),
+    },
+}
+
+
+def _keep_memory() -> None:
+    """Let the memory of a step's tensors stay with the process for the next step.
+
+    Otherwise glibc gives it back to the system, which clears the same pages anew in every step: 8,500 page
+    faults and a third of the time of a step of `cnn-64-32-32`. Other C libraries are left as they are.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_MAX, 0)
+        library.mallopt(_M_TRIM_THRESHOLD, 2**30)
+
+
+_keep_memory()
+
+
+def _leave_the_compiler_out() -> None:
+    """Keep torch's optimizers from importing its compiler, whose import takes as long as that of torch itself.
+
+    They import it to say that these methods are not to be compiled, unless that has been settled before. A torch
+    that looks for this elsewhere merely starts more slowly.
+    """
+    for method in (torch.optim.Optimizer.add_param_group, torch.optim.Optimizer.zero_grad):
+        plain = inspect.unwrap(method)
+        setattr(plain, "__dynamo_disable", plain)
+
+
+_leave_the_compiler_out()
+
+
+def devices() -> list[dict[str, str]]:
+    """Return the name and a description of each device that PyTorch can use here."""
+    found = [{"name": "cpu", "title": f"CPU, {available_cores()} cores"}]
+    if torch.cuda.is_available():
+        found += [
+            {"name": f"gpu:{i}", "title": torch.cuda.get_device_name(i)} for i in range(torch.cuda.device_count())
+        ]
+    if torch.backends.mps.is_available():
+        found.append({"name": "mps", "title": "Apple GPU"})
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run records."""
+    return {"torch": torch.__version__}
+
+
+def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    """Return uint8 images `(N, H, W, C)` as training sees them: float32, of the same range."""
+    channels_first = torch.tensor(images).permute(0, 3, 1, 2).to(torch.float32)
+    return _warp(channels_first, torch.tensor(transforms)).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+class Engine:
+    """A network, its optimizer and its data on one device."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        architecture: Architecture,
+        input_shape: Shape,
+        classes: int,
+        scaling: Scaling | None = None,
+    ):
+        torch.set_num_threads(config.threads or available_cores())
+        torch.manual_seed(config.seed)
+        self._config = config
+        self._device = _device(config.device)
+        self._dtype = _dtype(config)
+        self._scale, self._offset = (
+            torch.tensor(values, dtype=self._dtype, device=self._device).reshape(-1, 1, 1)
+            for values in scaling or FIXED[config.normalization]
+        )
+        rows = summarise(architecture, input_shape, classes)
+        self._layers = {row.name: _build(row.layer, row.input_shape) for row in rows}
+        self._model = self._chain(named(architecture.for_classes(classes).layers))
+        self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
+        self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
+        self._parameters = list(self._model.parameters())
+        self._optimizer = _optimizer(config, self._parameters)
+        # Without its wrappers, which serve the profiler and the compiler, and import the latter.
+        self._update = torch.no_grad()(inspect.unwrap(type(self._optimizer).step))
+        self._start_averages()
+
+    def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
+        """Put the images and labels to train on, and what an image of each class counts, onto the device."""
+        self._images = torch.tensor(images, device=self._device)
+        self._labels = torch.tensor(labels, device=self._device)
+        self._forget_recording()
+        self._class_weights = (
+            None if class_weights is None else torch.tensor(class_weights, dtype=self._dtype, device=self._device)
+        )
+
+    def train(
+        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
+    ) -> Chunk:
+        """Take one step a row of `indices`, each at its own learning rate.
+
+        Args:
+            rates: float64 `(steps,)`; the learning rate of the config if not given.
+            transforms: float32 `(steps, batch, 2, columns)`, as drawn for the config; each image is changed by its
+                own first.
+        """
+        self._model.train()
+        batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
+        rates = np.full(len(batches), self._config.learning_rate) if rates is None else rates
+        warps = None if transforms is None else torch.from_numpy(transforms).to(self._device)
+        take = self._replay if self._is_replayed(batches) else self._take
+        losses, answers, norm = take(batches, rates, warps)
+        correct = (answers.argmax(dim=2) == self._labels[batches]).sum(dim=1)
+        return Chunk(losses.cpu().numpy().astype(np.float64), correct.cpu().numpy(), norm.item())
+
+    @torch.inference_mode()
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits of uint8 images, by the averaged weights where a run has them."""
+        self._model.eval()
+        batches = (
+            torch.tensor(images[i : i + _PREDICT_BATCH], device=self._device)
+            for i in range(0, len(images), _PREDICT_BATCH)
+        )
+        with self._averaged():
+            return torch.cat([self._logits(self._normalise(batch)) for batch in batches]).cpu().numpy()
+
+    def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the gradients of the loss on a batch of indices, in the canonical layout; all weights stay."""
+        before = self.weights()
+        self._model.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        pixels, labels = next(self._inputs(torch.from_numpy(batch)[None].to(self._device)))
+        loss, _ = self._loss(pixels, labels)
+        loss.backward()
+        gradients = {
+            key: _canonical(tensor.grad, axes) for key, tensor, axes in self._tensors() if tensor.requires_grad
+        }
+        self.load_weights(before)  # a batch norm's averages have moved
+        return gradients
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return a copy of all weights in the canonical layout, the averaged ones where a run has them."""
+        with self._averaged():
+            return self._weights()
+
+    @torch.no_grad()
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """Take all weights from canonical arrays; their average starts anew."""
+        for key, tensor, axes in self._tensors():
+            tensor.copy_(torch.tensor(weights[key].transpose(axes)))
+        self._start_averages()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the next step depends on: weights, their average, the optimizer and the random numbers."""
+        state = {f"weights/{key}": values for key, values in self._weights().items()}
+        for i, tensor in enumerate(self._averages):
+            state[f"averages/{i}"] = tensor.cpu().numpy().copy()
+        for i, parameter in enumerate(self._parameters):
+            for key, value in self._optimizer.state[parameter].items():
+                if value is not None:
+                    state[f"optimizer/{i}/{key}"] = value.cpu().numpy().copy()
+        state["random/cpu"] = torch.get_rng_state().numpy().copy()
+        if self._device.type == "cuda":
+            state["random/device"] = torch.cuda.get_rng_state(self._device).numpy().copy()
+        return state | {"steps": np.array(self._steps)}
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a `state`, as if nothing had happened in between."""
+        self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
+        self._averages = [_like(tensor, state[f"averages/{i}"]) for i, tensor in enumerate(self._averages)]
+        counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
+        for key, value in state.items():
+            if key.startswith("optimizer/"):
+                _, i, name = key.split("/")
+                parameter = self._parameters[int(i)]
+                self._optimizer.state[parameter][name] = (
+                    _like(parameter, value)
+                    if value.shape == parameter.shape
+                    else torch.tensor(value, device=self._device if counts_on_device else "cpu")
+                )
+        torch.set_rng_state(torch.tensor(state["random/cpu"]))
+        if "random/device" in state:
+            torch.cuda.set_rng_state(torch.tensor(state["random/device"]), self._device)
+        self._steps = int(state["steps"])
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {key: _canonical(tensor.detach(), axes) for key, tensor, axes in self._tensors()}
+
+    def _inputs(
+        self, batches: torch.Tensor, warps: torch.Tensor | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the pixels and the labels of each batch of indices."""
+        size = batches.shape[1]
+        count = max(1, _PIXELS_AT_ONCE // (size * self._images[0].numel()))
+        for i in range(0, len(batches), count):
+            chosen = batches[i : i + count].flatten()
+            warp = None if warps is None else warps[i : i + count].flatten(0, 1)
+            pixels = self._normalise(self._images[chosen], warp)
+            yield from zip(pixels.split(size), self._labels[chosen].split(size), strict=True)
+
+    def _take(
+        self, batches: torch.Tensor, rates: np.ndarray, warps: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Take the steps one by one; return their losses, their logits and the length of the last gradient."""
+        losses, answers, norm = [], [], None
+        inputs = zip(self._inputs(batches, warps), rates.tolist(), self._leans(len(batches)), strict=True)
+        for (pixels, labels), rate, lean in inputs:
+            loss, logits, norm = self._step(pixels, labels, rate, lean)
+            losses.append(loss)
+            answers.append(logits)
+        self._steps += len(batches)
+        self._taken += len(batches)
+        return torch.stack(losses), torch.stack(answers), self._norm(norm)
+
+    def _replay(
+        self, batches: torch.Tensor, rates: np.ndarray, warps: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Take the steps as `_take` does, from a recording."""
+        leans = self._leans(len(batches))
+        scalars = (torch.tensor(values, dtype=torch.float32, device=self._device) for values in (rates, leans))
+        inputs = (batches, *scalars, *(() if warps is None else (warps,)))
+        if self._replayed is None:
+            self._replayed = Replayed(self._whole_step, inputs)
+            self._replayed_gradients = self._gradients()
+        losses, answers, *norms = self._replayed(*inputs)
+        for parameter, gradient in zip(self._parameters, self._replayed_gradients, strict=True):
+            parameter.grad = gradient
+        self._steps += len(batches)
+        return losses, answers, self._norm(norms[0][-1] if norms else None)
+
+    def _is_replayed(self, batches: torch.Tensor) -> bool:
+        """Return whether steps on such batches are worth a recording, and can have one by now."""
+        return (
+            self._device.type == "cuda"
+            and self._dtype == torch.float32  # a recorded learning rate is no more precise
+            and batches.shape[1] == self._config.batch_size
+            and self._taken >= _STEPS_BEFORE_RECORDING
+        )
+
+    def _whole_step(
+        self, batch: torch.Tensor, rate: torch.Tensor, lean: torch.Tensor, warp: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, ...]:
+        ((pixels, labels),) = self._inputs(batch[None], None if warp is None else warp[None])
+        loss, logits, norm = self._step(pixels, labels, rate, lean)
+        return (loss, logits) if norm is None else (loss, logits, norm)
+
+    def _step(
+        self, pixels: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor, lean: float | torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Take a step; return its loss, its logits and, if it is to be clipped, the length of its gradient."""
+        loss, logits = self._loss(pixels, labels)
+        for parameter in self._parameters:  # as zero_grad, without what serves the profiler
+            parameter.grad = None
+        loss.backward()
+        norm = self._clip() if self._config.clip_norm else None
+        self._optimizer.param_groups[0]["lr"] = rate
+        self._update(self._optimizer)
+        if self._config.weight_average:
+            self._average(lean)
+        return loss.detach(), logits.detach(), norm
+
+    def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean loss of a batch, and its logits."""
+        logits = self._logits(pixels)
+        loss = partial(nn.functional.cross_entropy, logits, labels, label_smoothing=self._config.label_smoothing)
+        if self._class_weights is None or self._config.defaults == "framework":
+            # PyTorch's own mean is over the weights of the batch, and what it smooths has those of all classes.
+            return loss(weight=self._class_weights), logits
+        return (loss(reduction="none") * self._class_weights[labels]).mean(), logits
+
+    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self._config.precision != "bfloat16":
+            return self._model(pixels)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            return self._model(pixels).float()
+
+    def _gradients(self) -> list[torch.Tensor]:
+        return [parameter.grad for parameter in self._parameters]
+
+    def _norm(self, norm: torch.Tensor | None) -> torch.Tensor:
+        """Return the length of the last step's gradient, which is known already if it was clipped."""
+        return nn.utils.get_total_norm(self._gradients()) if norm is None else norm
+
+    def _clip(self) -> torch.Tensor:
+        """Shorten the gradient to at most `clip_norm`; return how long it was."""
+        norm = nn.utils.get_total_norm(self._gradients())
+        torch._foreach_mul_(self._gradients(), self._config.clip_norm / norm.clamp(min=self._config.clip_norm))
+        return norm
+
+    def _start_averages(self) -> None:
+        averaged = self._tensors() if self._config.weight_average else ()
+        self._averages = [tensor.detach().clone() for _, tensor, _ in averaged]
+        self._steps = 0
+        self._forget_recording()
+
+    def _forget_recording(self) -> None:
+        """Record the steps anew: something they read or change lies elsewhere now."""
+        self._replayed, self._taken = None, 0
+
+    def _leans(self, count: int) -> list[float]:
+        """Return how far the average of the weights moves towards them in each of the next `count` steps."""
+        first = self._steps + 1
+        return [1 - averaging_decay(self._config.weight_average, step) for step in range(first, first + count)]
+
+    @torch.no_grad()
+    def _average(self, lean: float | torch.Tensor) -> None:
+        tensors = [tensor for _, tensor, _ in self._tensors()]
+        torch._foreach_lerp_(self._averages, tensors, lean if isinstance(lean, float) else [lean] * len(tensors))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have its averaged weights, if there are any, while the block runs."""
+        if not self._averages:
+            yield
+            return
+        tensors = [tensor for _, tensor, _ in self._tensors()]
+        own = [tensor.detach().clone() for tensor in tensors]
+        with torch.no_grad():
+            torch._foreach_copy_(tensors, self._averages)
+            try:
+                yield
+            finally:
+                torch._foreach_copy_(tensors, own)
+
+    def _chain(self, layers: Iterable[tuple[str, Layer]]) -> nn.Sequential:
+        chain = nn.Sequential()
+        for name, layer in pool_before_relu(layers):
+            if layer.kind == "residual":
+                self._layers[name].branch = self._chain(named(layer.layers, f"{name}/"))
+            chain.append(self._layers[name])
+        return chain
+
+    def _normalise(self, images: torch.Tensor, transforms: torch.Tensor | None = None) -> torch.Tensor:
+        pixels = images.permute(0, 3, 1, 2).to(torch.float32)
+        if transforms is not None:
+            pixels = _warp(pixels, transforms).contiguous(memory_format=torch.channels_last)
+        return pixels.to(self._dtype).mul_(self._scale).add_(self._offset)
+
+    def _tensors(self):
+        for name, kind in self._kinds.items():
+            for key, (attribute, axes) in _WEIGHTS[kind].items():
+                yield f"{name}/{key}", getattr(self._layers[name], attribute), axes
+
+
+def _like(tensor: torch.Tensor, values: np.ndarray) -> torch.Tensor:
+    """Return values as a tensor that lies in memory as `tensor` does."""
+    return torch.empty_like(tensor.detach()).copy_(torch.tensor(values))
+
+
+def _canonical(tensor: torch.Tensor, axes: tuple[int, ...]) -> np.ndarray:
+    """Return a copy of a tensor in the canonical order of axes."""
+    return np.array(tensor.cpu().numpy().transpose(np.argsort(axes)), order="C")
+
+
+def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
+    """Look each pixel of channels-first images up where its image's transform says, bilinear, black outside.
+
+    Then black out each image's rectangle, if there are any; see `core.engines.augmentation`.
+    """
+    height, width = images.shape[2:]
+    columns = torch.arange(width, dtype=torch.float32, device=images.device)
+    rows = torch.arange(height, dtype=torch.float32, device=images.device)
+    # grid_sample counts from -1 at the first pixel's centre to 1 at the last one's.
+    maps = transforms[:, :, :3] * (2 / torch.stack((columns[-1], rows[-1])))[:, None]
+    by_column, by_row, offset = maps[..., None].unbind(2)
+    # All x of an image, then all y: three times as fast as a product of each place with each map.
+    grid = (by_column * columns)[:, :, None, :] + (by_row * rows + (offset - 1))[..., None]
+    moved = nn.functional.grid_sample(
+        images, grid.permute(0, 2, 3, 1), mode="bilinear", padding_mode="zeros", align_corners=True
+    )
+    if transforms.shape[2] == 3:
+        return moved
+    begins, ends = transforms[:, :, 3, None], transforms[:, :, 4, None]
+    inside_x = (columns >= begins[:, 0]) & (columns < ends[:, 0])
+    inside_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
+    return moved.masked_fill_((inside_y[:, :, None] & inside_x[:, None, :])[:, None], 0)
+
+
+class _Flatten(nn.Module):
+    """Flattens in the canonical order: height, width, channel."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.permute(0, 2, 3, 1).flatten(1)
+
+
+class _BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Takes a last batch of one image, too, as Keras does; PyTorch refuses a single value a channel."""
+
+    def _check_input_dim(self, _values: torch.Tensor) -> None:
+        """The shapes have been checked with the network."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        if not self.training or values.numel() > self.num_features:
+            return super().forward(values)
+        # It is its own mean, and has no spread.
+        with torch.no_grad():
+            self.running_mean.lerp_(values.flatten(), self.momentum)
+            self.running_var.mul_(1 - self.momentum)
+        shape = (1, -1, *(1 for _ in values.shape[2:]))
+        return (values - values) * self.weight.view(shape) + self.bias.view(shape)
+
+
+class _Residual(nn.Module):
+    """Adds what its branch makes of the input to the input."""
+
+    branch: nn.Sequential
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values + self.branch(values)
+
+
+class _PaddedConvolution(nn.Conv2d):
+    """A convolution padded by different amounts before and after, as TensorFlow's 'same' does."""
+
+    margins: tuple[int, int, int, int]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(nn.functional.pad(images, self.margins))
+
+
+def _build(layer: Layer, shape: Shape) -> nn.Module:
+    match layer.kind:
+        case "convolution":
+            return _convolution(layer, shape)
+        case "batch_norm":
+            return _BatchNorm(shape[-1], layer.epsilon, 1 - layer.momentum)
+        case "max_pool":
+            return _max_pool(layer, shape)
+        case "dropout":
+            return nn.Dropout(layer.rate)
+        case "flatten":
+            return _Flatten() if len(shape) == 3 else nn.Identity()
+        case "dense":
+            return nn.Linear(shape[0], layer.units)
+        case "activation":
+            return {"relu": nn.ReLU(), "softmax": nn.Softmax(dim=1)}[layer.function]
+        case "residual":
+            return _Residual()
+
+
+def _convolution(layer: Convolution, shape: Shape) -> nn.Module:
+    rows, columns = _margins(layer.padding, shape, layer.kernel, layer.stride)
+    if rows[0] == rows[1] and columns[0] == columns[1]:
+        return nn.Conv2d(shape[-1], layer.filters, layer.kernel, layer.stride, (rows[0], columns[0]))
+    convolution = _PaddedConvolution(shape[-1], layer.filters, layer.kernel, layer.stride)
+    convolution.margins = (*columns, *rows)
+    return convolution
+
+
+def _max_pool(layer: MaxPool, shape: Shape) -> nn.Module:
+    rows, columns = _margins(layer.padding, shape, layer.size, layer.stride)
+    if rows[0] == rows[1] and columns[0] == columns[1]:
+        return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]))
+    if layer.size <= layer.stride:  # windows don't overlap: a cut-off last window is all that 'same' adds
+        return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]), ceil_mode=True)
+    return nn.Sequential(nn.ConstantPad2d((*columns, *rows), -torch.inf), nn.MaxPool2d(layer.size, layer.stride))
+
+
+def _margins(padding: str, shape: Shape, window: int, stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    return same_padding(shape[0], window, stride), same_padding(shape[1], window, stride)
+
+
+def _optimizer(config: RunConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    aligned = config.defaults == "aligned"
+    rate, decay, betas = config.learning_rate, config.weight_decay, (config.beta_1, config.beta_2)
+    on_device = {"capturable": parameters[0].is_cuda}  # counts its steps there, so that they can be recorded
+    match config.optimizer:
+        case "sgd":
+            return torch.optim.SGD(
+                parameters,
+                rate,
+                momentum=config.momentum,
+                nesterov=config.nesterov,
+                weight_decay=decay,
+                fused=True,
+            )
+        case "adam":
+            return torch.optim.Adam(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True, **on_device)
+        case "adamw":
+            return torch.optim.AdamW(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True, **on_device)
+        case "rmsprop":
+            # PyTorch remembers ten times as many steps, so its first ones are three times as long.
+            rho = (0.9 if aligned else 0.99) if config.rho is None else config.rho
+            return torch.optim.RMSprop(parameters, rate, rho, config.epsilon or 1e-8, decay, foreach=True, **on_device)
+        case "adadelta":
+            rho = (0.95 if aligned else 0.9) if config.rho is None else config.rho
+            return torch.optim.Adadelta(parameters, rate, rho, config.epsilon or 1e-6, decay, foreach=True, **on_device)
+
+
+def _device(name: str) -> torch.device:
+    if name not in {device["name"] for device in devices()}:
+        there = ", ".join(device["name"] for device in devices())
+        raise ValueError(f"Device (--device): PyTorch has {there} on this machine, received {name!r}.")
+    return torch.device(name.replace("gpu", "cuda"))
+
+
+def _dtype(config: RunConfig) -> torch.dtype:
+    if config.precision == "float64" and config.device == "mps":
+        raise ValueError(
+            "Precision (--precision): expected float32 on an Apple GPU, received 'float64'; or use the CPU."
+        )
+    return torch.float64 if config.precision == "float64" else torch.float32

@@ -1,0 +1,1 @@
+"""A trained network on an image from outside."""

@@ -1,0 +1,1 @@
+"""Processes that train: the queue and its scheduler, the worker, devices, memory and time."""

@@ -1,0 +1,200 @@
+"""How fast a run would train on this machine: some of its steps, timed in the background and remembered.
+
+    speed(config)       # images per second, or None if that was never timed
+    start(config)       # time it, unless it was, or the device is wanted for something else; comes back at once
+    progress(config)    # "never", "running", "done" or "failed"
+
+`python -m core.jobs.calibration CONFIG` times the run that CONFIG describes as JSON: a few seconds of the training
+itself, of which nothing is kept. It runs at a low priority, one at a time, and gives way to any training on its device.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import math
+import platform
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from filelock import FileLock
+
+from core.config import RunConfig
+from core.datasets import load
+from core.engines import available_cores, get_backend
+from core.engines.augmentation import is_augmented
+from core.engines.normalization import scaling_of
+from core.networks.registry import get_architecture
+from core.runs import Store, open_store
+from core.system.paths import home
+from core.system.processes import give_way, leave, spawn, started_at
+from core.training.checkpoints import write_json
+from core.training.loop import split_of, train
+from core.training.records import Point
+
+Progress = Literal["never", "running", "done", "failed"]
+
+_log = logging.getLogger("duet.calibration")
+
+_WARM_S = 1.0
+_TIMED_S = 2.0
+_LEAST_CHUNKS = 3
+_LOOK_S = 0.5
+_IMAGES = 2_000_000  # more than are learnt from in so short a time
+
+# What makes no step slower or faster, or would end or break the training before it has been timed.
+_ARBITRARY = {
+    "learning_rate": 1e-6,
+    "schedule": "constant",
+    "warmup_epochs": 0,
+    "validation_every": 1000,
+    "patience": 0,
+    "initial_weights": None,
+}
+
+
+def speed(config: RunConfig) -> float | None:
+    """Return how many images a second a run like `config` learns from on this machine, if it was timed."""
+    return _known(config).get("images_per_second")
+
+
+def progress(config: RunConfig) -> Progress:
+    """Say how far the timing of a run has come."""
+    known = _known(config)
+    if "images_per_second" in known:
+        return "done"
+    if _process().get("key") == _key(config):
+        return "running"
+    return "failed" if known else "never"
+
+
+def start(config: RunConfig) -> None:
+    """Begin to time a run, unless it has been tried, another one is timed, or its device trains."""
+    with FileLock(_folder() / "start.lock"):  # two visitors may ask at once
+        if progress(config) != "never" or _process() or _is_busy(open_store(), config):
+            return
+        with (_folder() / "log.txt").open("wb") as log:
+            process = spawn("core.jobs.calibration", config.model_dump_json(), log=log)
+        with suppress(psutil.NoSuchProcess):
+            began = started_at(psutil.Process(process.pid))
+            write_json(_folder() / "process.json", {"pid": process.pid, "started_at": began, "key": _key(config)})
+
+
+def time_steps(config: RunConfig, store: Store) -> float | None:
+    """Train for a few seconds and return the images per second; None if another run wants the device meanwhile."""
+    dataset = load(config.dataset)
+    images = len(split_of(config, dataset).train)
+    timed = config.model_copy(update={**_ARBITRARY, "epochs": min(1000, math.ceil(_IMAGES / images))})
+    engine = get_backend(config.framework).Engine(
+        timed,
+        get_architecture(config.architecture),
+        dataset.image_shape,
+        len(dataset.class_names),
+        scaling_of(timed, dataset.train.images, split_of(timed, dataset).train),
+    )
+    points: list[Point] = []
+    looked_at, gives_way = time.monotonic(), False
+
+    def should_stop() -> bool:
+        nonlocal looked_at, gives_way
+        if time.monotonic() - looked_at >= _LOOK_S:
+            looked_at, gives_way = time.monotonic(), _is_busy(store, config)
+        return gives_way or _is_enough(points)
+
+    train(
+        timed,
+        dataset,
+        engine,
+        report=points.append,
+        save=lambda _epoch, _weights: None,
+        should_stop=should_stop,
+    )
+    return None if gives_way else _images_per_second(points)
+
+
+def _is_enough(points: list[Point]) -> bool:
+    warm = _after_the_warm_up(points)
+    return len(warm) > _LEAST_CHUNKS and warm[-1].seconds - warm[0].seconds >= _TIMED_S
+
+
+def _images_per_second(points: list[Point]) -> float:
+    """Return the mean speed between the first and the last point after the warm-up."""
+    warm = _after_the_warm_up(points)
+    seconds = [after.seconds - before.seconds for before, after in pairwise(warm)]
+    images = [spent * point.images_per_second for spent, point in zip(seconds, warm[1:], strict=True)]
+    return sum(images) / sum(seconds)
+
+
+def _after_the_warm_up(points: list[Point]) -> list[Point]:
+    measured = [point for point in points if point.split == "train"]
+    return [point for position, point in enumerate(measured) if position and point.seconds >= _WARM_S]
+
+
+def _is_busy(store: Store, config: RunConfig) -> bool:
+    return any(run.device == config.device for run in store.going_on())
+
+
+def _known(config: RunConfig) -> dict[str, float]:
+    try:
+        return json.loads(_file(config).read_bytes())
+    except (OSError, ValueError):
+        return {}
+
+
+def _process() -> dict[str, float | str]:
+    """Return what is known of the process that times something, or nothing where none does."""
+    with suppress(OSError, ValueError, psutil.NoSuchProcess):
+        known = json.loads((_folder() / "process.json").read_bytes())
+        process = psutil.Process(known["pid"])
+        if process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - known["started_at"]) < 1:
+            return known
+    return {}
+
+
+def _folder() -> Path:
+    folder = home() / "speeds"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _file(config: RunConfig) -> Path:
+    return _folder() / f"{_key(config)}.json"
+
+
+def _key(config: RunConfig) -> str:
+    """Return what names all that decides how fast a run trains."""
+    dataset = load(config.dataset)
+    decides = [
+        *(platform.node(), platform.machine(), available_cores()),
+        get_architecture(config.architecture).model_dump(mode="json"),
+        *(dataset.image_shape, len(dataset.class_names)),
+        *(config.framework, config.device, config.threads, config.batch_size, config.precision, config.optimizer),
+        *(is_augmented(config), bool(config.clip_norm), bool(config.weight_average)),
+    ]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Time the steps of a run and keep their speed."""
+    parser = argparse.ArgumentParser(prog="python -m core.jobs.calibration", description=__doc__.splitlines()[0])
+    parser.add_argument("config", help="the run, as JSON")
+    config = RunConfig.model_validate_json(parser.parse_args(arguments).config)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # Stays if nothing comes of it, so that it is not tried again and again.
+    write_json(_file(config), {"begun_at": time.time()})
+    found = time_steps(config, open_store())
+    if found is None:
+        _log.info("Given up: a run wants %s", config.device)
+        _file(config).unlink()
+    else:
+        write_json(_file(config), {"images_per_second": found})
+    leave()
+
+
+if __name__ == "__main__":
+    give_way()
+    main()

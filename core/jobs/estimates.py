@@ -1,0 +1,52 @@
+"""How long a run will take, before it is launched: from runs like it, from timed steps, or else from its arithmetic.
+
+estimate = estimate_time(store, config)
+f"about {duration(estimate.seconds)}"
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+from core import datasets
+from core.config import Framework, RunConfig
+from core.jobs import calibration
+from core.networks.layers import summarise
+from core.networks.registry import get_architecture
+from core.runs import Store
+
+# A laptop's two cores, rounded: what a network that was never trained here is guessed from.
+_MULTIPLICATIONS_PER_SECOND = 25e9
+_SECONDS_PER_STEP = 0.0004
+_STARTING_SECONDS: dict[Framework, float] = {"pytorch": 3, "tensorflow": 5}
+
+
+Basis = Literal["runs", "timed", "guess"]
+
+
+class Estimate(NamedTuple):
+    """Seconds from launch to result, and what that is known from: finished runs, timed steps, or arithmetic alone."""
+
+    seconds: float
+    basis: Basis
+
+
+def estimate_time(store: Store, config: RunConfig) -> Estimate:
+    """Estimate a run's time, from the speed of earlier ones of the same network, framework and device if there are."""
+    dataset = datasets.load(config.dataset)
+    held_out = 0 if config.validation_part == "test" else config.validation_share
+    images = min(len(dataset.train.images), config.train_limit or math.inf) * (1 - held_out)
+    speeds = store.speeds(config)
+    if speeds:
+        nearest = min(speeds, key=lambda batch_size: abs(math.log(batch_size / config.batch_size)))
+        seconds, basis = images / speeds[nearest], "runs"
+    elif timed := calibration.speed(config):
+        seconds, basis = images / timed, "timed"
+    else:
+        rows = summarise(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+        forward_and_backward = 3 * sum(row.multiplications for row in rows)
+        seconds, basis = (
+            images * forward_and_backward / _MULTIPLICATIONS_PER_SECOND
+            + images / config.batch_size * _SECONDS_PER_STEP,
+            "guess",
+        )
+    return Estimate(config.epochs * seconds + _STARTING_SECONDS[config.framework], basis)

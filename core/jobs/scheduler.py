@@ -1,0 +1,390 @@
+"""The queue: one process that turns queued runs into training processes, and notices how they end.
+
+    prepare([config])               # a user is about to launch this: have a process warm
+    run_ids = submit(store, [config], submission=token)
+    ensure_running()
+
+`python -m core.jobs.scheduler` is that process. It is started on demand, alone by a file lock, outlives
+the dashboard, adopts running trainings when it starts anew, and goes when there is nothing to do.
+Each device has slots: a GPU one, the CPU one unless `set_cpu_slots` or `DUET_CPU_SLOTS` says otherwise;
+a pair takes one. Which run is next is said by `Store.queue`.
+"""
+
+import hashlib
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import OperationalError
+
+from core.config import RunConfig, with_seeds
+from core.jobs.devices import known_devices
+from core.jobs.failures import Cause
+from core.jobs.warm_pool import Spares, ask, hand_over
+from core.networks.registry import get_architecture
+from core.runs import ACTIVE, Run, Store, SupersededError, open_store
+from core.runs.queue import Waiting
+from core.system.paths import home, run_directory, store_url
+from core.system.processes import spawn, started_at
+
+_log = logging.getLogger("duet.scheduler")
+
+_TICK_S = 0.1
+_IDLE_S = 20.0
+_START_DEADLINE_S = 60.0
+_STOP_GRACE_S = 10.0
+_SILENT_S = 10.0
+
+KEEP_DELETED_S = 7 * 86_400.0
+"""Seconds after which a deleted run is removed for good."""
+
+CPU_SLOTS = range(1, 65)
+"""How many runs or pairs the CPU may train at once."""
+
+_ADVICE = (
+    "If nobody ended it, memory may have run out: close other programs or use a smaller batch size, then train "
+    "again. The log below has its last words."
+)
+
+
+def submit(
+    store: Store,
+    configs: Sequence[RunConfig],
+    *,
+    submission: str,
+    submitter: str | None = None,
+    seeds: int = 1,
+) -> list[str]:
+    """Queue one run, or several that run side by side as a pair, and see to it that they start.
+
+    With more `seeds` than one, that many are queued, each with the seed after the last one's, as one group.
+
+    A `submission` that was seen before gives the runs it made then, so a double click makes one.
+
+    Args:
+        submitter: who launches, an opaque word; the queue is fair between submitters.
+
+    Returns:
+        The runs' ids, in the order of `configs`, those of the first seed first.
+
+    Raises:
+        ValueError: if there are none or too many `seeds`, or a network is gone.
+    """
+    for config in configs:
+        get_architecture(config.architecture)  # it may have been deleted meanwhile
+    cpu_slots(store)  # a wrong DUET_CPU_SLOTS is told here, where somebody reads it
+    by_seed = zip(*(with_seeds(config, seeds) for config in configs), strict=True)
+    group = _shared_id(f"{submission}/group") if seeds > 1 else None
+    run_ids = []
+    for number, together in enumerate(by_seed):
+        own = f"{submission}/{number}"
+        pair = _shared_id(own) if len(together) > 1 else None
+        run_ids += [
+            store.create(
+                config,
+                submission=f"{own}/{position}/{config.framework}",
+                pair=pair,
+                group=group,
+                submitter=submitter,
+            )
+            for position, config in enumerate(together)
+        ]
+    ensure_running()
+    return run_ids
+
+
+def _shared_id(submission: str) -> str:
+    """Return an id that is made of a submission, so that two clicks that are handled at once agree on it."""
+    return hashlib.sha256(submission.encode()).hexdigest()[:12]
+
+
+def prepare(configs: Sequence[RunConfig]) -> None:
+    """Have a spare process ready for runs that a user is about to launch; see `core.jobs.warm_pool`."""
+    ask(configs)
+    ensure_running()
+
+
+def cpu_slots(store: Store) -> int:
+    """Return how many runs or pairs the CPU trains at once."""
+    given = os.environ.get("DUET_CPU_SLOTS")
+    return _checked_slots("DUET_CPU_SLOTS", given) if given else store.setting("cpu_slots") or 1
+
+
+def cpu_slots_are_fixed() -> bool:
+    """Say whether whoever started Duet has settled how many runs the CPU trains at once."""
+    return bool(os.environ.get("DUET_CPU_SLOTS"))
+
+
+def set_cpu_slots(store: Store, count: int) -> None:
+    """Let the CPU train so many runs or pairs at once; `DUET_CPU_SLOTS` overrules it.
+
+    Raises:
+        ValueError: if it is no number from 1 to 64.
+    """
+    store.set_setting("cpu_slots", _checked_slots("Runs at once on the CPU", str(count)))
+
+
+def _checked_slots(title: str, text: str) -> int:
+    if not text.isdecimal() or int(text) not in CPU_SLOTS:
+        raise ValueError(f"{title}: expected a whole number from {CPU_SLOTS[0]} to {CPU_SLOTS[-1]}, received {text!r}.")
+    return int(text)
+
+
+def ensure_running() -> None:
+    """Start the scheduler's process unless there is one."""
+    lock = _lock()
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return
+    lock.release()
+    with (home() / "scheduler.log").open("ab") as log:
+        spawn("core.jobs.scheduler", log=log)
+
+
+def take_up(store: Store) -> None:
+    """Start the scheduler's process where runs wait or train without one, as when all of Duet was ended by force."""
+    if store.count(states=("queued", *ACTIVE)):
+        ensure_running()
+
+
+def alive(run: Run) -> bool:
+    """Say whether the process that a run recorded still lives; a later process of the same number is not it."""
+    if run.pid is None or run.process_started_at is None:
+        return False
+    try:
+        process = psutil.Process(run.pid)
+        return process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - run.process_started_at) < 1
+    except psutil.Error:  # gone, or so much another user's that it may not be looked at
+        return False
+
+
+class Scheduler:
+    """Starts queued runs as slots come free and records the ends that runs could not record themselves."""
+
+    def __init__(self, store: Store):
+        self._store = store
+        self._children: dict[str, subprocess.Popen] = {}
+        self._spares = Spares()
+        # When each run was first seen starting, and asked to end, on the clock that nobody sets.
+        self._seen: dict[str, float] = {}
+        self._ending: dict[str, float] = {}
+        self._pulses: dict[str, _Pulse] = {}
+
+    def tick(self) -> bool:
+        """Look once at every run that has not ended; return whether there is anything to stay for."""
+        listed = self._store.find(states=ACTIVE, limit=1000, deleted=None)
+        active = [run for run in listed if not self._has_ended(run)]
+        for run in active:
+            self._feel_pulse(run)
+        self._reap({run.id for run in listed})
+        queued = self._store.waiting()
+        slots = cpu_slots(self._store) if queued else 1
+        for run in queued:
+            device = self._device(run, active, slots)
+            if device and self._start(run, device):
+                active.append(self._store.get(run.id))
+        spares_wanted = self._spares.tick(free=not active and not queued)
+        return bool(active or queued or spares_wanted)
+
+    def close(self) -> None:
+        """Give back what nobody waits for any more."""
+        self._spares.close()
+
+    def _reap(self, listed: set[str]) -> None:
+        """Forget the processes of runs whose end is recorded, once they are gone."""
+        for run_id in self._children.keys() - listed:
+            if self._children[run_id].poll() is not None:
+                del self._children[run_id]
+        for times in (self._seen, self._ending, self._pulses):
+            for run_id in times.keys() - listed:
+                del times[run_id]
+
+    def _feel_pulse(self, run: Run) -> None:
+        """Record that a run is not responding once its sign of life has long been the same.
+
+        Time that this process was stopped itself, or slept through with the machine, does not count.
+        """
+        now = time.monotonic()
+        before = self._pulses.get(run.id)
+        if before is None or before.beat_at != run.heartbeat_at:
+            self._pulses[run.id] = _Pulse(run.heartbeat_at, now, 0.0)
+            return
+        silent = before.silent_s + min(now - before.looked_at, 1.0)
+        self._pulses[run.id] = _Pulse(run.heartbeat_at, now, silent)
+        if silent > _SILENT_S and not run.silent and run.pid is not None:
+            _log.info("%s is not responding", run.id)
+            with suppress(SupersededError):  # it has ended since it was looked up
+                self._store.mark_silent(run.id, run.attempt)
+
+    def _device(self, run: Waiting, active: Sequence[Run], slots: int) -> str | None:
+        """Return the device to start a run on now; None if it has to wait.
+
+        Args:
+            slots: how many runs or pairs the CPU trains at once; any other device trains one.
+        """
+
+        def has_room(device: str) -> bool:
+            groups = {other.pair or other.id for other in active if other.config.device == device}
+            return run.pair in groups or len(groups) < (slots if device == "cpu" else 1)
+
+        allowed = [run.device]
+        if run.device == "auto":  # any accelerator rather than the CPU
+            found = [device.name for device in known_devices(run.framework).devices]
+            allowed = sorted(found, key=lambda name: (name == "cpu", name))
+        return next((device for device in allowed if has_room(device)), None)
+
+    def _start(self, waiting: Waiting, device: str) -> bool:
+        attempt = self._store.claim(waiting.id, device)
+        if attempt is None:
+            return False
+        run = self._store.get(waiting.id)
+        try:
+            directory = run_directory(run.id)
+            directory.mkdir(parents=True, exist_ok=True)
+            self._children[run.id] = self._process(run, directory)
+        except OSError as error:  # no disk, memory or process left; the runs after it may have better luck
+            self._fail(run.id, attempt, f"The training process could not be started: {error}.", cause="not_started")
+            return False
+        self._spares.want([run.config])
+        _log.info("Started %s", run.id)
+        return True
+
+    def _process(self, run: Run, directory: Path) -> subprocess.Popen:
+        """Return the process that trains a run: a warm one if there is one that fits, else a new one."""
+        if spare := self._spares.take(run.config):
+            try:
+                hand_over(spare, run.id, store_url())
+            except OSError:  # it has just gone
+                spare.wait()
+            else:
+                return spare
+        with (directory / "log.txt").open("ab") as log:
+            return spawn("core.jobs.worker", run.id, store_url(), log=log)
+
+    def _has_ended(self, run: Run) -> bool:
+        child = self._children.get(run.id)
+        if child is not None:
+            code = child.poll()
+            gone = code is not None
+        else:
+            code, gone = None, run.pid is not None and not alive(run)
+        if gone:
+            self._children.pop(run.id, None)
+            self._record_death(run, code)
+            return True
+        if (run.stop_requested or run.pause_requested) and _has_passed(_STOP_GRACE_S, self._ending, run.id):
+            self._kill(run)
+        if run.pid is None and _has_passed(_START_DEADLINE_S, self._seen, run.id):
+            self._kill(run)
+            failure = f"The training process gave no sign of life within {_START_DEADLINE_S:.0f} s."
+            self._record_end(run, failure, cause="not_started")
+            return True
+        return False
+
+    def _kill(self, run: Run) -> None:
+        """End a process that does not do as asked, with all it started."""
+        child = self._children.get(run.id)
+        pid = child.pid if child is not None else run.pid if alive(run) else None
+        if pid is None:
+            return
+        _log.info("Killing %s, process %s", run.id, pid)
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            started = psutil.Process(pid).children(recursive=True)
+            # A training that was started on a command line may share its group with whatever else runs there.
+            if os.getsid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGKILL)
+            for process in started:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def _record_death(self, run: Run, code: int | None) -> None:
+        if code is not None and code < 0:
+            self._record_end(run, f"The training process was killed ({_signal(-code)}).")
+        elif code:
+            self._record_end(run, f"The training process ended early with exit code {code}.", cause="error")
+        else:
+            self._record_end(run, "The training process is gone: it was killed, or the machine was restarted.")
+
+    def _record_end(self, run: Run, failure: str, cause: Cause = "killed") -> None:
+        """Record the end of a process that could not do it itself; one that was asked to leave has left."""
+        if not run.stop_requested and not run.pause_requested:
+            self._fail(run.id, run.attempt, failure, cause)
+            return
+        with suppress(SupersededError):
+            self._store.finish(run.id, run.attempt, "stopped" if run.stop_requested else "paused", run.results or {})
+
+    def _fail(self, run_id: str, attempt: int, failure: str, cause: Cause) -> None:
+        _log.info("%s failed: %s", run_id, failure)
+        with suppress(SupersededError):  # it has recorded its own end since it was looked up
+            self._store.fail(run_id, attempt, failure=failure, advice=_ADVICE, cause=cause)
+
+
+class _Pulse(NamedTuple):
+    """The last sign of life that was seen of a run, when, and for how many seconds it has been the last."""
+
+    beat_at: float | None
+    looked_at: float
+    silent_s: float
+
+
+def _has_passed(seconds: float, since: dict[str, float], run_id: str) -> bool:
+    """Say whether so many seconds have passed since this was first asked of a run."""
+    now = time.monotonic()
+    return now - since.setdefault(run_id, now) > seconds
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"signal {number}, {signal.Signals(number).name}"
+    except ValueError:  # a real-time signal, which has no name
+        return f"signal {number}"
+
+
+def _lock() -> FileLock:
+    return FileLock(home() / "scheduler.lock")
+
+
+def main() -> None:
+    """Schedule until nothing has been left to do for a while."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    store = open_store()
+    scheduler = Scheduler(store)
+    waiting = True
+    while waiting:
+        try:
+            with _lock().acquire(timeout=0):
+                store.purge(older_than_s=KEEP_DELETED_S)
+                try:
+                    _work(scheduler)
+                finally:
+                    scheduler.close()
+        except Timeout:
+            return
+        # A run that was queued while the lock was still held has relied on this process.
+        waiting = bool(store.find(states=("queued",), limit=1))
+
+
+def _work(scheduler: Scheduler) -> None:
+    idle_since = time.monotonic()
+    while time.monotonic() - idle_since < _IDLE_S:
+        try:
+            if scheduler.tick():
+                idle_since = time.monotonic()
+        except OperationalError as error:  # the database is busy, or the disk full: no reason to leave
+            _log.info("Trying again: %s", error.orig)
+        time.sleep(_TICK_S)
+
+
+if __name__ == "__main__":
+    main()

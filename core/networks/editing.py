@@ -1,0 +1,125 @@
+"""Changes to the layers of a network, each of which returns new ones: the steps of an editor.
+
+    layers = ARCHITECTURES["resnet-small"].layers
+    for path, name, layer in places(layers):    # (4,) residual_1, (4, 0) residual_1/convolution_1, …
+        ...
+    layers = moved(layers, (4, 0), by=1)
+    layers = inserted(layers, (5,), new_layer("dropout", channels=32))
+
+A path is the position of a layer, or that of a residual and of the layer in it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from core.networks.layers import (
+    Activation,
+    BatchNorm,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool,
+    Residual,
+    named,
+)
+
+Path = tuple[int, ...]
+Layers = tuple[Layer, ...]
+
+KINDS: dict[str, Callable[[int], Layer]] = {
+    "convolution": lambda _channels: Convolution(filters=32),
+    "activation": lambda _channels: Activation(),
+    "max_pool": lambda _channels: MaxPool(),
+    "batch_norm": lambda _channels: BatchNorm(),
+    "dropout": lambda _channels: Dropout(rate=0.25),
+    "flatten": lambda _channels: Flatten(),
+    "dense": lambda _channels: Dense(units=64),
+    "residual": lambda channels: Residual(
+        layers=(
+            Convolution(filters=channels),
+            BatchNorm(),
+            Activation(),
+            Convolution(filters=channels),
+            BatchNorm(),
+        )
+    ),
+}
+"""For each kind a new layer as it usually begins, for an input of so many channels."""
+
+KINDS_IN_A_RESIDUAL = ("convolution", "activation", "batch_norm", "dropout", "dense")
+
+
+def new_layer(kind: str, channels: int) -> Layer:
+    """Return a layer to begin with, where what comes in has so many `channels`."""
+    return KINDS[kind](min(channels, 1024))
+
+
+def places(layers: Layers, prefix: str = "", above: Path = ()) -> Iterator[tuple[Path, str, Layer]]:
+    """Yield the path, the canonical name and the record of each layer; those in a residual come after it."""
+    for position, (name, layer) in enumerate(named(layers, prefix)):
+        path = (*above, position)
+        yield path, name, layer
+        if isinstance(layer, Residual):
+            yield from places(layer.layers, f"{name}/", path)
+
+
+def changed(layers: Layers, path: Path, field: str, value: Any) -> Layers:
+    """Set a field of one layer.
+
+    Raises:
+        ValueError: if the field does not take the value.
+    """
+
+    def change(row: Layers, position: int) -> Layers:
+        layer = type(row[position]).model_validate({**row[position].model_dump(), field: value})
+        return (*row[:position], layer, *row[position + 1 :])
+
+    return _at(layers, path, change)
+
+
+def inserted(layers: Layers, path: Path, layer: Layer) -> Layers:
+    """Put a layer in at a path; what is there and after it moves down."""
+    return _at(layers, path, lambda row, position: (*row[:position], layer, *row[position:]))
+
+
+def removed(layers: Layers, path: Path) -> Layers:
+    """Take a layer out; a residual goes with the last of its layers."""
+    above = _row(layers, path)
+    if len(path) > 1 and len(above) == 1:
+        path = path[:-1]
+    return _at(layers, path, lambda row, position: (*row[:position], *row[position + 1 :]))
+
+
+def moved(layers: Layers, path: Path, by: int) -> Layers:
+    """Move a layer by one place, down (1) or up (-1), among those beside it; at the end it stays."""
+
+    def move(row: Layers, position: int) -> Layers:
+        if not 0 <= position + by < len(row):
+            return row
+        order = list(row)
+        order.insert(position + by, order.pop(position))
+        return tuple(order)
+
+    return _at(layers, path, move)
+
+
+def can_move(layers: Layers, path: Path, by: int) -> bool:
+    """Say whether there is a place to move to."""
+    return 0 <= path[-1] + by < len(_row(layers, path))
+
+
+def _row(layers: Layers, path: Path) -> Layers:
+    """Return the layers among which the one at `path` is."""
+    for position in path[:-1]:
+        layers = layers[position].layers
+    return layers
+
+
+def _at(layers: Layers, path: Path, change: Callable[[Layers, int], Layers]) -> Layers:
+    if len(path) == 1:
+        return change(tuple(layers), path[0])
+    block = layers[path[0]]
+    inner = _at(block.layers, path[1:], change)
+    return (*layers[: path[0]], block.model_copy(update={"layers": inner}), *layers[path[0] + 1 :])

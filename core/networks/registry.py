@@ -1,0 +1,148 @@
+"""The networks there are, by name: the built-in ones, and those that users have made.
+
+    names()                                   # the built-in ones first
+    architecture = get_architecture("my-cnn")
+    save(Architecture(name="my-cnn", description="…", layers=…))
+    delete("my-cnn", used_by); restore("my-cnn")
+
+A network of a user's is one file, `home()/networks/NAME.json`. A name stands for the same layers for
+good, also when it was deleted, so that what runs say about their network stays true.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from core.datasets.storage import write_json
+from core.networks.layers import Architecture
+from core.networks.zoo import ARCHITECTURES
+from core.system.paths import home
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+def names() -> list[str]:
+    """Return the names of the networks there are: the built-in ones first, then the others in alphabetical order."""
+    return [*ARCHITECTURES, *own_names()]
+
+
+def own_names() -> list[str]:
+    """Return the names of the networks that users have made, without deleted ones."""
+    return sorted(path.stem for path in _place().glob("*.json") if _NAME.fullmatch(path.stem))
+
+
+def get_architecture(name: str) -> Architecture:
+    """Return the network called `name`.
+
+    Raises:
+        ValueError: if there is none, with those there are, or if its file is damaged.
+    """
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    if name not in own_names():
+        raise ValueError(f"Network (--architecture): expected one of {', '.join(names())}, received {name!r}.")
+    return _read(_place() / f"{name}.json")
+
+
+def recall(name: str) -> Architecture:
+    """Return the network that a run was launched with, also if it was deleted since.
+
+    Raises:
+        ValueError: if there never was one of that name, or its file is damaged.
+    """
+    deleted = _trash() / f"{name}.json"
+    return _read(deleted) if _NAME.fullmatch(name) and deleted.exists() else get_architecture(name)
+
+
+def save(architecture: Architecture) -> None:
+    """Keep a network under its name; one that is there already with the same layers stays as it is.
+
+    Raises:
+        ValueError: if the name is none, or stands for other layers.
+    """
+    name = architecture.name
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "Name: expected 1 to 40 small letters, digits and hyphens, such as my-cnn, not beginning with a hyphen, "
+            f"received {name[:60]!r}."
+        )
+    if name in ARCHITECTURES:
+        raise ValueError(f"Name: {name} is a network that comes with Duet: choose another name.")
+    with _lock():
+        path, deleted = _place() / f"{name}.json", _trash() / f"{name}.json"
+        for known in (path, deleted):
+            if known.exists() and _read(known).layers != architecture.layers:
+                which = "another network" if known == path else "a network that was deleted"
+                raise ValueError(f"Name: {name} is the name of {which}, with other layers: choose another name.")
+        if deleted.exists():
+            deleted.replace(path)
+        elif not path.exists():
+            write_json(path, architecture.model_dump(mode="json"))
+
+
+def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
+    """Take a user's network away; `restore` brings it back. Runs that have ended keep their own description.
+
+    Args:
+        used_by: gives the ids of the runs that wait or train with a network.
+
+    Raises:
+        ValueError: if there is none of that name, it is built in, or runs wait or train with it.
+    """
+    if name in ARCHITECTURES:
+        raise ValueError(f"{name} comes with Duet and cannot be deleted.")
+    if name not in own_names():
+        raise ValueError(f"Expected the name of a network, received {name!r}.")
+    if runs := used_by(name):
+        more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
+        raise ValueError(
+            f"{name} cannot be deleted while runs wait or train with it: stop {', '.join(runs[:5])}{more}, "
+            "or wait for their end."
+        )
+    with _lock():
+        (_place() / f"{name}.json").replace(_trash() / f"{name}.json")
+
+
+def restore(name: str) -> None:
+    """Bring back a network that was deleted.
+
+    Raises:
+        ValueError: if none of that name was deleted.
+    """
+    deleted = _trash() / f"{name}.json"
+    with _lock():
+        if not (_NAME.fullmatch(name) and deleted.exists()):
+            raise ValueError(f"Expected the name of a network that was deleted, received {name!r}.")
+        deleted.replace(_place() / f"{name}.json")
+
+
+def free_name(base: str) -> str:
+    """Return a name for a changed copy of the network `base` that stands for nothing yet."""
+    stem = f"my-{base.removeprefix('my-')[:30]}"
+    taken = {*names(), *(path.stem for path in _trash().glob("*.json"))}
+    return next(name for name in (stem, *(f"{stem}-{i}" for i in range(2, 10_000))) if name not in taken)
+
+
+def _read(path: Path) -> Architecture:
+    try:
+        return Architecture.model_validate_json(path.read_bytes())
+    except ValueError:
+        raise ValueError(f"Network {path.stem}: its file {path} is damaged: delete it, and make it again.") from None
+
+
+def _place() -> Path:
+    folder = home() / "networks"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _trash() -> Path:
+    folder = home() / "trash" / "networks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _lock() -> FileLock:
+    return FileLock(home() / "networks.lock")

@@ -1,0 +1,1 @@
+"""What several runs say together: comparison, parity of the frameworks, replication."""

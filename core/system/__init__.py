@@ -1,0 +1,1 @@
+"""What every other room stands on: paths, files, processes, logs and text."""

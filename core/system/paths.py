@@ -1,0 +1,44 @@
+"""Where Duet keeps what it makes: runs, their database, imported and unpacked data.
+
+`home()` is the folder `checkpoints/` beside the code, or whatever `DUET_HOME` names.
+"""
+
+import os
+import re
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+_RUN_ID = re.compile(r"[0-9a-f]{12}")
+
+
+def home() -> Path:
+    """Return the folder of this installation's runs and data, made if it is not there yet."""
+    place = Path(os.environ.get("DUET_HOME") or PROJECT / "checkpoints").expanduser().resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def checked_run_id(run_id: str) -> str:
+    """Return a run's id as it is.
+
+    Raises:
+        ValueError: if it is not twelve hexadecimal digits.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"Run id: expected twelve digits or letters a–f such as 3f9c0a1b2c3d, received {run_id!r}.")
+    return run_id
+
+
+def run_directory(run_id: str) -> Path:
+    """Return the folder of one run. Only opaque ids make paths, so nothing can point outside.
+
+    Raises:
+        ValueError: if `run_id` is not twelve hexadecimal digits.
+    """
+    return home() / "runs" / checked_run_id(run_id)
+
+
+def store_url() -> str:
+    """Return the database's SQLAlchemy URL: SQLite inside `home()` unless `DUET_STORE` names one."""
+    return os.environ.get("DUET_STORE") or f"sqlite:///{home() / 'duet.sqlite3'}"

@@ -1,0 +1,1 @@
+"""Training a network: the loop, its records, schedules, metrics and checkpoints."""

@@ -1,0 +1,148 @@
+"""What a network got right and wrong, from its logits or probabilities; NumPy only.
+
+loss, accuracy = loss_and_accuracy(logits, labels)
+matrix = confusion(labels, probabilities.argmax(1), classes)
+rows = per_class(matrix)
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.networks.layers import Architecture
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How well one class is read. A score without any case to count is `nan`."""
+
+    label: int
+    count: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """How often images of class `label` are read as `predicted`, and which share of the class that is."""
+
+    label: int
+    predicted: int
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image read wrongly: its index, both classes, and the probability given to the wrong one."""
+
+    index: int
+    label: int
+    predicted: int
+    probability: float
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of logits `(N, classes)`, computed in float64."""
+    exponents = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def probabilities(outputs: np.ndarray, architecture: Architecture) -> np.ndarray:
+    """Return a network's probabilities, float32 `(N, classes)`, from what it gives out: logits, or just these."""
+    found = outputs if architecture.gives_probabilities else softmax(outputs)
+    return found.astype(np.float32)
+
+
+def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return the mean cross-entropy (natural logarithm) and the share read correctly."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    losses = log_sums - shifted[np.arange(len(labels)), labels]
+    return float(losses.mean()), float((logits.argmax(axis=1) == labels).mean())
+
+
+def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Count images by true class (row) and predicted class (column): int64 `(classes, classes)`."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def rates(matrix: np.ndarray) -> np.ndarray:
+    """Return each row of a confusion matrix as shares of its class; a class without images gives zeros."""
+    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+
+
+def per_class(matrix: np.ndarray) -> list[ClassScore]:
+    """Return precision, recall and F1 of each class of a confusion matrix."""
+    scores = []
+    for label, hits in enumerate(matrix.diagonal()):
+        found, there = matrix[:, label].sum(), matrix[label].sum()
+        scores.append(
+            ClassScore(
+                label=label,
+                count=int(there),
+                precision=_share(hits, found),
+                recall=_share(hits, there),
+                f1=_share(2 * hits, found + there),
+            )
+        )
+    return scores
+
+
+def confused_pairs(matrix: np.ndarray, limit: int = 10) -> list[ConfusedPair]:
+    """Return the classes taken for one another most often, most frequent first, without zeros."""
+    wrong = matrix - np.diag(matrix.diagonal())
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    pairs = ((int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True))
+    return [ConfusedPair(i, j, int(wrong[i, j]), _share(wrong[i, j], matrix[i].sum())) for i, j in pairs if wrong[i, j]]
+
+
+def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, limit: int = 40) -> list[Mistake]:
+    """Return the wrong answers that were given with the greatest certainty, most certain first."""
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    certainty = probabilities[wrong, predicted[wrong]]
+    order = wrong[np.argsort(-certainty, kind="stable")][:limit]
+    return [Mistake(int(i), int(labels[i]), int(predicted[i]), float(probabilities[i, predicted[i]])) for i in order]
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Two networks on the same images: how many only the one reads correctly, and only the other.
+
+    `by_chance` says whether a coin tossed for each of those images would part as unevenly in more
+    than 5 % of the cases: McNemar's test, normal approximation with the correction for continuity
+    (Edwards, "Note on the correction for continuity in testing the significance of the difference
+    between correlated proportions", 1948), without which 4 against 0 would count as a difference.
+    """
+
+    only_first: int
+    only_second: int
+
+    @property
+    def by_chance(self) -> bool:
+        apart, total = abs(self.only_first - self.only_second), self.only_first + self.only_second
+        return apart - 1 <= 1.96 * math.sqrt(total)
+
+
+def disagreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Disagreement:
+    """Compare two networks' predicted classes on the same images."""
+    right, also_right = first == labels, second == labels
+    return Disagreement(int((right & ~also_right).sum()), int((~right & also_right).sum()))
+
+
+def interval(accuracy: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy measured on `count` images.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    z = 1.96
+    centre = (accuracy + z * z / (2 * count)) / (1 + z * z / count)
+    spread = z / (1 + z * z / count) * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
+    return centre - spread, centre + spread
+
+
+def _share(part: int, whole: int) -> float:
+    return float(part / whole) if whole else float("nan")

@@ -1,0 +1,232 @@
+"""Figures of runs: what they show, and that drawing them anew changes only their data."""
+
+import numpy as np
+import pytest
+
+from core.charts.runs import (
+    FRAMEWORK_COLOURS,
+    changing_confusion,
+    confusion_matrix,
+    curve_frame,
+    curves,
+    probability_bars,
+    schedule_curve,
+    step_curves,
+    thin,
+)
+from core.config import FRAMEWORK_TITLES
+from core.training.records import Point
+
+
+def points(count: int, split: str = "train", loss=lambda i: 1 / (i + 1)) -> list[Point]:
+    return [
+        Point(i, i / 10, split, float(loss(i)), 0.5, float(i), learning_rate=0.1, gradient_norm=2.0)
+        for i in range(count)
+    ]
+
+
+def specification(chart) -> dict:
+    """Return what Vega-Lite is told, without the data and the name that they have been given."""
+
+    def without_data(value):
+        if isinstance(value, dict):
+            return {key: without_data(part) for key, part in value.items() if key not in ("data", "datasets")}
+        return [without_data(part) for part in value] if isinstance(value, list) else value
+
+    return without_data(chart.to_dict())
+
+
+def data(chart) -> list[dict]:
+    (rows,) = chart.to_dict()["datasets"].values()
+    return rows
+
+
+class TestThinning:
+    @pytest.mark.parametrize("count", [0, 1, 399, 400])
+    def test_leaves_a_short_curve_as_it_is(self, count):
+        assert list(thin(points(count))) == points(count)
+
+    @pytest.mark.parametrize("count", [401, 1000, 12_345])
+    def test_keeps_both_ends_the_spike_and_the_best(self, count):
+        noise = np.random.default_rng(count).uniform(1, 2, count)
+        noise[count // 3], noise[count // 2] = 50, 0.01
+        long = points(count, loss=lambda i: noise[i])
+
+        kept = thin(long)
+
+        assert len(kept) <= 402
+        assert {0, count // 3, count // 2, count - 1} <= {point.step for point in kept}
+        assert [point.step for point in kept] == sorted({point.step for point in kept})
+        assert set(kept) <= set(long)
+
+    def test_keeps_every_stretch_of_the_curve(self):
+        steps = [point.step for point in thin(points(10_000, loss=lambda i: i % 7))]
+
+        assert np.diff(steps).max() <= 100
+
+    def test_goes_down_to_the_limit_that_is_asked_for(self):
+        assert len(thin(points(1000, loss=np.sin), limit=20)) <= 22
+
+
+class TestCurveFrame:
+    def test_has_a_row_for_each_measurement(self):
+        measured = [*points(2), Point(9, 1.0, "validation", 0.25, 0.75, 3.0)]
+
+        frame = curve_frame({"a": measured, "b": points(1)}, {"a": "pytorch", "b": "tensorflow"})
+
+        assert frame.astype(object).where(frame.notna(), None).to_dict("split")["data"] == [
+            ["a", "PyTorch", "training", 0.0, 1.0, 0.5, 0.1, 2.0],
+            ["a", "PyTorch", "training", 0.1, 0.5, 0.5, 0.1, 2.0],
+            ["a", "PyTorch", "validation", 1.0, 0.25, 0.75, None, None],
+            ["b", "Keras", "training", 0.0, 1.0, 0.5, 0.1, 2.0],
+        ]
+        measured = ["epoch", "loss", "accuracy", "learning_rate", "gradient_norm"]
+        assert list(frame.columns) == ["run", "framework", "part", *measured]
+
+    def test_thins_each_part_of_each_run(self):
+        """A few validations among many training points are all kept."""
+        measured = [*points(5000), *points(30, "validation")]
+
+        frame = curve_frame({"a": measured, "b": points(5000)}, {"a": "pytorch", "b": "tensorflow"})
+
+        counts = frame.groupby(["run", "part"]).size()
+        assert counts["a", "validation"] == 30
+        assert max(counts["a", "training"], counts["b", "training"]) <= 402
+
+    def test_of_nothing_has_the_same_columns(self):
+        assert list(curve_frame({}, {}).columns) == list(curve_frame({"a": points(1)}, {"a": "pytorch"}).columns)
+
+
+@pytest.mark.parametrize("metric", ["loss", "accuracy"])
+class TestCurves:
+    def draw(self, metric, measured, epochs=3):
+        frameworks = {"a": "pytorch", "b": "tensorflow"}
+        return curves(curve_frame(measured, {name: frameworks[name] for name in measured}), metric, epochs=epochs)
+
+    def test_are_told_alike_at_every_tick(self, metric):
+        """Else the chart would be built anew, and a zoom lost."""
+        first = self.draw(metric, {})
+        later = [
+            self.draw(metric, {"a": points(1)}),
+            self.draw(metric, {"a": points(7)}),
+            self.draw(metric, {"a": [*points(3000), *points(3, "validation")], "b": points(2)}),
+        ]
+
+        for chart in later:
+            assert specification(chart) == specification(first)
+        assert [len(data(chart)) for chart in later][:2] == [1, 7]
+
+    def test_show_the_metric_with_the_colour_of_the_framework(self, metric):
+        told = specification(self.draw(metric, {"a": points(2)}))
+
+        for layer in told["layer"]:
+            assert (layer["encoding"]["x"]["field"], layer["encoding"]["y"]["field"]) == ("epoch", metric)
+            assert dict(
+                zip(*(layer["encoding"]["color"]["scale"][key] for key in ("domain", "range")), strict=True)
+            ) == {FRAMEWORK_TITLES[framework]: colour for framework, colour in FRAMEWORK_COLOURS.items()}
+
+    def test_can_be_zoomed(self, metric):
+        (zoom,) = specification(self.draw(metric, {"a": points(2)}))["params"]
+
+        assert (zoom["name"], zoom["bind"]) == ("zoom", "scales")
+
+
+@pytest.mark.parametrize("metric", ["learning_rate", "gradient_norm"])
+class TestStepCurves:
+    def test_are_told_alike_at_every_tick(self, metric):
+        frames = [curve_frame({"a": points(count)}, {"a": "pytorch"}) for count in (1, 7)]
+
+        first, later = (specification(step_curves(frame, metric)) for frame in frames)
+        assert first == later
+        assert first["encoding"]["y"]["field"] == metric
+
+    def test_leave_out_what_has_no_such_figure(self, metric):
+        frame = curve_frame({"a": [Point(9, 1.0, "validation", 0.25, 0.75, 3.0)]}, {"a": "pytorch"})
+
+        assert specification(step_curves(frame, metric))["transform"] == [{"filter": f"isValid(datum.{metric})"}]
+
+
+class TestScheduleCurve:
+    def test_is_the_rate_over_the_epochs(self):
+        chart = schedule_curve(np.array([0.0, 0.5]), np.array([0.1, 0.2]))
+
+        assert data(chart) == [{"epoch": 0.0, "rate": 0.1}, {"epoch": 0.5, "rate": 0.2}]
+
+
+class TestChangingConfusion:
+    MATRIX = np.array([[3, 1], [0, 4]])
+
+    def test_has_a_cell_for_each_two_classes(self):
+        cells = data(changing_confusion(self.MATRIX, ("a", "b"), "pytorch"))
+
+        assert [(cell["true"], cell["answer"], cell["images"], cell["share"]) for cell in cells] == [
+            ("a", "a", 3, 0.75),
+            ("a", "b", 1, 0.25),
+            ("b", "a", 0, 0.0),
+            ("b", "b", 4, 1.0),
+        ]
+
+    def test_is_told_alike_for_every_epoch(self):
+        first, later = (
+            changing_confusion(matrix, ("a", "b"), "pytorch") for matrix in (self.MATRIX, self.MATRIX[::-1])
+        )
+
+        assert specification(first) == specification(later)
+
+
+class TestConfusionMatrix:
+    MATRIX = np.array([[7, 1, 0], [0, 0, 0], [0, 1000, 3000]])
+
+    def test_is_annotated_with_counts(self):
+        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=False).data
+
+        assert np.array(cells.text).tolist() == [["7", "1", "·"], ["·", "·", "·"], ["·", "1000", "3000"]]
+
+    def test_is_annotated_with_rates(self):
+        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=True).data
+
+        assert np.array(cells.text).tolist() == [["87.5%", "12.5%", "·"], ["·", "·", "·"], ["·", "25.0%", "75.0%"]]
+
+    def test_rates_are_written_out_whichever_cell_comes_first(self):
+        (cells,) = confusion_matrix(np.array([[0, 2], [1, 1]]), ("a", "b"), as_rates=True).data
+
+        assert np.array(cells.text).tolist() == [["·", "100.0%"], ["50.0%", "50.0%"]]
+
+    @pytest.mark.parametrize("as_rates", [True, False])
+    def test_colours_follow_the_share_so_that_rare_mistakes_show(self, as_rates):
+        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=as_rates).data
+
+        np.testing.assert_allclose(np.square(cells.z), [[0.875, 0.125, 0], [0, 0, 0], [0, 0.25, 0.75]])
+        assert (cells.zmin, cells.zmax) == (0, 1)
+
+    def test_has_the_true_classes_down_and_numbers_as_names(self):
+        figure = confusion_matrix(self.MATRIX, ("3", "5", "8"), as_rates=False)
+
+        assert list(figure.data[0].y) == ["3", "5", "8"]
+        assert figure.layout.yaxis.title.text == "true class"
+        assert figure.layout.yaxis.autorange == "reversed"
+        assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("category", "category")
+
+    def test_says_counts_and_shares_on_a_cell(self):
+        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=True).data
+
+        assert list(cells.customdata[2][1]) == [1000, 0.25]
+
+
+class TestProbabilityBars:
+    def test_show_each_class_in_its_order(self):
+        chart = probability_bars(np.array([0.125, 0.75, 0.125]), ("8", "3", "1"), "tensorflow")
+
+        assert data(chart) == [
+            {"class": "8", "probability": 0.125},
+            {"class": "3", "probability": 0.75},
+            {"class": "1", "probability": 0.125},
+        ]
+        bars, _ = specification(chart)["layer"]
+        assert bars["mark"]["color"] == FRAMEWORK_COLOURS["tensorflow"]
+        assert bars["encoding"]["y"]["sort"] is None
+
+    def test_are_told_alike_for_every_image(self):
+        first, second = (probability_bars(np.array(p), ("a", "b"), "pytorch") for p in ([0.1, 0.9], [1.0, 0.0]))
+
+        assert specification(first) == specification(second)

@@ -1,0 +1,106 @@
+"""`python -m core datasets`: what it prints, and how it refuses."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from core import datasets
+from core.cli.datasets import main
+from core.config import configure
+from core.runs import open_store
+from core.system.paths import PROJECT
+from tests.datasets import sources
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return str(sources.zipped(tmp_path / "pets.zip", sources.photographs("cat", "dog") | {"cat/a.txt": b""}))
+
+
+def test_lists_what_there_is(capsys):
+    main(["--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["name"] == "mnist"
+    assert row["images"] == {"train": 60_000, "test": 10_000}
+    assert row["shape"] == [28, 28, 1]
+    assert row["fingerprint"] == datasets.load("mnist").fingerprint
+
+    main([])
+    assert capsys.readouterr().out.split() == (
+        "mnist MNIST: 60,000 + 10,000 images, 28×28×1, 10 classes".split()  # noqa: SIM905
+    )
+
+
+def test_imports_and_prints_the_report(archive, capsys):
+    main(["import", archive, "--name", "Cats and dogs", "--size", "16", "--colour", "grey", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert (report["name"], report["shape"]) == ("cats-and-dogs", [16, 16, 1])
+    assert report["left_out"] == [
+        {"file": "cat/a.txt", "why": "It is no image.", "mend": "Remove it, or save it as PNG or JPEG."}
+    ]
+
+    main(["import", archive, "--size", "12x20"])
+    printed = capsys.readouterr().out
+    assert "pets (pets) is here: Folders of images, 2 classes" in printed
+    assert "12×20×3, SHA-256 " in printed
+    assert "cat/a.txt: It is no image. Remove it, or save it as PNG or JPEG." in printed
+
+
+def test_looks_without_importing(archive, capsys):
+    main(["inspect", archive])
+
+    assert "Folders of images in 10 files; 2 classes: cat, dog" in capsys.readouterr().out
+    assert datasets.names() == ["mnist"]
+
+
+def test_deletes_unless_runs_use_it(archive, capsys):
+    main(["import", archive])
+    run_id = open_store().create(configure(dataset="pets"), submission="one")
+    with pytest.raises(SystemExit) as refused:
+        main(["delete", "pets"])
+    assert refused.value.code == 2
+    assert capsys.readouterr().err == f"pets cannot be deleted while runs use it: delete {run_id} first.\n"
+
+    main(["rename", "pets", "Animals"])
+    assert datasets.specify("pets").title == "Animals"
+
+
+def test_deletes_and_restores(archive, capsys):
+    main(["import", archive])
+    main(["delete", "pets"])
+    assert "python -m core datasets restore pets" in capsys.readouterr().out
+    assert datasets.names() == ["mnist"]
+    main(["restore", "pets"])
+    assert datasets.names() == ["mnist", "pets"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["import", "missing.zip"], "Expected a file or a folder, but there is none at missing.zip."),
+        (["import", "x", "--size", "big"], "Argument --size: expected a size such as 32x32, received 'big'"),
+        (["import", "x", "--colour", "red"], "Argument --colour: invalid choice: 'red'"),
+        (["delete", "mnist"], "MNIST comes with Duet and cannot be deleted."),
+        (["fly"], "Argument COMMAND: invalid choice: 'fly'"),
+    ],
+)
+def test_refuses_with_one_sentence(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(arguments)
+
+    assert refused.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(sentence)
+    assert error.count("\n") == 1
+
+
+def test_knowing_and_importing_data_needs_no_framework():
+    program = (
+        "import sys, core.cli.datasets, core.datasets.catalogue\n"
+        "print([name for name in ('torch', 'torchvision', 'tensorflow', 'keras', 'streamlit') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+
+    assert printed.stdout == "[]\n"

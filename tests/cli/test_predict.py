@@ -1,0 +1,108 @@
+"""`python -m core predict`: answers as a table and as JSON, and a sentence for whatever cannot be read."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.cli.predict import main
+from core.config import FRAMEWORK_TITLES, configure
+from core.datasets import load
+from core.datasets.inspection.gallery import png
+from core.runs import new_id, open_store
+from core.system.paths import PROJECT, run_directory, store_url
+from core.training import checkpoints
+from tests.bad_files import bad_files
+
+
+@pytest.fixture(scope="module")
+def duet_home(trained_home: Path) -> Iterator[Path]:
+    """The home with trained runs, instead of an empty one for each test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUET_HOME", str(trained_home))
+        yield trained_home
+
+
+def run_of(framework: str) -> str:
+    runs = open_store(store_url()).find(states=("done",))
+    return next(run.id for run in runs if run.config.framework == framework)
+
+
+def predict(*arguments: str | Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "core", "predict", *map(str, arguments)]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("framework", list(FRAMEWORK_TITLES))
+def test_good_images_are_answered_beside_bad_ones(framework, tmp_path):
+    digits, files = load("mnist").test.images[:3], {}
+    for i, digit in enumerate(digits):
+        files[tmp_path / f"{i}.png"] = png(digit)
+    for name, (data, _) in bad_files().items():
+        files[tmp_path / name] = data
+    for path, data in files.items():
+        path.write_bytes(data)
+    missing = tmp_path / "missing.png"
+
+    done = predict(run_of(framework), *files, missing, "--json")
+
+    assert done.returncode == 2
+    answers = json.loads(done.stdout.splitlines()[-1])
+    assert [answer["file"] for answer in answers] == [*map(str, files), str(missing)]
+    tested = checkpoints.read_arrays(run_directory(run_of(framework)) / "test.safetensors")["probabilities"]
+    for answer, probabilities in zip(answers[:3], tested, strict=False):
+        assert list(answer) == ["file", "label", "probability", "probabilities"]
+        assert answer["label"] == str(probabilities.argmax())
+        assert list(answer["probabilities"]) == [str(label) for label in range(10)]
+        np.testing.assert_allclose(list(answer["probabilities"].values()), probabilities, atol=1e-3)
+        assert (
+            answer["probability"] == answer["probabilities"][answer["label"]] == max(answer["probabilities"].values())
+        )
+    reasons = [reason for _, reason in bad_files().values()] + ["No such file"]
+    for answer, reason in zip(answers[3:], reasons, strict=True):
+        assert list(answer) == ["file", "error"]
+        assert answer["error"].startswith(answer["file"])
+        assert reason in answer["error"]
+    assert done.stderr.splitlines() == [answer["error"] for answer in answers[3:]]
+
+
+def test_the_table_has_a_line_an_image(tmp_path):
+    (tmp_path / "seven.png").write_bytes(png(load("mnist").test.images[0]))
+
+    done = predict(run_of("pytorch"), tmp_path / "seven.png", tmp_path / "seven.png")
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    tested = checkpoints.read_arrays(run_directory(run_of("pytorch")) / "test.safetensors")["probabilities"][0]
+    assert lines[0].split()[:3] == [str(tmp_path / "seven.png"), str(tested.argmax()), f"{tested.max():.2%}"]
+
+
+def untrained() -> str:
+    return open_store(store_url()).create(configure(), submission=new_id())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (lambda: ["0123456789ab", "seven.png"], "There is no run '0123456789ab' here."),
+        (lambda: ["../../etc", "seven.png"], "There is no run '../../etc' here."),
+        (lambda: [untrained(), "seven.png"], "has no checkpoint yet"),
+        (lambda: ["0123456789ab"], "The following arguments are required: IMAGE."),
+        (lambda: ["0123456789ab", "seven.png", "--jsn"], "Unrecognized arguments: --jsn."),
+    ],
+)
+def test_wrong_input_is_refused_with_one_sentence(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        main(arguments())
+
+    assert refusal.value.code == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+    assert said.out == ""

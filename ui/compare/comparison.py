@@ -1,0 +1,104 @@
+"""Finished runs held against each other: curves, settings that differ, test figures, images that only one reads.
+
+show_curves(runs)
+show_differing_settings(runs)
+show_test_figures(runs)
+show_disagreements(runs)
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.charts.comparison import run_curves
+from core.charts.runs import curve_frame
+from core.runs import Run, open_store
+from core.studies.comparison import differing_settings, run_labels
+from core.training.metrics import disagreement, interval
+from ui.shared.test_predictions import test_answers
+
+
+def show_curves(runs: Sequence[Run]) -> None:
+    """Draw loss and accuracy of all runs over one another."""
+    points = {run.id: [point for _, point in open_store().curves(run.id)] for run in runs}
+    frame = curve_frame(points, {run.id: run.config.framework for run in runs})
+    labels = run_labels(runs)
+    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+        column.altair_chart(run_curves(frame, labels, metric), key=f"compared-{metric}")
+
+
+def show_differing_settings(runs: Sequence[Run]) -> None:
+    """Show a row a setting in which the runs differ, a column a run."""
+    st.subheader("Settings that differ")
+    differing = differing_settings([run.config for run in runs])
+    if not differing:
+        st.info("All settings are the same.")
+        return
+    columns = list(run_labels(runs).values())
+    values = [["–" if value is None else str(value) for value in each] for each in differing.values()]
+    table = pd.DataFrame(values, columns=columns)
+    table.insert(0, "Setting", list(differing))
+    st.dataframe(table, hide_index=True, width="content", key="differing")
+
+
+def show_test_figures(runs: Sequence[Run]) -> None:
+    """Show what each run reached on the test images, with the interval of its accuracy."""
+    st.subheader("On test images")
+    rows = []
+    labels = run_labels(runs)
+    for run in runs:
+        results = run.results
+        low, high = interval(results["test_accuracy"], int(np.sum(results["confusion"])))
+        rows.append(
+            {
+                "Run": labels[run.id],
+                "Test accuracy": results["test_accuracy"],
+                "95% interval": f"{low:.2%} to {high:.2%}",
+                "Test loss": results["test_loss"],
+                "Validation accuracy": results["val_accuracy"],
+                "Training, seconds": results["train_seconds"],
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        width="content",
+        key="figures",
+        column_config={
+            "Test accuracy": st.column_config.NumberColumn(format="%.4f"),
+            "Test loss": st.column_config.NumberColumn(format="%.4f"),
+            "Validation accuracy": st.column_config.NumberColumn(format="%.4f"),
+            "Training, seconds": st.column_config.NumberColumn(format="%.1f"),
+        },
+    )
+
+
+def show_disagreements(runs: Sequence[Run]) -> None:
+    """Show for each two runs how many test images only one of them reads, and whether that may be chance."""
+    labels = run_labels(runs)
+    rows = []
+    for first, second in combinations(runs, 2):
+        if first.results["fingerprint"] != second.results["fingerprint"]:
+            continue
+        (ones, truth), (others, _) = (test_answers(run.id, run.ended_at) for run in (first, second))
+        apart = disagreement(ones.argmax(axis=1), others.argmax(axis=1), truth)
+        rows.append(
+            {
+                "Run": labels[first.id],
+                "Other run": labels[second.id],
+                "Only the first reads": apart.only_first,
+                "Only the other reads": apart.only_second,
+                "May be chance": "yes" if apart.by_chance else "hardly",
+            }
+        )
+    if len({run.results["fingerprint"] for run in runs}) > 1:
+        st.caption("Runs of different data have no test images in common, so they are not counted against each other.")
+    if rows:
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", key="disagreements")
+        st.caption(
+            "Test images that only one of two runs reads correctly. 'May be chance' is McNemar's test at 5%; "
+            "it knows these two trainings, and another seed may part them otherwise."
+        )

@@ -1,0 +1,127 @@
+"""Add data: bring in images from a file, a path or the catalogue, and rename or delete what was brought in."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from core.datasets import Dataset, names
+from core.datasets.background_import import discard, inspect_apart, receive, start_fetch, start_import
+from core.datasets.catalogue import CATALOGUE
+from core.datasets.importing import Plan
+from ui.data.custom_datasets import show_own_datasets
+from ui.data.import_plan import choose_import
+from ui.data.import_progress import watch_import
+from ui.shared.formatting import literal
+
+_FORMATS = (
+    "A zip or a folder with one sub-folder of images a class (also below `train` and `test`), CSV tables of pixels "
+    "such as Sign Language MNIST, NumPy's `.npz`, or IDX files as of MNIST; also gzipped."
+)
+
+
+class _Look(NamedTuple):
+    """What was found at `path` for the files or the path `asked`: a plan, or the sentence why there is none."""
+
+    asked: object
+    path: Path
+    plan: Plan | None
+    refused: str | None
+
+
+def show(_dataset: Dataset) -> None:
+    """Show the import that goes on, or let one begin; then what was imported so far."""
+    if import_id := st.query_params.get("import"):
+        try:
+            watch_import(import_id, on_done=_open, on_close=_close)
+        except ValueError as error:
+            st.error(literal(str(error)), icon=":material/error:")
+            st.button("Close", on_click=_close)
+    else:
+        sources: dict[str, Callable[[], None]] = {
+            "Upload": _from_upload,
+            "Path on this machine": _from_path,
+            "Well-known data sets": _from_catalogue,
+        }
+        source = st.segmented_control(
+            "From", list(sources), default="Upload", required=True, key="source", bind="query-params", wrap=True
+        )
+        sources[source]()
+    show_own_datasets()
+
+
+def _from_upload() -> None:
+    st.caption(_FORMATS)
+    uploads = st.file_uploader("Files", accept_multiple_files=True, key=f"uploads-{st.session_state.get('imports', 0)}")
+    if uploads:
+        _plan_import(tuple(upload.file_id for upload in uploads), lambda: _receive(uploads))
+
+
+def _from_path() -> None:
+    st.caption(_FORMATS)
+    path = st.text_input("File or folder", placeholder="/home/me/photos", key="import-path").strip()
+    if path:
+        _plan_import(path, lambda: Path(path).expanduser())
+
+
+def _from_catalogue() -> None:
+    st.caption("They are downloaded from where their authors keep them, and checked.")
+    for name, entry in CATALOGUE.items():
+        known = entry.specification
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(
+                f"**{known.title}**, {len(known.class_names)} classes, about {entry.megabytes} MB  \n"
+                f":gray[{known.source}. Licence: {known.licence}.]",
+                width="stretch",
+            )
+            here = name in names()
+            if st.button("Is here" if here else "Fetch", key=f"fetch-{name}", disabled=here):
+                _watch(start_fetch(name))
+
+
+def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
+    """Look at what was given, once; show it, and begin to import it when that is wanted."""
+    look: _Look | None = st.session_state.get("look")
+    if look is None or look.asked != asked:
+        with st.spinner("Looking at it …"):
+            look = st.session_state["look"] = _inspect(asked, find_path(), before=look)
+    if look.plan is None:
+        st.error(literal(look.refused), icon=":material/error:")
+        st.button("Look again", on_click=lambda: st.session_state.pop("look", None))
+    elif choice := choose_import(look.plan):
+        _watch(start_import(look.path, **choice))
+
+
+def _inspect(asked: object, path: Path, before: _Look | None) -> _Look:
+    if before is not None:
+        discard(before.path)
+        for name in ("name", "height", "width", "colour"):
+            st.session_state.pop(f"import-{name}", None)  # what was chosen was chosen for other images
+    try:
+        return _Look(asked, path, inspect_apart(path), None)
+    except ValueError as error:
+        return _Look(asked, path, None, str(error))
+
+
+def _receive(uploads: Sequence[UploadedFile]) -> Path:
+    return receive([(upload.name, upload) for upload in uploads])
+
+
+def _watch(import_id: str) -> None:
+    """Leave the choice of a source, with nothing chosen, for the import that has begun."""
+    st.session_state.pop("look", None)
+    st.session_state["imports"] = st.session_state.get("imports", 0) + 1  # an uploader of another key is empty
+    st.query_params["import"] = import_id
+    st.rerun()
+
+
+def _open(name: str) -> None:
+    st.session_state["dataset"] = name
+    st.session_state["view"] = "Overview"
+    _close()
+
+
+def _close() -> None:
+    st.query_params.pop("import", None)

@@ -1,0 +1,72 @@
+"""What is about to be imported: what was recognised, a preview in the chosen size and colour, and the button to begin.
+
+if choice := choose_import(plan):
+    start_import(path, **choice)
+"""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.datasets.conversion import fit
+from core.datasets.importing import CHANNELS, MAX_SIDE, MIN_SIDE, Plan
+from ui.data.import_report import show_left_out
+from ui.data.picture_row import show_row
+from ui.shared.formatting import counted, literal
+
+_THINNED = 200
+_SIZES = 5
+_CLASSES = 30
+
+
+def choose_import(plan: Plan) -> dict[str, Any] | None:
+    """Show a plan and let its name, size and colour be changed; return them when the import is to begin."""
+    _show_findings(plan)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        name = st.text_input("Name", plan.title, max_chars=80, width=320, key="import-name")
+        height, width = (
+            st.number_input(title, MIN_SIDE, MAX_SIDE, side, width=120, key=f"import-{title.lower()}")
+            for title, side in zip(("Height", "Width"), plan.size, strict=True)
+        )
+        colour = st.segmented_control(
+            "Colour",
+            list(CHANNELS),
+            format_func=str.capitalize,
+            default=plan.colour,
+            required=True,
+            key="import-colour",
+        )
+    _show_preview(plan, (height, width, CHANNELS[colour]))
+    if st.button("Import", type="primary", icon=":material/download:"):
+        return {"name": name, "size": (height, width), "colour": colour}
+    return None
+
+
+def _show_findings(plan: Plan) -> None:
+    sizes = [f"{height}×{width}" for height, width in plan.sizes]
+    told = ", ".join(sizes[:_SIZES]) + (f" and {len(sizes) - _SIZES} more" if len(sizes) > _SIZES else "")
+    classes = ", ".join(plan.class_names[:_CLASSES]) + (" …" if len(plan.class_names) > _CLASSES else "")
+    count = f", {sum(plan.images.values()):,} images" if plan.images else ""
+    st.success(f"Recognised: {literal(plan.format)}, {counted(plan.files, 'file')}{count}.", icon=":material/check:")
+    st.markdown(
+        f"{len(plan.class_names)} classes: {literal(classes)}.  \nSizes of the images looked at: {told} pixels."
+    )
+    for note in plan.notes:
+        st.info(literal(note), icon=":material/info:")
+    show_left_out(plan.left_out)
+
+
+def _show_preview(plan: Plan, shape: tuple[int, int, int]) -> None:
+    """Show a few images as they come, and below as a network will see them."""
+    names = [sample.class_name for sample in plan.samples]
+    st.caption("As they come")
+    show_row([_thinned(sample.image) for sample in plan.samples], names)
+    st.caption("As a network will see them: the middle, in the size and colour chosen above")
+    show_row([fit(sample.image, shape) for sample in plan.samples], names)
+
+
+def _thinned(image: np.ndarray) -> np.ndarray:
+    """Leave out so many lines and columns of a large image that its longer side is about `_THINNED`."""
+    step = max(1, max(image.shape[:2]) // _THINNED)
+    return image[::step, ::step]

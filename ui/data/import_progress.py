@@ -1,0 +1,58 @@
+"""An import as it goes on: progress, a way to cancel it, and its report when it is done.
+
+watch_import(import_id, on_done=open_it)
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.datasets.background_import import Progress, cancel, progress
+from ui.data.import_report import show_report
+from ui.shared.formatting import literal
+
+_REFRESH_S = 0.5
+
+
+def watch_import(import_id: str, on_done: Callable[[str], None], on_close: Callable[[], None]) -> None:
+    """Show an import, live while it goes on.
+
+    Args:
+        on_done: called with the data set's name when a visitor wants to see what was imported.
+        on_close: called when a visitor has seen enough.
+
+    Raises:
+        ValueError: if there is none of that id.
+    """
+    state = progress(import_id)
+    if state.state == "running":
+        st.fragment(_watch, run_every=_REFRESH_S)(import_id)
+    else:
+        _show_end(state, on_done, on_close)
+
+
+def _watch(import_id: str) -> None:
+    state = progress(import_id)
+    if state.state != "running":
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.progress(state.share, text=f"Importing · {literal(state.sentence)} It goes on if you leave this page.")
+        if st.button("Cancel", icon=":material/close:", help="Nothing of it will remain."):
+            cancel(import_id)
+            st.rerun()
+
+
+def _show_end(state: Progress, on_done: Callable[[str], None], on_close: Callable[[], None]) -> None:
+    with st.container(border=True):
+        match state.state:
+            case "done":
+                st.success(literal(state.sentence), icon=":material/check:")
+                show_report(state.report)
+            case "cancelled":
+                st.info("The import was cancelled; nothing of it remains.", icon=":material/close:")
+            case _:
+                st.error(literal(state.sentence), icon=":material/error:")
+        with st.container(horizontal=True):
+            if state.report:
+                st.button("See the images", type="primary", on_click=on_done, args=(state.report.name,))
+            st.button("Close", on_click=on_close)

@@ -1,0 +1,65 @@
+"""Overview: how much there is, of what size, where it comes from, and how the classes are spread."""
+
+import numpy as np
+import streamlit as st
+
+from core.charts.datasets import class_distribution, describe_balance, describe_differences, distribution_frame
+from core.datasets import Dataset
+from core.datasets.importing import report_of
+from core.datasets.inspection.gallery import SPLIT_TITLES, class_counts
+from core.datasets.inspection.health import compare_shares
+from ui.data.import_report import show_report
+from ui.data.splits import USUAL, rows_of
+from ui.shared.formatting import literal
+
+
+def show(dataset: Dataset) -> None:
+    """Show the summary, the distribution, and the report of the import."""
+    rows = rows_of(dataset)
+    _show_summary(dataset, rows)
+    _show_distribution(dataset, rows)
+    if report := report_of(dataset.specification.name):
+        with st.expander("How it was imported", icon=":material/receipt_long:"):
+            show_report(report)
+
+
+def _show_summary(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
+    height, width, channels = dataset.image_shape
+    figures = {
+        "Images": f"{sum(map(len, rows.values())):,}",
+        **{SPLIT_TITLES[split]: f"{len(members):,}" for split, members in rows.items()},
+        "Classes": len(dataset.class_names),
+        "Image": f"{height}×{width}×{channels}",
+        "Memory": f"{(dataset.train.images.nbytes + dataset.test.images.nbytes) / 1e6:.1f} MB",
+    }
+    with st.container(horizontal=True, gap="medium"):
+        for title, figure in figures.items():
+            st.metric(title, figure, width="content")
+    known = dataset.specification
+    st.caption(
+        f"Source: {literal(known.source)}. Licence: {literal(known.licence)}.  \nFingerprint: `{dataset.fingerprint}`"
+    )
+
+
+@st.fragment
+def _show_distribution(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
+    names = dataset.class_names
+    counts = class_counts(dataset, rows)
+    st.subheader("Class distribution")
+    st.write(
+        f"{literal(describe_balance(counts, names))} Validation is the {USUAL.validation_share:.0%} of the "
+        "training images that a run with the usual settings holds back."
+    )
+    differences = compare_shares(counts["train"] + counts["validation"], counts["test"])
+    if differences:
+        st.warning(literal(describe_differences(differences, names)), icon=":material/balance:")
+    unit = st.segmented_control(
+        "Bars show", ["Images", "Shares"], default="Images", required=True, key="bars", bind="query-params"
+    )
+    chart = class_distribution(counts, names, shares=unit == "Shares")
+    with st.container(width=860):
+        st.altair_chart(chart, key="distribution")
+    with st.expander("The same as a table", icon=":material/table:"):
+        table = distribution_frame(counts, names).pivot_table("images", "class", "split", sort=False)
+        table = table.astype(int).assign(All=table.sum(axis=1).astype(int)).rename_axis("Class").reset_index()
+        st.dataframe(table, hide_index=True, height="content", width="content")

@@ -1,0 +1,94 @@
+"""What networks make of many images: a table to choose one from, and the same as a file.
+
+picked = show_table(runs, files)      # the chosen one of st.file_uploader's files
+"""
+
+import base64
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from core.config import FRAMEWORK_TITLES
+from core.datasets.inspection.gallery import png
+from core.inference.predictions import answer, answer_table, to_csv
+from core.inference.service import Reading, Unreadable, prediction_service
+from core.runs import Run
+from ui.shared.formatting import literal
+
+_MOST_REASONS = 5
+_SHOWN_EVERY = 10
+
+
+def show_table(runs: Sequence[Run], files: Sequence[UploadedFile]) -> UploadedFile | None:
+    """Show a row an image that can be read; return the chosen image, the first one at the start."""
+    answers = {run.id: _read_all(run, files) for run in runs}
+    first = answers[runs[0].id]
+    _show_reasons([one for one in first if isinstance(one, Unreadable)])
+    readable = [i for i in range(len(files)) if all(isinstance(answers[run.id][i], Reading) for run in runs)]
+    if not readable:
+        return None
+    shown = {"image": [_data_url(first[i]) for i in readable]}
+    columns = {"image": st.column_config.ImageColumn("", width=60)}
+    for run in runs:
+        title = FRAMEWORK_TITLES[run.config.framework]
+        found = [answer(answers[run.id][i]) for i in readable]
+        shown |= {f"{title} reads": [label for label, _ in found], f"{title}'s probability": [p for _, p in found]}
+        columns[f"{title}'s probability"] = st.column_config.ProgressColumn(
+            format="percent", min_value=0, max_value=1, width=160
+        )
+    shown["File"] = [files[i].name for i in readable]  # last: a phone shows the first columns
+    event = st.dataframe(
+        pd.DataFrame(shown),
+        key="readings",
+        width="content",
+        hide_index=True,
+        column_config=columns,
+        row_height=40,
+        height=min(40 * len(readable) + 40, 400),
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [0]}},
+    )
+    tables = [answer_table(answers[run.id]).assign(run=run.id, framework=run.config.framework) for run in runs]
+    st.download_button(
+        "Download as CSV",
+        to_csv(pd.concat(tables)),
+        file_name="readings.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    rows = [row for row in event.selection.rows if row < len(readable)]
+    return files[readable[rows[0] if rows else 0]]
+
+
+def _read_all(run: Run, files: Sequence[UploadedFile]) -> list[Reading | Unreadable]:
+    title = FRAMEWORK_TITLES[run.config.framework]
+    progress = st.empty()
+    answers = []
+    for i, file in enumerate(files):
+        if i % _SHOWN_EVERY == 0:
+            progress.progress(i / len(files), f"{title} reads image {i + 1} of {len(files)}")
+        answers.append(_read_once(run, file.file_id, file))
+    progress.empty()
+    return answers
+
+
+@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _read_once(run: Run, file_id: str, _file: UploadedFile) -> Reading | Unreadable:  # noqa: ARG001, the cache's key
+    """Read a file that may be asked for at every rerun; the steps, which are large, are left out."""
+    read = prediction_service(run.config.framework).read(run.id, _file.getvalue(), _file.name)
+    return read if isinstance(read, Unreadable) else read._replace(steps=())
+
+
+def _show_reasons(refused: Sequence[Unreadable]) -> None:
+    for one in refused[:_MOST_REASONS]:
+        st.error(literal(one.reason), icon=":material/broken_image:")
+    if len(refused) > _MOST_REASONS:
+        st.error(f"{len(refused) - _MOST_REASONS} more images cannot be read; the CSV says why.")
+
+
+def _data_url(reading: Reading) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png(reading.pixels)).decode()}"

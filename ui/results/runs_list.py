@@ -1,0 +1,153 @@
+"""All runs, filtered and by page; what is asked for is in the address, so it survives a reload and can be sent.
+
+show_runs_list()
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from core.config import FRAMEWORK_TITLES
+from core.jobs.scheduler import ensure_running
+from core.runs import Run, State, new_id, open_store
+from core.runs.lists import Order
+from ui.shared.formatting import counted
+from ui.shared.launching import submitter
+from ui.shared.run_actions import ask_to_remove, show_actions, show_undo
+from ui.shared.run_annotations import add_tags
+from ui.shared.runs_table import choose_runs
+
+PAGE = 50
+"""Runs on a page."""
+
+_DOUBLE_CLICK_S = 2.0
+
+
+def show_runs_list() -> None:
+    """Show the filters, a page of the runs that fit, and what can be done with those that are ticked."""
+    store = open_store()
+    show_undo()
+    filters = _choose_filters()
+    count = store.count(**filters)
+    if not count:
+        _say_what_next(filters)
+        return
+    order = _choose_order()
+    number = _choose_page(count)
+    runs = store.find(order=order, limit=PAGE, offset=(number - 1) * PAGE, **filters)
+    actions = st.container(horizontal=True, vertical_alignment="center")
+    ticked = choose_runs(runs, key="runs")
+    with actions:
+        _act_on(ticked, count, filters)
+
+
+def _choose_filters() -> dict[str, Any]:
+    """Offer what runs can be filtered by, and return the filters of the store."""
+    store = open_store()
+    common = {"bind": "query-params", "on_change": _begin_at_first_page}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search", key="search", placeholder="Name, note, tag, network or id", type="search", width=300, **common
+        )
+        states = st.multiselect("State", get_args(State), key="state", placeholder="Any", width=260, **common)
+        filters = {"search": search, "states": states or None}
+        choices = {
+            "framework": ("Framework", dict(FRAMEWORK_TITLES)),
+            "dataset": ("Data set", _named(store.values("dataset"))),
+            "tag": ("Tag", _named(store.tags())),
+        }
+        for name, (title, options) in choices.items():
+            asked = st.query_params.get(name)
+            # One that is left from an address stays, with nothing to show, rather than being dropped unsaid.
+            if asked and asked not in options.values():
+                options[asked] = asked
+            if len(options) > 1 or asked:
+                filters[name] = st.selectbox(
+                    title,
+                    list(options),
+                    index=None,
+                    format_func=options.get,
+                    key=name,
+                    placeholder="Any",
+                    width=170,
+                    **common,
+                )
+        filters["deleted"] = st.toggle("Deleted runs", key="deleted", **common)
+    return filters
+
+
+def _named(values: Sequence[str] | Mapping[str, int]) -> dict[str, str]:
+    return {value: value for value in values}
+
+
+def _choose_order() -> Order:
+    return st.segmented_control(
+        "Order",
+        get_args(Order),
+        default="newest",
+        required=True,
+        format_func=str.capitalize,
+        key="order",
+        bind="query-params",
+        on_change=_begin_at_first_page,
+        label_visibility="collapsed",
+    )
+
+
+def _begin_at_first_page() -> None:
+    st.session_state["page"] = 1
+
+
+def _choose_page(count: int) -> int:
+    """Offer the pages where there is more than one, and return the number of the chosen one, from 1."""
+    pages = math.ceil(count / PAGE)
+    return st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+
+
+def _say_what_next(filters: Mapping[str, Any]) -> None:
+    if filters["deleted"]:
+        st.info("No deleted run fits. Runs that you delete can be put back from here.")
+    elif any(filters.values()):
+        st.info("No run fits. Clear a filter to see more.")
+    else:
+        st.info("No runs yet. Press *Train both now* on the Home page, or choose the settings on the Train page.")
+        st.page_link("../pages/train.py", label="Choose settings", icon=":material/tune:")
+
+
+def _act_on(ticked: Sequence[Run], count: int, filters: Mapping[str, Any]) -> None:
+    """Show what can be done with the ticked runs, or how to tick some."""
+    if not ticked:
+        st.caption(f"{counted(count, 'run')}. Click one to open it; tick some to stop, tag, clone or delete them.")
+        if filters["deleted"] and st.button("Remove all for good", icon=":material/delete_forever:", key="remove"):
+            ask_to_remove()
+        return
+    st.markdown(f"**{counted(len(ticked), 'run')} ticked**")
+    show_actions(ticked, key="ticked")
+    if not filters["deleted"]:
+        st.button(
+            "Clone",
+            icon=":material/content_copy:",
+            help="Queues a new run with the settings of each.",
+            key="ticked-clone",
+            on_click=_clone,
+            args=([run.id for run in ticked],),
+        )
+        add_tags(ticked, key="ticked")
+
+
+def _clone(run_ids: Sequence[str]) -> None:
+    """Queue a copy of each run; the second half of a double click makes none."""
+    before = st.session_state.get("cloned")
+    if before is None or before[0] != run_ids or time.monotonic() - before[1] > _DOUBLE_CLICK_S:
+        before = (run_ids, time.monotonic(), new_id())
+    st.session_state["cloned"] = before
+    for run_id in run_ids:
+        try:
+            open_store().clone(run_id, submission=f"{before[2]}/{run_id}", submitter=submitter())
+        except ValueError as error:  # its network or its data set was deleted
+            st.toast(str(error), icon=":material/info:")
+    ensure_running()
+    st.toast(f"{counted(len(run_ids), 'run')} queued.", icon=":material/content_copy:")

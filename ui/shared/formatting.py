@@ -1,0 +1,85 @@
+"""The same words for the same things on every page: states, titles, times."""
+
+import re
+import string
+
+from core.config import FRAMEWORK_TITLES
+from core.jobs.failures import CAUSES
+from core.runs import Run
+from core.system.text import duration
+
+_WORD_JOINER = "\u2060"  # takes no room and is not seen
+
+ENDING_BADGES = {
+    "done": (":material/check:", "green"),
+    "failed": (":material/error:", "red"),
+    "stopped": (":material/stop:", "orange"),
+    "paused": (":material/pause:", "blue"),
+}
+"""An icon and a colour for each way to come to rest; the word always stands beside them."""
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a number with its noun: "1 epoch", "3 epochs"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def status(run: Run) -> str:
+    """Say in one line where a run is."""
+    framework = FRAMEWORK_TITLES[run.config.framework]
+    if run.silent:
+        return f"{framework} · {state_of(run)}"
+    match run.state:
+        case "queued":
+            return f"{framework} · waiting for a free device"
+        case "starting":
+            return f"{framework} · starting"
+        case "running":
+            ending = "stopping" if run.stop_requested else "pausing" if run.pause_requested else None
+            parts = [framework, ending or "training"]
+            if run.images_per_second:
+                parts += [f"epoch {run.progress * run.config.epochs:.1f} of {run.config.epochs}"]
+                parts += [f"{run.images_per_second:,.0f} images/s"]
+            if run.seconds_left is not None:
+                parts += [f"{duration(run.seconds_left)} left"]
+            return " · ".join(parts)
+        case "done":
+            return f"{framework} · done · test accuracy {run.results['test_accuracy']:.2%}"
+    return f"{framework} · {state_of(run)} after {run.progress:.0%}"
+
+
+def state_of(run: Run) -> str:
+    """Say a run's state in a word or two: "running", "failed: out of memory"."""
+    if run.silent:
+        return "not responding"
+    if run.state == "running" and (run.stop_requested or run.pause_requested):
+        return "stopping" if run.stop_requested else "pausing"
+    return f"failed: {CAUSES[run.cause]}" if run.state == "failed" and run.cause in CAUSES else run.state
+
+
+def load(run: Run) -> str | None:
+    """Say what the process of a run uses while it trains: "PyTorch 620 MB of memory, 1.9 processors"."""
+    if run.state != "running" or not run.process_load:
+        return None
+    megabytes, processors = run.process_load["memory_bytes"] / 1e6, run.process_load["cpu_percent"] / 100
+    memory = f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+    return f"{FRAMEWORK_TITLES[run.config.framework]} {memory} of memory, {processors:.1f} processors"
+
+
+def kept_epoch(run: Run) -> str:
+    """Say which epoch's weights a finished run has kept, and whether it stopped before it had to."""
+    results, config = run.results, run.config
+    trained = counted(results.get("epochs", config.epochs), "epoch")
+    if results.get("stopped_early"):
+        waited = counted(config.patience, "epoch")
+        return (
+            f"Epoch {results['best_epoch']} kept. Stopped early after {trained}: {waited} had brought nothing better."
+        )
+    return f"Epoch {results['best_epoch']} of {trained} kept."
+
+
+def literal(text: str) -> str:
+    """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file."""
+    # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, but not across a joiner.
+    parted = re.sub(r":(?=[\w+-])|-(?=[->])|<(?=-)", rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
+    return "".join(f"\\{letter}" if letter in string.punctuation else letter for letter in parted)

@@ -1,0 +1,60 @@
+"""Launching from a page: a double click makes one run."""
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.config import FRAMEWORK_TITLES, Framework, RunConfig
+from core.engines import available_cores
+from core.jobs.scheduler import submit
+from core.runs import Store, new_id, open_store
+
+_DOUBLE_CLICK_S = 2.0
+
+
+def launch(configs: Sequence[RunConfig], seeds: int = 1) -> list[str]:
+    """Queue runs, one or a pair for each of so many seeds, and return their ids at once.
+
+    Asked again for the same, within two seconds or while they still wait for a device, it gives the same ones.
+    """
+    store = open_store()
+    before = st.session_state.get("launched")
+    if before is None or (before.configs, before.seeds) != (list(configs), seeds) or _has_begun(store, before):
+        before = _Launch(list(configs), seeds, submission=new_id(), clicked_at=time.monotonic())
+    run_ids = submit(store, configs, submission=before.submission, submitter=submitter(), seeds=seeds)
+    st.session_state["launched"] = before._replace(run_ids=run_ids)
+    return run_ids
+
+
+def submitter() -> str:
+    """Return an opaque word for this browser session; the queue is fair between sessions."""
+    return st.session_state.setdefault("submitter", new_id())
+
+
+class _Launch(NamedTuple):
+    configs: list[RunConfig]
+    seeds: int
+    submission: str
+    clicked_at: float
+    run_ids: Sequence[str] = ()
+
+
+def _has_begun(store: Store, before: _Launch) -> bool:
+    if time.monotonic() - before.clicked_at < _DOUBLE_CLICK_S:
+        return False
+    return any(store.get(run_id).state != "queued" for run_id in before.run_ids)
+
+
+def configs_for(config: RunConfig, frameworks: Sequence[Framework]) -> list[RunConfig]:
+    """Return the run for each framework; those that train side by side on the CPU share its cores."""
+    threads = config.threads
+    if len(frameworks) > 1 and config.device == "cpu" and not threads:
+        threads = max(1, available_cores() // len(frameworks))
+    return [config.model_copy(update={"framework": framework, "threads": threads}) for framework in frameworks]
+
+
+def both() -> tuple[Framework, ...]:
+    """Return every framework, in the order they are always shown in."""
+    return tuple(FRAMEWORK_TITLES)

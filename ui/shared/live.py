@@ -1,0 +1,77 @@
+"""Runs as they go: progress, a way to stop them, and curves that grow in place.
+
+    watch(runs, key="results")
+
+While one of the runs goes on, this part of the page refreshes itself, reading only what is new;
+when one has ended the whole page runs once more.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.charts.runs import curve_frame, curves
+from core.jobs.scheduler import ensure_running
+from core.runs import AT_REST, Run, open_store
+from core.training.records import Point
+from ui.shared.formatting import load, status
+from ui.shared.run_actions import ACTIONS, show_action
+from ui.shared.training_details import show_details
+
+_REFRESH_S = 0.5
+
+
+def watch(runs: Sequence[Run], key: str, *, details: bool = False) -> None:
+    """Show progress and curves of `runs`, live while one goes on; `details` to be opened, too, if asked for."""
+    going_on = [run.id for run in runs if run.state not in AT_REST]
+    st.fragment(_watch, run_every=_REFRESH_S if going_on else None)([run.id for run in runs], key, going_on, details)
+
+
+def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str], details: bool) -> None:
+    store = open_store()
+    runs = [store.get(run_id) for run_id in run_ids]
+    if any(run.state in AT_REST for run in runs if run.id in going_on):
+        st.rerun()
+    if going_on:
+        ensure_running()
+    with st.container():  # whatever comes and goes in it, the charts keep their place and are not built anew
+        for run in runs:
+            _show_progress(run, key)
+        if loads := [text for run in runs if (text := load(run))]:
+            st.caption(f"In use: {'; '.join(loads)}.")
+    points = _points(runs)
+    frame = curve_frame(points, {run.id: run.config.framework for run in runs})
+    epochs = max(run.config.epochs for run in runs)
+    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+        # Streamlit forgets a zoom when the data change, unless the zoom is a selection it listens to.
+        column.altair_chart(
+            curves(frame, metric, epochs=epochs), key=f"{key}-{metric}", on_select="rerun", selection_mode="zoom"
+        )
+    st.caption("Drag a curve to move it, turn the wheel to zoom, double-click to see all of it again.")
+    if details:
+        show_details(runs, frame, key)
+
+
+def _show_progress(run: Run, key: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if run.state in AT_REST:
+            st.markdown(status(run))
+            return
+        st.progress(run.progress, text=status(run))
+        if ACTIONS["pause"].fits(run):
+            show_action("pause", run, key)
+        show_action("stop", run, key, disabled=run.stop_requested)
+    if run.silent:
+        st.caption("Its process has given no sign of life for a while. It may come back; *Stop* ends it for good.")
+
+
+def _points(runs: Sequence[Run]) -> dict[str, list[Point]]:
+    """Return the measurements of runs: thinned when this session first sees them, and from then on what is new."""
+    store = open_store()
+    before: dict[tuple[str, int], list[tuple[int, Point]]] = st.session_state.get("points", {})
+    # A next attempt takes back what it measures again.
+    points = {(run.id, run.attempt): before.get((run.id, run.attempt)) or store.curves(run.id) for run in runs}
+    for (run_id, _), measured in points.items():
+        measured.extend(store.metrics(run_id, after=measured[-1][0] if measured else 0))
+    st.session_state["points"] = points
+    return {run_id: [point for _, point in measured] for (run_id, _), measured in points.items()}

@@ -1,0 +1,57 @@
+"""Telling when a run ends, if the user asks for it: a notification of the browser, or a sound where it may not.
+
+    show_bell()
+
+It is asked for in each browser and remembered there. It works on every page, and in a tab that is in the background.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.runs import Run, open_store
+from ui.shared.formatting import state_of
+
+_REFRESH_S = 2.0
+_REMEMBERED = 20
+
+_HERE = Path(__file__).parent
+_component = st.components.v2.component(
+    "duet_bell",
+    html='<button type="button" class="bell" aria-pressed="false"></button><span class="why" role="status"></span>',
+    css=(_HERE / "bell.css").read_text(),
+    js=(_HERE / "bell.js").read_text(),
+)
+
+
+def show_bell() -> None:
+    """Offer to tell when a run ends, and do so while the page is open."""
+    st.fragment(_ring, run_every=_REFRESH_S if open_store().going_on() else None)()
+
+
+def _ring() -> None:
+    _component(key="bell", data={"ended": ends()})
+
+
+def ends() -> list[dict[str, Any]]:
+    """Return the runs that have ended since this session first saw them go on: the last few, oldest first."""
+    store = open_store()
+    going_on = {run.id: run.attempt for run in store.going_on()}
+    before = st.session_state.get("bell-going-on", {})
+    told = st.session_state.setdefault("bell-ended", [])
+    for run_id in before.keys() - going_on.keys():
+        try:
+            run = store.get(run_id)
+        except ValueError:  # removed for good
+            continue
+        if run.state in ("done", "failed"):  # whoever stops or pauses a run knows
+            told.append(_words(run))
+    st.session_state["bell-going-on"] = going_on
+    st.session_state["bell-ended"] = told[-_REMEMBERED:]
+    return st.session_state["bell-ended"]
+
+
+def _words(run: Run) -> dict[str, Any]:
+    body = f"Test accuracy {run.results['test_accuracy']:.2%}." if run.state == "done" else run.failure
+    return {"id": f"{run.id}.{run.attempt}", "title": f"{run.title}: {state_of(run)}", "body": body}

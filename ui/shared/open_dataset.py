@@ -1,0 +1,19 @@
+"""The data set of a page, or what to do where it cannot be opened; the rest of the page goes on.
+
+if dataset := open_dataset(run.config.dataset):
+    st.image(dataset.test.images[0])
+"""
+
+import streamlit as st
+
+from core.datasets import Dataset, load
+from ui.shared.formatting import literal
+
+
+def open_dataset(name: str) -> Dataset | None:
+    """Return a data set; if it was removed or damaged, say so and return none."""
+    try:
+        return load(name)
+    except ValueError as error:
+        st.warning(f"What needs the images is not shown. {literal(str(error))}", icon=":material/image_not_supported:")
+        return None

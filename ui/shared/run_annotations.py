@@ -1,0 +1,79 @@
+"""A run's name, tags and note: shown as what they are, and changed in place.
+
+show_labels(run)
+change_labels(runs)
+add_tags(runs)
+"""
+
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.runs import Run, open_store
+from ui.shared.formatting import literal
+
+
+def show_labels(run: Run) -> None:
+    """Show the tags and the note of a run."""
+    if run.tags:
+        with st.container(horizontal=True, gap="small"):
+            for tag in run.tags:
+                st.badge(literal(tag), icon=":material/label:", color="gray")
+    if run.note:
+        with st.container(border=True):
+            st.markdown(safe_note(run.note))
+
+
+def safe_note(note: str) -> str:
+    """Return a note as Markdown that fetches nothing: a picture from elsewhere becomes its text."""
+    # HTML is text already, as Streamlit renders none unless it is told to.
+    return re.sub(r"!(?=\[)", r"\\!", note)
+
+
+def change_labels(runs: Sequence[Run]) -> None:
+    """Offer to change the name, tags and note of runs that are shown as one; the first one's are filled in."""
+    first = runs[0]
+    with st.popover("Name, tags, note", icon=":material/edit_note:"), st.form("labels", border=False):
+        name = st.text_input("Name", first.name or "", key="label-name", placeholder=first.title)
+        tags = st.multiselect(
+            "Tags",
+            sorted({*open_store().tags(), *first.tags}),
+            default=first.tags,
+            accept_new_options=True,
+            key="label-tags",
+            placeholder="Choose tags or write new ones",
+        )
+        note = st.text_area("Note", first.note or "", key="label-note", help="Markdown.")
+        if st.form_submit_button("Save", type="primary"):
+            try:
+                for run in runs:
+                    open_store().rename(run.id, name)
+                    open_store().tag(run.id, add=tags, remove=set(run.tags) - set(tags))
+                    open_store().annotate(run.id, note)
+            except ValueError as error:
+                st.error(str(error))
+            else:
+                st.rerun()
+
+
+def add_tags(runs: Sequence[Run], key: str) -> None:
+    """Offer to put tags on many runs at once."""
+    with st.popover("Tag", icon=":material/label:"), st.form(f"{key}-tagging", border=False):
+        tags = st.multiselect(
+            "Tags",
+            list(open_store().tags()),
+            accept_new_options=True,
+            key=f"{key}-tags",
+            placeholder="Choose tags or write new ones",
+        )
+        added = st.form_submit_button("Add", type="primary")
+        removed = st.form_submit_button("Take off")
+        if added or removed:
+            try:
+                for run in runs:
+                    open_store().tag(run.id, **{"add" if added else "remove": tags})
+            except ValueError as error:
+                st.error(str(error))
+            else:
+                st.rerun()

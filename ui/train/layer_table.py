@@ -1,0 +1,68 @@
+"""The layers of a network with their output shapes and parameters, before anything is trained."""
+
+from contextlib import suppress
+
+import pandas as pd
+import streamlit as st
+
+from core.networks.layers import Architecture, LayerError, LayerRow, Shape, explain_parameters, follow
+
+KIND_TITLES = {
+    "convolution": "Convolution",
+    "batch_norm": "Batch norm",
+    "max_pool": "Max pooling",
+    "dropout": "Dropout",
+    "flatten": "Flatten",
+    "dense": "Dense",
+    "activation": "Activation",
+    "residual": "Sum with the block's input",
+}
+
+
+def show_layers(architecture: Architecture, input_shape: Shape, classes: int) -> None:
+    """Show a row a layer up to the first that does not fit, the sum of the parameters, and how each comes about."""
+    rows = []
+    with suppress(LayerError):  # the page says it where it refuses the launch
+        rows.extend(follow(architecture, input_shape, classes))
+    table = {
+        "Layer": ["↳ " * row.name.count("/") + KIND_TITLES[row.layer.kind] for row in rows],
+        "Settings": [_settings(row) for row in rows],
+        "Output shape": [sizes(row.output_shape) for row in rows],
+        "Parameters": [row.parameters for row in rows],
+    }
+    place = st.container()
+    if st.toggle("How each count comes about", key="counts-explained"):
+        table["How the count comes about"] = [explain_parameters(row) for row in rows]
+        del table["Settings"]
+    place.dataframe(
+        pd.DataFrame(table),
+        hide_index=True,
+        height="content",
+        column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
+    )
+    total = sum(row.parameters for row in rows)
+    place.markdown(f"**{total:,} parameters** in both frameworks, for images of {sizes(input_shape)}.")
+
+
+def sizes(shape: Shape) -> str:
+    """Return a shape in words, such as "28 × 28 × 64"."""
+    return " × ".join(f"{size:,}" for size in shape)
+
+
+def _settings(row: LayerRow) -> str:
+    layer = row.layer
+    match layer.kind:
+        case "convolution":
+            stride = f", stride {layer.stride}" if layer.stride > 1 else ""
+            return f"{layer.filters} filters of {layer.kernel}×{layer.kernel}{stride}, {layer.padding} padding"
+        case "batch_norm":
+            return f"ε {layer.epsilon:g}, momentum {layer.momentum:g}"
+        case "max_pool":
+            return f"{layer.size}×{layer.size}, stride {layer.stride}, {layer.padding} padding"
+        case "dropout":
+            return f"{layer.rate:.0%} set to zero while training"
+        case "dense":
+            return f"{layer.units} units"
+        case "activation":
+            return layer.function
+    return ""

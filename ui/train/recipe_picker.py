@@ -1,0 +1,85 @@
+"""Recipes to start from: one fills the form, then what is changed is marked, and one click resets it.
+
+choose_recipe()
+frameworks = choose_frameworks()
+"""
+
+import streamlit as st
+
+from core.config import FRAMEWORK_TITLES, Framework
+from core.datasets import names
+from core.recipes import RECIPES, get_recipe
+from ui.shared.formatting import counted
+from ui.shared.launching import both
+from ui.shared.settings import changed_knobs, fill, filled_by, mark_change
+
+OWN = "Own settings"
+BOTH = "Both"
+
+
+def choose_recipe() -> None:
+    """Offer recipes whose data are here, with where each comes from."""
+    here = set(names())
+    offered = [name for name, recipe in RECIPES.items() if recipe.settings["dataset"] in here]
+    st.session_state.setdefault("recipe", filled_by() or OWN)
+    chosen = st.selectbox(
+        "Start from",
+        [OWN, *offered],
+        key="recipe",
+        on_change=_start_from,
+        help="A recipe fills in all settings: published experiments, and one of Duet's own.",
+    )
+    if chosen != OWN:
+        recipe = get_recipe(chosen)
+        st.caption(f"{recipe.description} Source: {recipe.source}.")
+        if recipe.assumed:
+            st.caption(f"Assumed: {recipe.assumed}")
+    if len(offered) < len(RECIPES):
+        st.caption(f"{len(RECIPES) - len(offered)} more want Sign Language MNIST, which the Data page brings in.")
+
+
+def choose_frameworks() -> tuple[Framework, ...]:
+    """Let the user pick one framework, or both as a pair."""
+    choices = {BOTH: both(), **{title: (name,) for name, title in FRAMEWORK_TITLES.items()}}
+    chosen = st.segmented_control(
+        "Framework",
+        list(choices),
+        default=BOTH,
+        required=True,
+        key="frameworks",
+        bind="query-params",
+        help="Both trains a pair: same data, same batches, same initial weights, side by side.",
+    )
+    if filled_by() and chosen != _frameworks_of(filled_by()):
+        mark_change(_frameworks_of(filled_by()))
+    return choices[chosen]
+
+
+def show_changes() -> None:
+    """Say what was changed since a recipe filled the form, with the way back."""
+    if filled_by() is None:
+        return
+    changed = changed_knobs()
+    if st.session_state["frameworks"] != _frameworks_of(filled_by()):
+        changed.insert(0, "Framework")
+    if not changed:
+        st.caption(":material/check: Everything is as the recipe says.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/edit: {counted(len(changed), 'setting')} changed: {', '.join(changed)}.", width="stretch"
+        )
+        st.button("Reset", icon=":material/undo:", key="reset-recipe", on_click=_start_from)
+
+
+def _start_from() -> None:
+    name = st.session_state["recipe"]
+    if name == OWN:
+        st.session_state["filled-by"] = None
+        return
+    fill(get_recipe(name).settings, recipe=name)
+    st.session_state["frameworks"] = _frameworks_of(name)
+
+
+def _frameworks_of(name: str) -> str:
+    return FRAMEWORK_TITLES.get(get_recipe(name).settings.get("framework"), BOTH)

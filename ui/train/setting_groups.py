@@ -1,0 +1,43 @@
+"""The knobs of the Train page in their order: the common ones, then the rest in groups under Advanced.
+
+show_knobs()
+"""
+
+import streamlit as st
+
+from core.config import GROUPS, RunConfig, is_used
+from ui.shared.settings import knob, settings, show_rate_note
+
+
+def show_knobs() -> None:
+    """Show every knob that does something beside the others that are chosen."""
+    knob("dataset")
+    knob("architecture")
+    first, second = st.columns(2)
+    with first:
+        knob("epochs")
+        knob("optimizer")
+    with second:
+        knob("batch_size")
+        knob("learning_rate")
+    show_rate_note()
+    with st.expander("Advanced", icon=":material/tune:"):
+        for group in GROUPS:
+            st.markdown(f"**{group}**")
+            used = [name for name in _fields(group) if is_used(name, settings())]
+            switches = [name for name in used if RunConfig.model_fields[name].annotation is bool]
+            others = [name for name in used if name not in switches]
+            for start in range(0, len(others), 2):  # in rows, as what was changed since a recipe is taller
+                for column, name in zip(st.columns(2), others[start : start + 2], strict=False):
+                    with column:
+                        knob(name)
+            for name in switches:
+                knob(name)
+
+
+def _fields(group: str) -> list[str]:
+    return [
+        name
+        for name, field in RunConfig.model_fields.items()
+        if field.json_schema_extra and field.json_schema_extra["group"] == group
+    ]
