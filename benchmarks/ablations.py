@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.own_recipes import OWN, mean_and_spread, train_and_write
 from core.config import RunConfig
-from core.engines import get_backend
+from core.engines import get_engine
 from core.recipes import Recipe, get_recipe
 from core.runs import Run, Store
 from core.studies.replication import config_of, finished_runs, machine
@@ -32,7 +32,7 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "at a constant rate of 0.05": {"schedule": "constant", "learning_rate": 0.05},
     "with pixels from 0 to 1": {"normalization": "unit"},
     "without augmentation": {"rotation": 0.0, "zoom": 0.0, "shift_x": 0.0, "shift_y": 0.0, "erasing": 0.0},
-    "without weight averaging": {"weight_average": 0.0},
+    "without weight averaging": {"ema_decay": 0.0},
     "with the network cnn-fast": {"architecture": "cnn-fast"},
     "with the network cnn-balanced": {"architecture": "cnn-balanced"},
 }
@@ -84,7 +84,7 @@ def _where(runs: Sequence[Run]) -> str:
     """Return in a sentence what the runs were trained on."""
     if not runs:
         return "Nothing is trained yet."
-    titles = {device["name"]: device["title"] for device in get_backend("pytorch").devices()}
+    titles = {device["name"]: device["title"] for device in get_engine("pytorch").devices()}
     devices = sorted({titles.get(run.config.device, run.config.device) for run in runs})
     versions = sorted({run.results["versions"]["torch"] for run in runs})
     return f"Trained in PyTorch {' and '.join(versions)} on {' and '.join(devices)}."

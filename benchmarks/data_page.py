@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 from core.charts.datasets import class_distribution, map_chart, value_histogram
 from core.datasets import load
 from core.datasets.inspection.gallery import class_counts, split_rows
-from core.datasets.inspection.health import check, compare_shares
+from core.datasets.inspection.health import check_health, compare_shares
 from core.datasets.inspection.image_map import principal_components
 from core.datasets.inspection.neighbours import nearest
 from core.datasets.inspection.statistics import statistics
@@ -66,7 +66,7 @@ def _computations() -> dict[str, Callable[[], object]]:
         "chart of the histograms": lambda: value_histogram(statistics(dataset).histograms, titles),
         "PCA of 3,000": partial(principal_components, dataset),
         "chart of the map": lambda: map_chart(dataset, principal_components(dataset), 17),
-        "faults in 70,000": partial(check, dataset),
+        "faults in 70,000": partial(check_health, dataset),
     }
 
 

@@ -19,19 +19,19 @@ import psutil
 from benchmarks.turns import Turns
 from core.config import Framework, RunConfig, configure, option
 from core.datasets import Dataset, load
-from core.engines import get_backend
+from core.engines import get_engine
 from core.engines.augmentation import draw_transforms
-from core.engines.initialisation import draw
+from core.engines.initialisation import initial_weights
 from core.engines.normalization import scaling_of
 from core.jobs.scheduler import prepare, submit
 from core.jobs.worker import execute
 from core.networks.registry import get_architecture
 from core.recipes import get_recipe
 from core.runs import Store, new_id, open_store
-from core.system.paths import PROJECT, home
+from core.system.paths import PROJECT, data_dir
 from core.training.loop import Engine, split_of, train
 from core.training.metrics import loss_and_accuracy
-from core.training.records import Outcome, Point
+from core.training.records import Outcome, StepMetrics
 from tests import processes
 
 _POLL_S = 0.01
@@ -78,7 +78,7 @@ def augment(
 ) -> None:
     """Draw an affine map for each of so many images, as for an epoch, and apply them in batches; a turn is all this."""
     config = configure(rotation=degrees, zoom=zoom, shift_x=shift, shift_y=shift)
-    backend = get_backend(framework)
+    backend = get_engine(framework)
     dataset = load("mnist")
     generator = np.random.default_rng(config.seed)
 
@@ -116,7 +116,7 @@ def first_point(turns: Turns, *, way: Literal["click", "command", "warm click"],
     """
     config = configure(**settings)
     load(config.dataset)
-    datasets = home() / "datasets"
+    datasets = data_dir() / "datasets"
     for turn in range(1 + repeats):  # the first reads the frameworks' files from the disk, later ones from memory
         with _new_home(datasets):
             store = open_store()
@@ -157,7 +157,7 @@ class _Epochs:
         self._pause = pause or threading.Event()
         self._reported = self._trained = 0.0
 
-    def __call__(self, point: Point) -> None:
+    def __call__(self, point: StepMetrics) -> None:
         if point.split == "train":
             self._reported = time.perf_counter()
             return
@@ -176,15 +176,15 @@ def _config(repeats: int, settings: dict[str, Any]) -> RunConfig:
 
 
 def _train(
-    config: RunConfig, dataset: Dataset, report: Callable[[Point], None] = lambda _point: None
+    config: RunConfig, dataset: Dataset, report: Callable[[StepMetrics], None] = lambda _point: None
 ) -> tuple[Outcome, Engine]:
     """Train as `core.jobs.worker` does, without a store and a folder; the engine then has the weights that are kept."""
     architecture, classes = get_architecture(config.architecture), len(dataset.class_names)
     network = (architecture, dataset.image_shape, classes)
     scaling = scaling_of(config, dataset.train.images, split_of(config, dataset).train)
-    engine = get_backend(config.framework).Engine(config, *network, scaling)
+    engine = get_engine(config.framework).Engine(config, *network, scaling)
     if config.initialisation != "framework":
-        engine.load_weights(draw(*network, config.seed, config.initialisation))
+        engine.load_weights(initial_weights(*network, config.seed, config.initialisation))
     kept: dict[str, np.ndarray] = {}
     outcome = train(
         config,
@@ -224,7 +224,7 @@ def _watch(run_id: str, pause: Event) -> None:
 @contextmanager
 def _new_home(datasets: Path) -> Iterator[None]:
     """Let Duet work in a home of its own, with these data sets, and end what it leaves running there."""
-    before = home()
+    before = data_dir()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         (Path(place) / "datasets").symlink_to(datasets)
         os.environ["DUET_HOME"] = place
@@ -254,7 +254,7 @@ def _await_spare() -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"No process was warm within {_DEADLINE_S} s.")
         time.sleep(_POLL_S)
-        spares = processes.of_home(home(), "--spare")
+        spares = processes.of_home(data_dir(), "--spare")
         before, used = used, [sum(process.cpu_times()[:2]) for process in spares]
         asleep = spares and used == before and spares[0].status() == psutil.STATUS_SLEEPING
         idle = idle + _POLL_S if asleep else 0.0

@@ -12,11 +12,11 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from core.cli.parsing import Parser, refuse
+from core.cli.parsing import Parser, exit_with_error
 from core.config import FRAMEWORK_TITLES, RunConfig
 from core.recipes import Recipe, get_recipe
 from core.runs import Run, Store, open_store
-from core.studies.comparison import spread
+from core.studies.comparison import mean_std
 from core.studies.replication import config_of, finished_runs, machine, train
 from core.system.paths import PROJECT
 from core.system.text import duration
@@ -60,7 +60,7 @@ def train_and_write(
     try:
         recipes = [get_recipe(recipe) for recipe in options.recipe]
     except ValueError as error:
-        refuse(str(error))
+        exit_with_error(str(error))
     store, whole_command = open_store(), " ".join([name, *given])
     for recipe in recipes:
         for title, config in configs(recipe).items():
@@ -119,7 +119,7 @@ def _reached(runs: Sequence[Run]) -> str:
 
 def mean_and_spread(values: Sequence[float]) -> str:
     """Return a mean in words and, of several values, their standard deviation."""
-    found = spread(values)
+    found = mean_std(values)
     return f"{found.mean:.4f}" + ("" if found.deviation is None else f" ± {found.deviation:.4f}")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from benchmarks.turns import Measured
-from core.networks.layers import summarise
+from core.networks.layers import layer_rows
 from core.networks.zoo import ARCHITECTURES
 
 
@@ -141,9 +141,9 @@ def judge(row: Row, found: Mapping[str, Measured], images: int) -> Result:
     )
 
 
-def unmeasured(row: Row, why: str) -> Result:
+def unmeasured(row: Row, reason: str) -> Result:
     """Make the result of a row that has no figures."""
-    return Result(**_described(row), failure=why)
+    return Result(**_described(row), failure=reason)
 
 
 def _described(row: Row) -> dict[str, str]:
@@ -168,7 +168,7 @@ def step_flops(network: str) -> int:
     Each multiplication comes with an addition. The gradients of a layer's weights and of its input cost as much
     as its output; the input of the first layer needs no gradient.
     """
-    rows = summarise(ARCHITECTURES[network], (28, 28, 1), 10)
+    rows = layer_rows(ARCHITECTURES[network], (28, 28, 1), 10)
     multiplications = [row.multiplications for row in rows if row.multiplications]
     return 2 * (3 * sum(multiplications) - multiplications[0])
 

@@ -1,7 +1,7 @@
 """Where the time of a training step goes, operation by operation.
 
     python -m benchmarks.step_profile                                  # cnn-64-32-32 in batches of 64, in PyTorch
-    python -m benchmarks.step_profile --framework tensorflow --network ann-100
+    python -m benchmarks.step_profile --framework keras --network ann-100
 
 The engine takes its steps under its framework's profiler, which slows small operations down; the shares are what to
 read. TensorFlow's operations may overlap.
@@ -21,7 +21,7 @@ from benchmarks.rows import step_flops
 from core.cli.parsing import Parser
 from core.config import FRAMEWORK_TITLES, Framework, configure
 from core.datasets import load
-from core.engines import get_backend
+from core.engines import get_engine
 from core.networks.zoo import ARCHITECTURES
 from core.studies.replication import machine
 from core.training.loop import order_of, split_of
@@ -42,7 +42,7 @@ def measure(framework: Framework, network: str, batch_size: int, steps: int = ST
     """Return what each operation takes of a step, the longest first."""
     config = configure(framework=framework, architecture=network, batch_size=batch_size)
     dataset = load(config.dataset)
-    backend = get_backend(framework)
+    backend = get_engine(framework)
     engine = backend.Engine(config, ARCHITECTURES[network], dataset.image_shape, len(dataset.class_names))
     engine.load_data(dataset.train.images, dataset.train.labels)
     order = order_of(config, split_of(config, dataset), epoch=0)
@@ -81,7 +81,7 @@ def _by_tensorflow(train: Callable[[], object]) -> Counter[str]:
     return found
 
 
-_PROFILES = {"pytorch": _by_pytorch, "tensorflow": _by_tensorflow}
+_PROFILES = {"pytorch": _by_pytorch, "keras": _by_tensorflow}
 _AROUND_OTHERS = {"While", "StatelessWhile", "PartitionedCall", "StatefulPartitionedCall"}
 
 

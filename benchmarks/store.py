@@ -28,7 +28,7 @@ from core.runs.lists import Order
 from core.runs.schema import FROM_CONFIG, blocks, metrics, runs, tags
 from core.studies.replication import machine
 from core.system.paths import PROJECT
-from core.training.records import Point
+from core.training.records import StepMetrics
 
 REPEATS = 9
 LIST_S, TICK_S, CURVE_S = 0.150, 0.020, 0.100
@@ -92,7 +92,7 @@ def _lists(store: Store) -> dict[str, Callable[[], object]]:
         "the newest": page(),
         "the last page": page(offset=max(store.count() - 50, 0)),
         "the most accurate": page(order="most accurate"),
-        "filtered": page(states=("done",), architecture="ann-100", framework="tensorflow", tag="tag 3"),
+        "filtered": page(states=("done",), architecture="ann-100", framework="keras", tag="tag 3"),
         "searched": page(search="run 77"),
     }
 
@@ -115,8 +115,8 @@ def _page() -> Callable[[], object]:
     return page.run
 
 
-def _point(number: int) -> Point:
-    return Point(number, number / 900, "train", 1 / number, 0.5, number / 4, 1000.0, 0.01, 1.0)
+def _point(number: int) -> StepMetrics:
+    return StepMetrics(number, number / 900, "train", 1 / number, 0.5, number / 4, 1000.0, 0.01, 1.0)
 
 
 def _show(title: str, look: Callable[[], object], bound_s: float) -> bool:
@@ -137,7 +137,7 @@ def _fill(store: Store, count: int, points: int, long: int) -> str:
     configs = [
         configure(architecture=architecture, framework=framework)
         for architecture in ("ann-100", "cnn-64-32-32")
-        for framework in ("pytorch", "tensorflow")
+        for framework in ("pytorch", "keras")
     ]
     short = max((points - long) // (count - 1), 1)
     first, second, *_ = ids = [f"{number:012x}" for number in range(count)]

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.rows import Result, Row, as_line, as_table, judge, most_megabytes, seconds_to, unmeasured
 from benchmarks.turns import Program, in_turns
-from core.cli.parsing import Parser, refuse
+from core.cli.parsing import Parser, exit_with_error
 from core.config import FRAMEWORK_TITLES
 from core.datasets import mnist
 from core.recipes import RECIPES
@@ -88,7 +88,7 @@ ROWS = (
     Row(
         number="2",
         what="ann-100, batch 64, an epoch in Keras",
-        contest="ann-100 tensorflow",
+        contest="ann-100 keras",
         peer="peer",
         peer_title=_FIT,
         least_ratio=2.5,
@@ -116,7 +116,7 @@ ROWS = (
     Row(
         number="4a",
         what="cnn-64-32-32, batch 64, an epoch in Keras, float32",
-        contest="cnn-64-32-32 tensorflow",
+        contest="cnn-64-32-32 keras",
         peer="peer",
         peer_title=_FIT,
         least_ratio=1.8,
@@ -125,7 +125,7 @@ ROWS = (
     Row(
         number="4b",
         what="the same in bfloat16",
-        contest="cnn-64-32-32 tensorflow",
+        contest="cnn-64-32-32 keras",
         ours="bfloat16",
         peer="peer",
         peer_title=_FIT,
@@ -142,7 +142,7 @@ ROWS = (
     Row(
         number="5b",
         what="cnn-64-32-32, batch 64, float32: share of the roof in Keras",
-        contest="cnn-64-32-32 tensorflow",
+        contest="cnn-64-32-32 keras",
         network="cnn-64-32-32",
         least_share=0.65,
     ),
@@ -157,7 +157,7 @@ ROWS = (
     Row(
         number="6b",
         what="augmentation, parameters of its own for each image, in Keras",
-        contest="augmentation tensorflow",
+        contest="augmentation keras",
         peer="peer",
         peer_title="Keras's random layers",
         least_ratio=3,
@@ -178,7 +178,7 @@ ROWS = (
         number="7b",
         what="the same in Keras",
         contest="99.0 %",
-        ours="tensorflow",
+        ours="keras",
         peer="peer",
         peer_title=_EXAMPLE,
         figure=seconds_to(0.99),
@@ -198,7 +198,7 @@ ROWS = (
         number="8b",
         what="the same in Keras",
         contest="99.5 %",
-        ours="tensorflow",
+        ours="keras",
         figure=seconds_to(0.995),
         most=60,
         recipe="fast-99.5",
@@ -216,9 +216,9 @@ ROWS = (
         )
         for number, network, framework in (
             ("9a", "cnn-64-32-32", "pytorch"),
-            ("9b", "cnn-64-32-32", "tensorflow"),
+            ("9b", "cnn-64-32-32", "keras"),
             ("9c", "ann-100", "pytorch"),
-            ("9d", "ann-100", "tensorflow"),
+            ("9d", "ann-100", "keras"),
         )
     ),
     *(
@@ -233,9 +233,9 @@ ROWS = (
             ("10a", "click", "pytorch", 3),
             ("10b", "command", "pytorch", 3),
             ("10c", "warm click", "pytorch", 1),
-            ("10d", "click", "tensorflow", 5),
-            ("10e", "command", "tensorflow", 5),
-            ("10f", "warm click", "tensorflow", 1),
+            ("10d", "click", "keras", 5),
+            ("10e", "command", "keras", 5),
+            ("10f", "warm click", "keras", 1),
         )
     ),
     *(
@@ -247,7 +247,7 @@ ROWS = (
             figure=most_megabytes,
             most=most,
         )
-        for number, framework, most in (("11a", "pytorch", 900), ("11b", "tensorflow", 1500))
+        for number, framework, most in (("11a", "pytorch", 900), ("11b", "keras", 1500))
     ),
 )
 
@@ -266,7 +266,7 @@ def contests(scale: Scale, root: str) -> dict[str, dict[str, Program]]:
         peer = {"architecture": network, "images": scale.images, **repeats}
         scripts = {
             "pytorch": Program("benchmarks.peers.torchvision_script:epochs", {**peer, "root": root}),
-            "tensorflow": Program("benchmarks.peers.keras_fit:epochs", peer),
+            "keras": Program("benchmarks.peers.keras_fit:epochs", peer),
         }
         for framework, script in scripts.items():
             settings = {
@@ -297,7 +297,7 @@ def contests(scale: Scale, root: str) -> dict[str, dict[str, Program]]:
     batches = {"batch_size": _OPTIMIZER["batch_size"]}
     by_layers = Program("benchmarks.peers.keras_augmentation:augment", {**augmented, **batches})
     by_image = Program("benchmarks.peers.torchvision_augmentation:augment", augmented)
-    for framework, peer in (("pytorch", by_image), ("tensorflow", by_layers)):
+    for framework, peer in (("pytorch", by_image), ("keras", by_layers)):
         ours = Program("benchmarks.ours:augment", {**augmented, **batches, "framework": framework})
         found[f"augmentation {framework}"] = {"peer": peer, "ours": ours}
 
@@ -435,7 +435,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         rows = _select(options.rows)
     except ValueError as error:
-        refuse(str(error))
+        exit_with_error(str(error))
     as_document = options.json or options.markdown
     report = measure(
         rows,

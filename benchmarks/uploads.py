@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from core.cli.parsing import Parser, refuse
+from core.cli.parsing import Parser, exit_with_error
 from core.datasets import load
 from core.inference.service import Predictor, read_image
 from core.system.paths import run_directory
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         predictor = Predictor(run_directory(parser.parse_args(arguments).run_id))
     except ValueError as error:
-        refuse(str(error))
+        exit_with_error(str(error))
     generator = np.random.default_rng(_SEED)
     test = load("mnist").test
     rows = np.arange(0, len(test.labels), len(test.labels) // _COUNT)

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-Framework = Literal["pytorch", "tensorflow"]
+Framework = Literal["pytorch", "keras"]
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
 Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle"]
 Normalization = Literal["unit", "symmetric", "standard"]
@@ -22,10 +22,10 @@ Precision = Literal["float32", "bfloat16", "float64"]
 Defaults = Literal["framework", "aligned"]
 ValidationPart = Literal["stratified", "last", "test"]
 Monitor = Literal["val_loss", "val_accuracy"]
-Kept = Literal["best", "last"]
+CheckpointPolicy = Literal["best", "last"]
 ClassWeights = Literal["none", "balanced"]
 
-FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "tensorflow": "Keras"}
+FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "keras": "Keras"}
 
 OPTIMIZER_TITLES: dict[Optimizer, str] = {
     "sgd": "SGD with momentum",
@@ -48,7 +48,7 @@ CHOICE_TITLES: dict[str, dict[str, str]] = {
     "class_weights": {"none": "None", "balanced": "Balanced"},
     "validation_part": {"stratified": "Stratified", "last": "Last", "test": "Test"},
     "monitor": {"val_loss": "Lowest validation loss", "val_accuracy": "Highest validation accuracy"},
-    "kept": {"best": "Best epoch", "last": "Last epoch"},
+    "checkpoint_policy": {"best": "Best epoch", "last": "Last epoch"},
     "normalization": {"unit": "Unit, 0 to 1", "symmetric": "Symmetric, -1 to 1", "standard": "Standard"},
     "initialisation": {
         "shared": "Shared, Glorot uniform",
@@ -86,6 +86,9 @@ GROUPS = ("Learning rate", "Optimizer", "Loss", "Validation", "Augmentation", "S
 
 MOST_SEEDS = 20
 """So many runs, or pairs, are launched at once at the most."""
+
+
+_FORMER_FIELDS = {"weight_average": "ema_decay", "kept": "checkpoint_policy"}
 
 
 class RunConfig(BaseModel):
@@ -255,7 +258,7 @@ class RunConfig(BaseModel):
         "For uneven data.",
         json_schema_extra={"group": "Loss"},
     )
-    weight_average: float = Field(
+    ema_decay: float = Field(
         default=0,
         ge=0,
         lt=1,
@@ -304,7 +307,7 @@ class RunConfig(BaseModel):
         description="Stops early when no epoch has been better for so many epochs. 0 never stops early.",
         json_schema_extra={"group": "Validation"},
     )
-    kept: Kept = Field(
+    checkpoint_policy: CheckpointPolicy = Field(
         default="best",
         title="Weights kept",
         description="Best: those of the best validated epoch are tested and used. Last: those of the end.",
@@ -425,6 +428,17 @@ class RunConfig(BaseModel):
         json_schema_extra={"group": "Arithmetic"},
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _understand_former_names(cls, values: Any) -> Any:
+        """Take what earlier versions of Duet have stored, and `tensorflow` for Keras."""
+        if not isinstance(values, Mapping):
+            return values
+        renamed = {_FORMER_FIELDS.get(name, name): value for name, value in values.items()}
+        if renamed.get("framework") == "tensorflow":
+            renamed["framework"] = "keras"
+        return renamed
+
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
         if self.nesterov and self.optimizer == "sgd" and not self.momentum:
@@ -471,7 +485,7 @@ def is_used(name: str, settings: Mapping[str, Any]) -> bool:
             return False
     match name:
         case "monitor":
-            return settings["kept"] == "best" or bool(settings["patience"])
+            return settings["checkpoint_policy"] == "best" or bool(settings["patience"])
         case "validation_share":
             return settings["validation_part"] != "test"
         case "initialisation":

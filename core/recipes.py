@@ -55,7 +55,7 @@ _FAST = {
     "normalization": "standard",
     "defaults": "aligned",
     "validation_share": 0.02,
-    "kept": "last",
+    "checkpoint_policy": "last",
 }
 
 _WRITE_UP_000 = {
@@ -70,7 +70,7 @@ _WRITE_UP_000 = {
 _WRITE_UP_001 = {
     **_UNTUNED,
     "dataset": "mnist",
-    "framework": "tensorflow",
+    "framework": "keras",
     "optimizer": "sgd",
     "learning_rate": 0.01,
     "momentum": 0.9,
@@ -153,7 +153,7 @@ RECIPES: dict[str, Recipe] = {
                 "architecture": "cnn-accurate",
                 "learning_rate": 0.15,
                 "label_smoothing": 0.0,
-                "weight_average": 0.998,
+                "ema_decay": 0.998,
                 "epochs": 16,
                 "warmup_epochs": 4,
             },
@@ -171,7 +171,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="keras-dense",
             description="A dense network in Keras, from write-up 000.",
-            settings={**_WRITE_UP_000, "framework": "tensorflow", "architecture": "mlp-512-512", "epochs": 5},
+            settings={**_WRITE_UP_000, "framework": "keras", "architecture": "mlp-512-512", "epochs": 5},
             source="Write-up 000, Keras on MNIST",
             reported=(Reported("test_accuracy", 0.979, epoch=5),),
             assumed="Neither layers nor training are given. The dense network of write-up 004, Adam at its default "
@@ -180,7 +180,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="keras-cnn",
             description="A small convolutional network in Keras, as compared with PyTorch in write-up 000.",
-            settings={**_WRITE_UP_000, "framework": "tensorflow", "architecture": "lenet-5", "epochs": 4},
+            settings={**_WRITE_UP_000, "framework": "keras", "architecture": "lenet-5", "epochs": 4},
             source="Write-up 000, Keras on MNIST",
             reported=(Reported("test_accuracy", 0.9869, epoch=4),),
             assumed="Neither layers nor training are given. LeNet-5 stands for the small network, the same as in "
@@ -217,7 +217,7 @@ RECIPES: dict[str, Recipe] = {
                 **_UNTUNED,
                 "dataset": "mnist",
                 "architecture": "cnn-32-64-dropout",
-                "framework": "tensorflow",
+                "framework": "keras",
                 "optimizer": "adam",
                 "learning_rate": 0.001,
                 "batch_size": 32,
@@ -235,7 +235,7 @@ RECIPES: dict[str, Recipe] = {
                 **_UNTUNED,
                 "dataset": "mnist",
                 "architecture": "cnn-32-64-64",
-                "framework": "tensorflow",
+                "framework": "keras",
                 "optimizer": "rmsprop",
                 "learning_rate": 0.001,
                 "batch_size": 200,
@@ -276,7 +276,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="asl-mlp-512-512-keras",
             description="The dense network on signs in Keras, to which write-up 004 compared its own.",
-            settings={**_SIGNS, "framework": "tensorflow", "architecture": "mlp-512-512", "batch_size": 1},
+            settings={**_SIGNS, "framework": "keras", "architecture": "mlp-512-512", "batch_size": 1},
             source="Write-up 004, Keras on Sign Language MNIST",
             reported=(Reported("test_accuracy", 0.8480),),
             assumed="Only the batch of one image is given; the rest is as in asl-mlp-512-512. Keras takes a loss from "

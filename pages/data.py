@@ -5,14 +5,19 @@ What is chosen is in the address: `?dataset=mnist&view=Images&split=Test&class=7
 
 import streamlit as st
 
-from core.datasets import names, specify
+from core.datasets import get_specification, names
 from ui.data import VIEWS
 from ui.shared.open_dataset import open_dataset
 
 st.title("Data")
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
     name = st.selectbox(
-        "Data set", names(), format_func=lambda name: specify(name).title, key="dataset", bind="query-params", width=320
+        "Data set",
+        names(),
+        format_func=lambda name: get_specification(name).title,
+        key="dataset",
+        bind="query-params",
+        width=320,
     )
     view = st.segmented_control(
         "View", list(VIEWS), default="Overview", required=True, key="view", bind="query-params", wrap=True

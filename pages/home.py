@@ -5,7 +5,7 @@ import streamlit as st
 from core.config import configure
 from core.jobs.estimates import estimate_time
 from core.recipes import get_recipe
-from core.runs import AT_REST, Run, open_store
+from core.runs import INACTIVE, Run, open_store
 from core.system.text import duration
 from ui.shared.launching import both, configs_for, launch
 from ui.shared.live import watch
@@ -30,7 +30,7 @@ def show_welcome() -> None:
 
 def show_current(runs: list[Run]) -> None:
     """Show the runs that go on, or the ones that were launched here, and what to do next."""
-    st.subheader("Training now" if any(run.state not in AT_REST for run in runs) else "Just trained")
+    st.subheader("Training now" if any(run.state not in INACTIVE for run in runs) else "Just trained")
     watch(runs, key="home")
     if any(run.state == "done" for run in runs):
         finished = next(run for run in runs if run.state == "done")
@@ -48,8 +48,8 @@ def show_current(runs: list[Run]) -> None:
 
 store = open_store()
 show_welcome()
-going_on = store.find(states=("queued", "starting", "running"), limit=2, order="oldest")
-shown = [store.get(run_id) for run_id in st.session_state.get("shown", [])] or going_on
+pending = store.find(states=("queued", "starting", "running"), limit=2, order="oldest")
+shown = [store.get(run_id) for run_id in st.session_state.get("shown", [])] or pending
 if shown:
     show_current(shown)
 show_queue(besides=[run.id for run in shown])

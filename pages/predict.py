@@ -11,12 +11,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.config import FRAMEWORK_TITLES
 from core.datasets.inspection.gallery import enlarge, png
-from core.inference.service import Reading, prediction_service
+from core.inference.service import Prediction, prediction_service
 from core.runs import Run, Store, open_store
-from ui.predict.canvas import draw
+from ui.predict.canvas import drawing_canvas
 from ui.predict.predictions import read, show_answers, show_seen, show_steps
 from ui.predict.predictions_table import show_table
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 from ui.shared.open_dataset import open_dataset
 
 MOST_FILES = 200
@@ -31,7 +31,7 @@ def finished_runs(store: Store) -> list[Run]:
         try:
             run = store.get(asked)
         except ValueError as error:
-            st.warning(literal(str(error)))
+            st.warning(escape_markdown(str(error)))
         else:
             if run.state == "done":
                 return [*runs, run]
@@ -81,7 +81,7 @@ def from_drawing(runs: Sequence[Run]) -> None:
     """Read a drawing each time the pen is lifted."""
     columns = _columns()
     with columns[0]:
-        drawing = draw("drawing")
+        drawing = drawing_canvas("drawing")
     if drawing is None:
         columns[1].caption("Use mouse, pen or finger. Your drawing is read each time you lift the pen.")
     else:
@@ -104,7 +104,7 @@ def from_files(runs: Sequence[Run]) -> None:
     elif files:
         picked = show_table(runs, files[:MOST_FILES])
         if picked is not None:
-            st.subheader(literal(picked.name), anchor=False)
+            st.subheader(escape_markdown(picked.name), anchor=False)
             _show_image(runs, picked.getvalue(), picked.name)
 
 
@@ -130,7 +130,7 @@ def from_test_split(runs: Sequence[Run]) -> None:
         if another or st.session_state.get("test-row", len(labels)) >= len(labels):
             st.session_state["test-row"] = int(np.random.default_rng().integers(len(labels)))
         row = st.session_state["test-row"]
-        st.markdown(f"Test image {row:,} is of class **{literal(dataset.class_names[labels[row]])}**.")
+        st.markdown(f"Test image {row:,} is of class **{escape_markdown(dataset.class_names[labels[row]])}**.")
     _show_image(runs, png(images[row]), f"Test image {row:,}")
 
 
@@ -142,12 +142,12 @@ def _show_image(runs: Sequence[Run], data: bytes, name: str) -> None:
         )
 
 
-def _show_reading(runs: Sequence[Run], data: bytes, name: str, columns: Sequence[DeltaGenerator]) -> Reading | None:
+def _show_reading(runs: Sequence[Run], data: bytes, name: str, columns: Sequence[DeltaGenerator]) -> Prediction | None:
     """Read an image and show all about it beside the first column, which is for the image itself."""
     with columns[1]:
         answers = [(run, read(run, data, name)) for run in runs]
         show_answers(answers, key="answers")
-    reading = next((answer for _, answer in answers if isinstance(answer, Reading)), None)
+    reading = next((answer for _, answer in answers if isinstance(answer, Prediction)), None)
     if reading:
         with columns[2]:
             show_seen(reading)

@@ -11,8 +11,15 @@ from core.config import FRAMEWORK_TITLES
 from core.datasets import Dataset
 from core.runs import Run, open_store
 from core.system.paths import checked_run_id
-from core.training.metrics import confused_pairs, confusion, disagreement, interval, per_class, worst_mistakes
-from ui.results.evaluation import show_class_scores, show_confused_pairs, show_mistakes
+from core.training.metrics import (
+    confused_pairs,
+    confusion,
+    disagreement,
+    most_confident_errors,
+    per_class,
+    wilson_interval,
+)
+from ui.results.evaluation import show_class_scores, show_confident_errors, show_confused_pairs
 from ui.results.exports import show_exports
 from ui.results.failures import show_failure
 from ui.results.run_header import show_header
@@ -32,7 +39,7 @@ def show_figures(runs: list[Run]) -> None:
     for run, column in zip(runs, st.columns(len(runs)), strict=True):
         results = run.results
         count = int(np.sum(results["confusion"]))
-        low, high = interval(results["test_accuracy"], count)
+        low, high = wilson_interval(results["test_accuracy"], count)
         with column, st.container(horizontal=True):
             st.metric(f"Test accuracy, {FRAMEWORK_TITLES[run.config.framework]}", f"{results['test_accuracy']:.2%}")
             st.metric("Test loss", f"{results['test_loss']:.4f}")
@@ -44,9 +51,9 @@ def show_figures(runs: list[Run]) -> None:
         apart = disagreement(first.argmax(axis=1), second.argmax(axis=1), labels)
         names = [FRAMEWORK_TITLES[run.config.framework] for run in runs]
         verdict = (
-            "their difference may well be chance."
-            if apart.by_chance
-            else "chance alone would rarely part them so unevenly, though another seed may."
+            "the difference is significant at the 5% level, for these test images and this seed."
+            if apart.significant
+            else "the difference is not significant at the 5% level."
         )
         st.info(
             f"{apart.only_first} test images are read correctly by {names[0]} alone, {apart.only_second} by "
@@ -70,7 +77,7 @@ def show_errors(run: Run, dataset: Dataset) -> None:
     st.subheader("Each class")
     show_class_scores(per_class(matrix), dataset.class_names)
     st.subheader("Worst mistakes")
-    show_mistakes(worst_mistakes(probabilities, labels), probabilities, dataset, run.config.framework)
+    show_confident_errors(most_confident_errors(probabilities, labels), probabilities, dataset, run.config.framework)
 
 
 def show(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Train: choose a network, a framework and the knobs, see what will be trained, launch it."""
+"""Train: choose a network, a framework and the settings, see what will be trained, launch it."""
 
 import streamlit as st
 
@@ -9,13 +9,13 @@ from core.networks.registry import get_architecture
 from ui.shared.first_batch import show_first_batch
 from ui.shared.framework_defaults import show_terms
 from ui.shared.open_dataset import open_dataset
-from ui.shared.settings import knob, settings, settings_to_launch
+from ui.shared.settings import setting, settings, settings_to_launch
 from ui.train.custom_networks import show_deletion, show_way_back
 from ui.train.layer_editor import begin, show_editor
 from ui.train.layer_table import show_layers
 from ui.train.plan import show_plan
 from ui.train.recipe_picker import choose_frameworks, choose_recipe, show_changes
-from ui.train.setting_groups import show_knobs
+from ui.train.setting_groups import show_settings
 
 
 def choose_device(frameworks: tuple[Framework, ...]) -> None:
@@ -23,7 +23,7 @@ def choose_device(frameworks: tuple[Framework, ...]) -> None:
     found = [known_devices(framework) for framework in frameworks]
     shared = [device for device in found[0].devices if all(device.name in dict(other.devices) for other in found)]
     titles = {device.name: device.title for device in shared}
-    knob("device", titles | {"auto": "The next free one"} if len(titles) > 1 else titles)
+    setting("device", titles | {"auto": "The next free one"} if len(titles) > 1 else titles)
     if not all(devices.probed for devices in found):
         wait_for_devices(frameworks)
 
@@ -58,10 +58,10 @@ with form:
     choose_recipe()
     changes = st.container()
     frameworks = choose_frameworks()
-    knob("defaults")
+    setting("defaults")
     terms = st.container()
     choose_device(frameworks)
-    show_knobs()
+    show_settings()
     with changes:
         show_changes()
 with plan:

@@ -19,7 +19,7 @@ import psutil
 from core.cli.parsing import Parser
 from core.config import configure
 from core.jobs.scheduler import submit
-from core.runs import AT_REST, new_id
+from core.runs import INACTIVE, new_id
 from core.studies.replication import machine
 from core.system.text import duration
 from tests import processes
@@ -65,7 +65,7 @@ def run_all(place: Place, runs: int) -> tuple[list[Sample], list[str]]:
             (run_id,) = submit(place.store, [_RUN], submission=new_id())
             session.open("results", run=run_id)
             deadline = time.monotonic() + _RUN_S
-            while place.store.get(run_id).state not in AT_REST and time.monotonic() < deadline:
+            while place.store.get(run_id).state not in INACTIVE and time.monotonic() < deadline:
                 session.watch(0.2)
             run = place.store.get(run_id)
             if run.state != "done":

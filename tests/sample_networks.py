@@ -14,7 +14,7 @@ from core.networks.layers import (
     MaxPool,
     Residual,
     Shape,
-    summarise,
+    layer_rows,
 )
 from core.networks.zoo import ARCHITECTURES
 
@@ -91,7 +91,7 @@ EVERYTHING_RANDOM = Architecture(
 SETTINGS_OF_EVERYTHING_RANDOM = {
     **{"architecture": EVERYTHING_RANDOM.name, "train_limit": 300, "batch_size": 16, "epochs": 4, "threads": 1},
     **{"schedule": "one_cycle", "learning_rate": 0.05, "nesterov": True, "weight_decay": 1e-3, "clip_norm": 1.0},
-    **{"label_smoothing": 0.1, "class_weights": "balanced", "weight_average": 0.9, "normalization": "standard"},
+    **{"label_smoothing": 0.1, "class_weights": "balanced", "ema_decay": 0.9, "normalization": "standard"},
     **{"rotation": 10, "zoom": 0.1, "shift_x": 0.1, "shift_y": 0.1, "erasing": 0.5},
 }
 """Of a run in which all is drawn or remembered that a training can draw or remember, to go on from bit for bit."""
@@ -112,7 +112,7 @@ def draw_weights(architecture: Architecture, shape: Shape, classes: int, seed: i
     """Draw weights of which none is at its initial zero or one, so that none can be mistaken for another."""
     generator = np.random.default_rng(seed)
     weights = {}
-    for row in summarise(architecture, shape, classes):
+    for row in layer_rows(architecture, shape, classes):
         for key, size in row.layer.weights(row.input_shape).items():
             scale = 1 / np.sqrt(np.prod(size[:-1])) if key == "kernel" else 0.2
             values = generator.normal(0, scale, size)

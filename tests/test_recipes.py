@@ -6,12 +6,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from core.cli.recipes import main
 from core.config import Framework, configure
-from core.engines import get_backend
-from core.engines.initialisation import draw
+from core.engines import get_engine
+from core.engines.initialisation import initial_weights
 from core.engines.normalization import scaling_of
 from core.networks.registry import get_architecture
-from core.recipes import RECIPES, SIGN_LANGUAGE, Reported, describe, get_recipe, main
+from core.recipes import RECIPES, SIGN_LANGUAGE, Reported, describe, get_recipe
 from core.training.schedules import learning_rates
 from tests.sample_networks import draw_data
 
@@ -60,9 +61,9 @@ class TestEveryRecipe:
         architecture, classes = get_architecture(config.architecture), CLASSES[config.dataset]
         images, labels = draw_data((28, 28, 1), classes, 64)
         scaling = scaling_of(config, images, np.arange(64))
-        engine = get_backend(framework).Engine(config, architecture, (28, 28, 1), classes, scaling)
+        engine = get_engine(framework).Engine(config, architecture, (28, 28, 1), classes, scaling)
         if config.initialisation == "shared":
-            engine.load_weights(draw(architecture, (28, 28, 1), classes, config.seed))
+            engine.load_weights(initial_weights(architecture, (28, 28, 1), classes, config.seed))
         engine.load_data(images, labels)
         before = engine.weights()
 
@@ -84,7 +85,7 @@ def test_every_published_experiment_is_there():
 def test_write_up_001_is_as_published(name, test_accuracy):
     recipe, config = RECIPES[name], configure(**RECIPES[name].settings)
 
-    assert (config.framework, config.architecture, config.dataset) == ("tensorflow", name, "mnist")
+    assert (config.framework, config.architecture, config.dataset) == ("keras", name, "mnist")
     assert (config.optimizer, config.learning_rate, config.momentum) == ("sgd", 0.01, 0.9)
     assert (config.batch_size, config.epochs, config.seed, config.normalization) == (64, 15, 42, "unit")
     assert (config.validation_share, config.validation_part, config.initialisation) == (0.1, "last", "framework")

@@ -46,7 +46,7 @@ def main(conduct: str, run_id: str = "", url: str = "") -> None:
     if conduct == "halted":
         os.kill(process.pid, signal.SIGSTOP)  # by itself, as nobody could write if it were stopped while it writes
     if conduct in ("halted", "pausing"):
-        while store.beat(run_id, attempt) != "pause":
+        while store.heartbeat(run_id, attempt) != "pause":
             time.sleep(0.02)
         store.finish(run_id, attempt, "paused", {})
         return

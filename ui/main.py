@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.shared.notifications import show_bell
+from ui.shared.notifications import show_notifications
 
 _UI = Path(__file__).resolve().parent
 _PAGES = _UI.parent / "pages"
@@ -27,4 +27,4 @@ st.navigation(
     position="top",
 ).run()
 
-show_bell()
+show_notifications()

@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.charts.runs import FRAMEWORK_COLOURS, Metric
 from core.config import FRAMEWORK_TITLES, Framework
-from core.studies.comparison import spread
+from core.studies.comparison import mean_std
 from core.studies.parity import Parity
 from core.training.records import Epoch
 
@@ -96,8 +96,8 @@ def seed_frame(epochs: Mapping[str, Sequence[Epoch]], frameworks: Mapping[str, F
         ]
         for number in sorted(set.intersection(*map(set, runs))) if runs else []:
             spreads = {
-                "loss": spread([run[number].val_loss for run in runs]),
-                "accuracy": spread([run[number].val_accuracy for run in runs]),
+                "loss": mean_std([run[number].val_loss for run in runs]),
+                "accuracy": mean_std([run[number].val_accuracy for run in runs]),
             }
             bands = [
                 figure

@@ -16,10 +16,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.config import FRAMEWORK_TITLES, Framework
-from core.training.metrics import rates
-from core.training.records import Point
+from core.training.metrics import row_rates
+from core.training.records import StepMetrics
 
-FRAMEWORK_COLOURS: dict[Framework, str] = {"pytorch": "#d55e00", "tensorflow": "#0072b2"}
+FRAMEWORK_COLOURS: dict[Framework, str] = {"pytorch": "#d55e00", "keras": "#0072b2"}
 """Vermilion and blue of Okabe and Ito, "Color universal design", 2008: told apart by everyone."""
 
 _SPLIT_TITLES = {"train": "training", "validation": "validation"}
@@ -33,7 +33,7 @@ StepMetric = Literal["learning_rate", "gradient_norm"]
 _STEP_METRIC_TITLES: dict[StepMetric, str] = {"learning_rate": "learning rate", "gradient_norm": "gradient norm"}
 
 
-def curve_frame(points: Mapping[str, Sequence[Point]], frameworks: Mapping[str, Framework]) -> pd.DataFrame:
+def curve_frame(points: Mapping[str, Sequence[StepMetrics]], frameworks: Mapping[str, Framework]) -> pd.DataFrame:
     """Gather the measurements of some runs for `curves`, thinned to what a screen can show.
 
     Returns:
@@ -46,7 +46,7 @@ def curve_frame(points: Mapping[str, Sequence[Point]], frameworks: Mapping[str, 
         )
         for run_id, measured in points.items()
         for split in _SPLIT_TITLES
-        for point in thin([point for point in measured if point.split == split])
+        for point in downsample([point for point in measured if point.split == split])
     ]
     return pd.DataFrame(rows, columns=["run", "framework", "part", *_MEASURED])
 
@@ -54,7 +54,7 @@ def curve_frame(points: Mapping[str, Sequence[Point]], frameworks: Mapping[str, 
 _MEASURED = ("epoch", "loss", "accuracy", "learning_rate", "gradient_norm")
 
 
-def thin(points: Sequence[Point], limit: int = _MOST_POINTS) -> Sequence[Point]:
+def downsample(points: Sequence[StepMetrics], limit: int = _MOST_POINTS) -> Sequence[StepMetrics]:
     """Reduce a curve to about `limit` points, keeping the lowest and the highest loss of each stretch.
 
     So no spike is lost, and neither is the best epoch.
@@ -165,7 +165,7 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], *, as_rates
 
     The colours follow the shares of each class on a square-root scale, so that rare mistakes show.
     """
-    shares = rates(matrix)
+    shares = row_rates(matrix)
     text = np.vectorize(lambda share: f"{share:.1%}" if share else "·")(shares) if as_rates else _counts(matrix)
     figure = go.Figure(
         go.Heatmap(
@@ -199,7 +199,7 @@ def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework
 
     The depth of the colour follows the shares of each class on a square-root scale, so that rare mistakes show.
     """
-    shares = rates(matrix)
+    shares = row_rates(matrix)
     frame = pd.DataFrame(
         [
             (truth, answer, int(matrix[i, j]), float(shares[i, j]))

@@ -126,7 +126,7 @@ def _inspect(options: argparse.Namespace) -> None:
         f"{plan.format} in {plan.files:,} files; {len(plan.class_names)} classes: {', '.join(plan.class_names)[:200]}"
     )
     print(f"  images looked at: {sizes}; proposed: {plan.size[0]}×{plan.size[1]}, {plan.colour}, called {plan.title}")
-    _print_left_out(plan.left_out, plan.notes)
+    _print_skipped(plan.skipped, plan.notes)
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -202,15 +202,15 @@ def _print_report(report: Report, as_json: bool) -> None:
     print(f"{report.title} ({report.name}) is here: {report.format}, {len(report.class_names)} classes")
     print(f"  {report.images['train']:,} images to train on, {report.images['test']:,} to test on")
     print(f"  {height}×{width}×{channels}, SHA-256 {report.fingerprint}")
-    _print_left_out(report.left_out, report.notes)
+    _print_skipped(report.skipped, report.notes)
 
 
-def _print_left_out(left_out, notes) -> None:
+def _print_skipped(skipped, notes) -> None:
     for note in notes:
         print(f"  {note}")
-    if left_out:
-        print(f"  Left out, {len(left_out):,} in all:")
-    for entry in left_out[:_SHOWN]:
-        print(f"    {entry.file}: {entry.why} {entry.mend}")
-    if len(left_out) > _SHOWN:
-        print(f"    … and {len(left_out) - _SHOWN:,} more")
+    if skipped:
+        print(f"  Left out, {len(skipped):,} in all:")
+    for entry in skipped[:_SHOWN]:
+        print(f"    {entry.file}: {entry.reason} {entry.fix}")
+    if len(skipped) > _SHOWN:
+        print(f"    … and {len(skipped) - _SHOWN:,} more")

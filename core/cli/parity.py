@@ -139,6 +139,6 @@ def _show(parities: Sequence[Parity]) -> None:
 
 
 def _parted(parity: Parity) -> str:
-    if parity.parting is None:
+    if parity.divergence is None:
         return f"never by {parity.tolerance:g}"
-    return f"{parity.parting.layer} at step {parity.parting.step} by {parity.tolerance:g}"
+    return f"{parity.divergence.layer} at step {parity.divergence.step} by {parity.tolerance:g}"

@@ -2,7 +2,7 @@
 
     python -m core predict 3f9c0a1b2c3d seven.png four.jpg
     python -m core predict 3f9c0a1b2c3d *.png --json
-    python -m core predict 3f9c0a1b2c3d seven.png --framework tensorflow
+    python -m core predict 3f9c0a1b2c3d seven.png --framework keras
 
 With `--json` the last line of stdout is one array with an object an image. An image that cannot be
 read gets a sentence on stderr and exit code 2; the others are answered all the same.
@@ -15,7 +15,7 @@ from typing import Any
 
 from core.cli.parsing import command_parser, exit_with_error
 from core.config import configure
-from core.inference.service import Predictor, Reading, Unreadable
+from core.inference.service import Prediction, Predictor, Unreadable
 from core.runs import open_store
 from core.system.paths import run_directory
 
@@ -46,11 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(json.dumps([_as_json(answer) for answer in answers]))
     else:
-        _show([answer for answer in answers if isinstance(answer, Reading)])
+        _show([answer for answer in answers if isinstance(answer, Prediction)])
     return 2 if any(isinstance(answer, Unreadable) for answer in answers) else 0
 
 
-def _read(predictor: Predictor, name: str) -> Reading | Unreadable:
+def _read(predictor: Predictor, name: str) -> Prediction | Unreadable:
     try:
         return predictor.read(Path(name).read_bytes(), name)
     except OSError as error:
@@ -59,7 +59,7 @@ def _read(predictor: Predictor, name: str) -> Reading | Unreadable:
         return Unreadable(name, str(error))
 
 
-def _as_json(answer: Reading | Unreadable) -> dict[str, Any]:
+def _as_json(answer: Prediction | Unreadable) -> dict[str, Any]:
     if isinstance(answer, Unreadable):
         return {"file": answer.name, "error": answer.reason}
     probabilities = dict(zip(answer.class_names, map(float, answer.probabilities), strict=True))
@@ -72,7 +72,7 @@ def _as_json(answer: Reading | Unreadable) -> dict[str, Any]:
     }
 
 
-def _show(readings: list[Reading]) -> None:
+def _show(readings: list[Prediction]) -> None:
     """Print a line an image: its name, the answer, and the runners-up that are worth a mention."""
     width = max((len(reading.name) for reading in readings), default=0)
     for reading in readings:

@@ -15,18 +15,8 @@ from core.cli.parsing import Parser, command_parser, exit_with_error
 from core.config import FRAMEWORK_TITLES, Framework
 from core.recipes import RECIPES, get_recipe
 from core.runs import open_store
-from core.studies.replication import (
-    DOCUMENT,
-    INTERRUPTED,
-    QUICK,
-    as_table,
-    config_of,
-    data_of,
-    finished_runs,
-    rows,
-    train,
-    write_report,
-)
+from core.studies import replication
+from core.studies.replication import INTERRUPTED, QUICK, as_table, config_of, data_of, finished_runs, rows, write_report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,14 +43,14 @@ def main(arguments: list[str] | None = None) -> int:
             if config.seed in {run.config.seed for run in finished_runs(store, config)}:
                 continue
             print(f"{recipe.name} in {FRAMEWORK_TITLES[framework]}, seed {config.seed}", file=sys.stderr)
-            code = train(config)
+            code = replication.train(config)
             if code == INTERRUPTED:
                 return code
             failed = failed or code != 0
             if not options.quick:
-                write_report(store, DOCUMENT, " ".join(["python -m core replicate", *given]))
+                write_report(store, replication.DOCUMENT, " ".join(["python -m core replicate", *given]))
     if not options.quick:
-        write_report(store, DOCUMENT, " ".join(["python -m core replicate", *given]))
+        write_report(store, replication.DOCUMENT, " ".join(["python -m core replicate", *given]))
     found = list(rows(store, **changes))
     print(json.dumps([asdict(row) for row in found]) if options.json else as_table(found))
     return 1 if failed else 0

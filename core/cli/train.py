@@ -2,7 +2,7 @@
 
     python -m core train --architecture cnn-64-32-32 --framework pytorch --epochs 3
     python -m core train --recipe ann-100 --json
-    python -m core train --from 3f9c0a1b2c3d --framework tensorflow
+    python -m core train --from 3f9c0a1b2c3d --framework keras
 
     python -m core train --recipe ann-100 --seeds 5
 
@@ -25,17 +25,17 @@ from typing import Any
 from core import datasets
 from core.cli.parsing import Parser, command_parser, exit_with_error
 from core.config import FRAMEWORK_TITLES, MOST_SEEDS, RunConfig, configure, expected, option, with_seeds
-from core.engines import get_backend
+from core.engines import get_engine
 from core.jobs.worker import execute, starting_weights
-from core.networks.layers import check
+from core.networks.layers import check_network
 from core.networks.registry import get_architecture
 from core.recipes import get_recipe
 from core.runs import Run, Store, StoreError, new_id, open_store, summary
-from core.studies.comparison import spread
+from core.studies.comparison import mean_std
 from core.system.paths import run_directory
 from core.system.text import duration
 from core.training.loop import count_steps
-from core.training.records import Point
+from core.training.records import StepMetrics
 
 _INTERRUPTED = 130
 
@@ -49,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         config = configure(**{**_settings_to_start_from(recipe, source), **given})
         configs = with_seeds(config, seeds)
         dataset = datasets.load(config.dataset)
-        check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size)
+        check_network(
+            get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size
+        )
         count_steps(config, dataset)
         if config.initial_weights:
             starting_weights(open_store(), config, dataset)
@@ -96,7 +98,7 @@ def _settle_device(config: RunConfig) -> RunConfig:
     """
     if config.device == "cpu":
         return config
-    there = [device["name"] for device in get_backend(config.framework).devices()]
+    there = [device["name"] for device in get_engine(config.framework).devices()]
     if config.device == "auto":
         return config.model_copy(update={"device": next((name for name in there if name != "cpu"), "cpu")})
     if config.device not in there:
@@ -154,7 +156,7 @@ class _Progress:
         self._speed = 0.0
         self._rewritten = False
 
-    def show(self, point: Point, total_steps: int) -> None:
+    def show(self, point: StepMetrics, total_steps: int) -> None:
         self._speed = point.images_per_second or self._speed
         if point.split == "train" and not sys.stderr.isatty():
             return
@@ -196,7 +198,7 @@ def _show_summary(run: Run, as_json: bool) -> None:
 def _show_group(runs: Sequence[Run], as_json: bool) -> None:
     done = [run for run in runs if run.state == "done"]
     found = {
-        figure: spread([run.results[figure] for run in done])
+        figure: mean_std([run.results[figure] for run in done])
         for figure in ("test_accuracy", "val_accuracy", "train_seconds")
         if done
     }

@@ -6,7 +6,7 @@
 
 Every data set is the same `Dataset`, whether it is bundled, was imported (`core.datasets.importing`)
 or fetched (`core.datasets.fetching`). A new bundled source is one module with a `SPECIFICATION` and
-a `read`, and its entry in `_BUNDLED`; it is unpacked once into `home()/datasets/NAME`, so that later
+a `read`, and its entry in `_BUNDLED`; it is unpacked once into `data_dir()/datasets/NAME`, so that later
 loads only map files, and once more if these are damaged. A new format to import is one module and its
 entry in `importing.FORMATS`.
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 from core.datasets import mnist, storage
 from core.datasets.dataset import Dataset, Split
-from core.datasets.specification import Specification
+from core.datasets.specification import FORMER_PREPARATIONS, Specification
 from core.datasets.splitting import TrainSplit, split_train
 
 __all__ = [
@@ -30,12 +30,12 @@ __all__ = [
     "Split",
     "TrainSplit",
     "delete",
+    "get_specification",
     "load",
     "names",
     "original_sizes",
     "rename",
     "restore",
-    "specify",
     "split_train",
 ]
 
@@ -47,7 +47,7 @@ def names() -> list[str]:
     return [*_BUNDLED, *(name for name in storage.found() if name not in _BUNDLED)]
 
 
-def specify(name: str) -> Specification:
+def get_specification(name: str) -> Specification:
     """Return what is known about the data set `name` without opening its images.
 
     Raises:
@@ -67,7 +67,7 @@ def load(name: str) -> Dataset:
     Raises:
         ValueError: if there is none of that name, or its files are damaged and do not come with Duet.
     """
-    specify(name)
+    get_specification(name)
     folder = storage.place() / name
     if name in _BUNDLED and not _is_whole(folder):
         _unpack(name)
@@ -83,7 +83,7 @@ def original_sizes(name: str) -> tuple[np.ndarray, np.ndarray] | None:
     Raises:
         ValueError: if there is no data set of that name.
     """
-    specify(name)
+    get_specification(name)
     train, test = (storage.place() / name / f"{split}_sizes.npy" for split in ("train", "test"))
     return (np.load(train), np.load(test)) if train.exists() else None
 
@@ -94,7 +94,7 @@ def rename(name: str, title: str) -> None:
     Raises:
         ValueError: if there is none of that name, it is bundled, or the title is not one.
     """
-    _refuse_bundled(name, "renamed")
+    _reject_bundled(name, "renamed")
     folder = storage.place() / name
     with storage.lock():
         storage.write_json(folder / "manifest.json", storage.read_manifest(folder) | {"title": check_title(title)})
@@ -121,7 +121,7 @@ def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
     Raises:
         ValueError: if there is none of that name, it is bundled, or runs use it.
     """
-    specification = _refuse_bundled(name, "deleted")
+    specification = _reject_bundled(name, "deleted")
     if runs := used_by(name):
         more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
         raise ValueError(
@@ -139,8 +139,8 @@ def restore(name: str) -> None:
     storage.from_trash(name)
 
 
-def _refuse_bundled(name: str, done: str) -> Specification:
-    specification = specify(name)
+def _reject_bundled(name: str, done: str) -> Specification:
+    specification = get_specification(name)
     if specification.bundled:
         raise ValueError(f"{specification.title} comes with Duet and cannot be {done}.")
     return specification
@@ -156,6 +156,7 @@ def _version(folder: Path) -> tuple[int, int]:
 def _specification(folder: Path, _written: tuple[int, int]) -> Specification:
     manifest = storage.read_manifest(folder)
     values = {field.name: manifest[field.name] for field in fields(Specification)}
+    values["preparation"] = FORMER_PREPARATIONS.get(values["preparation"], values["preparation"])
     return Specification(**values | {"class_names": tuple(values["class_names"])})
 
 
@@ -177,7 +178,7 @@ def _open(folder: Path, _written: tuple[int, int]) -> Dataset:
             "Remove that folder and bring the data set in again."
         ) from error
     return Dataset(
-        specification=specify(folder.name),
+        specification=get_specification(folder.name),
         train=Split(arrays["train_images"], arrays["train_labels"]),
         test=Split(arrays["test_images"], arrays["test_labels"]),
         fingerprint=storage.read_manifest(folder)["fingerprint"],

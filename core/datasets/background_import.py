@@ -3,10 +3,10 @@
     path = receive([("photos.zip", stream)])             # what a browser sent, kept on the disk
     plan = inspect_apart(path)                           # a look at it, done in another process
     import_id = start_import(path, name="Photos", size=(32, 32), colour="colour")
-    progress(import_id)                                  # Progress("running", 0.4, "1,200 images read.", None)
-    cancel(import_id)
+    import_progress(import_id)                                  # Progress("running", 0.4, "1,200 images read.", None)
+    cancel_import(import_id)
 
-Each import has a folder `home()/imports/ID` with its progress, its log and what was received for it.
+Each import has a folder `data_dir()/imports/ID` with its progress, its log and what was received for it.
 It outlives the dashboard. What was received is removed when its import ends, and a day later if none begins.
 """
 
@@ -29,9 +29,9 @@ import numpy as np
 import psutil
 
 from core.datasets import storage
-from core.datasets.files import LeftOut
+from core.datasets.files import Skipped
 from core.datasets.importing import Colour, Plan, Report, Sample, report_as_json, report_from_json
-from core.system.paths import home
+from core.system.paths import data_dir
 from core.system.processes import spawn, started_at
 
 State = Literal["running", "done", "failed", "cancelled"]
@@ -123,7 +123,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
     return asdict(plan) | {
         "sizes": [[*size, count] for size, count in plan.sizes.items()],
         "samples": [sample.class_name for sample in plan.samples],
-        "left_out": [entry._asdict() for entry in plan.left_out],
+        "skipped": [entry._asdict() for entry in plan.skipped],
     }
 
 
@@ -136,7 +136,7 @@ def plan_from_json(values: dict[str, Any], images: Sequence[np.ndarray]) -> Plan
         | {
             "sizes": {(height, width): count for height, width, count in values["sizes"]},
             "samples": tuple(map(Sample, images, values["samples"])),
-            "left_out": tuple(LeftOut(**entry) for entry in values["left_out"]),
+            "skipped": tuple(Skipped(**entry) for entry in values["skipped"]),
         }
     )
 
@@ -160,7 +160,7 @@ def start_fetch(name: str) -> str:
     return _start(["fetch", name])
 
 
-def progress(import_id: str) -> Progress:
+def import_progress(import_id: str) -> Progress:
     """Return how far an import has come.
 
     Raises:
@@ -174,7 +174,7 @@ def progress(import_id: str) -> Progress:
     return known
 
 
-def cancel(import_id: str) -> None:
+def cancel_import(import_id: str) -> None:
     """End an import; nothing of it remains. One that has ended already stays as it is.
 
     Raises:
@@ -232,7 +232,7 @@ def _start(arguments: list[str], path: Path | None = None) -> str:
 
 
 def _imports() -> Path:
-    folder = home() / "imports"
+    folder = data_dir() / "imports"
     folder.mkdir(exist_ok=True)
     return folder
 

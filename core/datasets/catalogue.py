@@ -30,7 +30,12 @@ class Entry:
 
 
 def _specify(
-    name: str, title: str, class_names: tuple[str, ...], source: str, licence: str, preparation: Preparation = "ink"
+    name: str,
+    title: str,
+    class_names: tuple[str, ...],
+    source: str,
+    licence: str,
+    preparation: Preparation = "handwriting",
 ) -> Specification:
     return Specification(name, title, class_names, preparation, source, licence)
 

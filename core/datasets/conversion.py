@@ -45,10 +45,10 @@ def is_grey(images: np.ndarray) -> bool:
 def preparation_of(images: Iterable[np.ndarray]) -> Preparation:
     """Decide from images of a data set, uint8 `(H, W, C)`, how images from outside are to be prepared.
 
-    `ink` where they are light drawings on black: grey, their edges black (the median of all pixels at the
+    `handwriting` where they are light drawings on black: grey, their edges black (the median of all pixels at the
     edges is at most 16) and mostly empty (the mean of all pixels is below 64). All else is `photo`.
     """
     images = np.stack(list(images))
     edges = np.concatenate([images[:, [0, -1]].ravel(), images[:, :, [0, -1]].ravel()])
-    is_ink = images.shape[-1] == 1 and np.median(edges) <= _DARK and images.mean() < _MOST_INK
-    return "ink" if is_ink else "photo"
+    is_handwriting = images.shape[-1] == 1 and np.median(edges) <= _DARK and images.mean() < _MOST_INK
+    return "handwriting" if is_handwriting else "photo"

@@ -3,7 +3,7 @@
     report = fetch("fashion-mnist")
 
 This module alone of the data sets' imports a framework, so it is only imported by a process that
-ends afterwards: `python -m core datasets fetch NAME`. Files that lie in `home()/downloads/NAME` are
+ends afterwards: `python -m core datasets fetch NAME`. Files that lie in `data_dir()/downloads/NAME` are
 used instead of downloading them, if their checksums are right.
 """
 
@@ -21,7 +21,7 @@ import torch
 from core.datasets import names, storage
 from core.datasets.catalogue import CATALOGUE, Entry
 from core.datasets.importing import Report, report_as_json
-from core.system.paths import home
+from core.system.paths import data_dir
 
 
 def _declare_missing_operators() -> None:
@@ -62,7 +62,7 @@ def fetch(name: str, on_progress: Callable[[float, str], None] = lambda _share, 
     began = time.monotonic()
     storage.sweep()
     loader = getattr(torchvision_datasets, entry.loader)
-    by_hand = home() / "downloads" / name
+    by_hand = data_dir() / "downloads" / name
     with storage.staging() as folder:
         root = folder / "download"
         # torchvision looks for its archives there, and downloads those that are missing.
@@ -103,7 +103,7 @@ def fetch(name: str, on_progress: Callable[[float, str], None] = lambda _share, 
             preparation=entry.specification.preparation,
             fingerprint=storage.complete(folder, entry.specification),
             sizes={f"{images.shape[1]}×{images.shape[2]}": sum(counts.values())},
-            left_out=(),
+            skipped=(),
             notes=(),
             seconds=round(time.monotonic() - began, 3),
         )

@@ -6,7 +6,7 @@
                 stream.read(4)
 
 Nothing is ever extracted, so no name inside an archive can point to a place on the disk. What cannot
-be read is told in `Files.left_out`; an archive that is built to do harm is refused as a whole.
+be read is told in `Files.skipped`; an archive that is built to do harm is refused as a whole.
 """
 
 import gzip
@@ -55,12 +55,12 @@ DAMAGE = (
 """What reading a damaged file raises."""
 
 
-class LeftOut(NamedTuple):
+class Skipped(NamedTuple):
     """A file that is not used, why, and what would mend it."""
 
     file: str
-    why: str
-    mend: str
+    reason: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Files:
 
     name: str
     members: tuple[File, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[Skipped, ...]
 
 
 @contextmanager
@@ -98,22 +98,22 @@ def open_files(path: Path) -> Iterator[Files]:
     """
     with ExitStack() as opened:
         if path.is_dir():
-            members, left_out = _folder(path, opened)
+            members, skipped = _folder(path, opened)
         elif not path.is_file():
             raise ValueError(f"Expected a file or a folder, but there is none at {path}.")
         elif zipfile.is_zipfile(path):
-            members, left_out = _zip(path, "", opened)
+            members, skipped = _zip(path, "", opened)
         else:
-            members, left_out = [_plain(path, path.name)], []
+            members, skipped = [_plain(path, path.name)], []
         if len(members) == 1 and path.is_dir():
             only = path / members[0].path
             if zipfile.is_zipfile(only):
                 members, more = _zip(only, "", opened)
-                left_out += more
-        members = sorted(_once(members, left_out), key=lambda file: file.path)
-        if not members and not left_out:
+                skipped += more
+        members = sorted(_once(members, skipped), key=lambda file: file.path)
+        if not members and not skipped:
             raise ValueError(f"{path.name}: expected files with images, but it is empty.")
-        yield Files(path.name, tuple(members), tuple(left_out))
+        yield Files(path.name, tuple(members), tuple(skipped))
 
 
 @contextmanager
@@ -144,8 +144,8 @@ def _plain(path: Path, name: str) -> File:
     return File(_readable(name), path.stat().st_size, lambda: path.open("rb"))
 
 
-def _folder(folder: Path, opened: ExitStack) -> tuple[list[File], list[LeftOut]]:
-    members, left_out = [], []
+def _folder(folder: Path, opened: ExitStack) -> tuple[list[File], list[Skipped]]:
+    members, skipped = [], []
     count = 0
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in sorted(folders) if not _is_clutter(name)]
@@ -156,24 +156,24 @@ def _folder(folder: Path, opened: ExitStack) -> tuple[list[File], list[LeftOut]]
             if _is_clutter(name):
                 continue
             count += 1
-            _refuse_too_many(folder.name, count)
+            _reject_too_many(folder.name, count)
             kind = path.lstat().st_mode
             if stat.S_ISLNK(kind):
-                left_out.append(LeftOut(_readable(relative), "It is a link.", "Put the file itself in its place."))
+                skipped.append(Skipped(_readable(relative), "It is a link.", "Put the file itself in its place."))
             elif not stat.S_ISREG(kind):
-                left_out.append(LeftOut(_readable(relative), "It is no ordinary file.", "Remove it."))
+                skipped.append(Skipped(_readable(relative), "It is no ordinary file.", "Remove it."))
             elif Path(parent) == folder and path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
                 inside, unreadable = _zip(path, f"{path.stem}/", opened)
                 members += inside
-                left_out += unreadable
+                skipped += unreadable
                 count += len(inside)
-                _refuse_too_many(folder.name, count)
+                _reject_too_many(folder.name, count)
             else:
                 members.append(_plain(path, relative))
-    return members, left_out
+    return members, skipped
 
 
-def _zip(path: Path, prefix: str, opened: ExitStack) -> tuple[list[File], list[LeftOut]]:
+def _zip(path: Path, prefix: str, opened: ExitStack) -> tuple[list[File], list[Skipped]]:
     _check_directory(path)
     try:
         archive = opened.enter_context(zipfile.ZipFile(path))
@@ -181,9 +181,9 @@ def _zip(path: Path, prefix: str, opened: ExitStack) -> tuple[list[File], list[L
         raise ValueError(f"{path.name}: expected a whole zip, but it is damaged ({error}).") from error
     # As `is_dir` tells, which fails where a damaged entry has no name.
     entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
-    _refuse_too_many(path.name, len(entries))
-    _refuse_bomb(path, archive)
-    members, left_out = [], []
+    _reject_too_many(path.name, len(entries))
+    _reject_bomb(path, archive)
+    members, skipped = [], []
     for entry in entries:
         name = entry.filename.replace("\\", "/")
         parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -191,10 +191,10 @@ def _zip(path: Path, prefix: str, opened: ExitStack) -> tuple[list[File], list[L
             continue
         shown = _readable(prefix + "/".join(parts)) or "A file without a name"
         if reason := _unreadable(entry, name, parts):
-            left_out.append(LeftOut(shown, *reason))
+            skipped.append(Skipped(shown, *reason))
         else:
             members.append(File(shown, entry.file_size, lambda entry=entry: archive.open(entry)))
-    return members, left_out
+    return members, skipped
 
 
 def _unreadable(entry: zipfile.ZipInfo, name: str, parts: list[str]) -> tuple[str, str] | None:
@@ -234,7 +234,7 @@ def _check_directory(path: Path) -> None:
             record = file.read(56)
             if len(record) == 56 and record.startswith(b"PK\6\6"):
                 count, size = struct.unpack_from("<QQ", record, 32)
-    _refuse_too_many(path.name, count)
+    _reject_too_many(path.name, count)
     if size > _MAX_DIRECTORY:
         raise ValueError(
             f"{path.name}: expected a table of contents of at most {_MAX_DIRECTORY / 2**20:.0f} MiB, received "
@@ -242,12 +242,12 @@ def _check_directory(path: Path) -> None:
         )
 
 
-def _refuse_too_many(name: str, count: int) -> None:
+def _reject_too_many(name: str, count: int) -> None:
     if count > MAX_FILES:
         raise ValueError(f"{name}: expected at most {MAX_FILES:,} files, received more: import them in parts.")
 
 
-def _refuse_bomb(path: Path, archive: zipfile.ZipFile) -> None:
+def _reject_bomb(path: Path, archive: zipfile.ZipFile) -> None:
     """Refuse an archive whose members share bytes, or that unpacks to far more than it is."""
     entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
     # A member begins with 30 bytes and its name (APPNOTE.TXT, 4.3.7); so much at least lies before the next one.
@@ -263,12 +263,12 @@ def _refuse_bomb(path: Path, archive: zipfile.ZipFile) -> None:
         )
 
 
-def _once(members: list[File], left_out: list[LeftOut]) -> list[File]:
+def _once(members: list[File], skipped: list[Skipped]) -> list[File]:
     """Return the first file of each path; the others are left out."""
     known: dict[str, File] = {}
     for file in members:
         if known.setdefault(file.path, file) is not file:
-            left_out.append(LeftOut(file.path, "It is a second file of the same name.", "Rename one of them."))
+            skipped.append(Skipped(file.path, "It is a second file of the same name.", "Rename one of them."))
     return list(known.values())
 
 

@@ -27,9 +27,9 @@ import numpy as np
 
 from core.datasets import check_title, names, storage
 from core.datasets.conversion import fit, is_grey, preparation_of
-from core.datasets.files import Files, LeftOut, open_files
+from core.datasets.files import Files, Skipped, open_files
 from core.datasets.formats import idx, image_folders, npz, pixel_csv, sign_language
-from core.datasets.formats.source import MAX_IMAGES, Block, Found, in_order
+from core.datasets.formats.source import MAX_IMAGES, Block, Source, in_order
 from core.datasets.specification import Preparation, Specification
 from core.datasets.splitting import hold_out_test
 
@@ -82,7 +82,7 @@ class Plan:
         class_names: the classes, all or those of the images looked at.
         preparation: how images from outside would be prepared, in the proposed colour.
         samples: a few images, of as many classes as possible.
-        left_out: files that would not be used.
+        skipped: files that would not be used.
         notes: what else is good to know, a sentence each.
     """
 
@@ -97,7 +97,7 @@ class Plan:
     class_names: tuple[str, ...]
     preparation: Preparation
     samples: tuple[Sample, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
 
 
@@ -117,7 +117,7 @@ class Report:
     preparation: Preparation
     fingerprint: str
     sizes: dict[str, int]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     seconds: float
 
@@ -129,7 +129,7 @@ def inspect(path: Path) -> Plan:
         ValueError: if nothing is recognised there, or what is recognised is damaged.
     """
     with open_files(path) as files:
-        format_, found = _recognise(files)
+        format_, found = _detect(files)
         return _plan(path, found, *_look(format_, found))
 
 
@@ -158,7 +158,7 @@ def import_dataset(
     storage.sweep()
     title = None if name is None else _free(check_title(name))
     with open_files(path) as files, storage.staging() as folder:
-        format_, found = _recognise(files)
+        format_, found = _detect(files)
         plan = _plan(path, found, *_look(format_, found))
         shape = (*check_size(size or plan.size), CHANNELS[colour or plan.colour])
         written = _write(format_.read(found), folder, shape, on_progress)
@@ -185,7 +185,7 @@ def import_dataset(
             preparation=specification.preparation,
             fingerprint=storage.complete(folder, specification),
             sizes={f"{height}×{width}": count for (height, width), count in written.sizes.most_common()},
-            left_out=(*files.left_out, *found.left_out, *written.left_out),
+            skipped=(*files.skipped, *found.skipped, *written.skipped),
             notes=tuple(notes),
             seconds=round(time.monotonic() - began, 3),
         )
@@ -213,38 +213,42 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def report_as_json(report: Report) -> dict[str, Any]:
     """Return a report as values that JSON has."""
-    return asdict(report) | {"left_out": [entry._asdict() for entry in report.left_out]}
+    return asdict(report) | {"skipped": [entry._asdict() for entry in report.skipped]}
 
 
 def report_from_json(values: dict[str, Any]) -> Report:
     """Return the report that `report_as_json` has written."""
+    values = dict(values)
     lists = {key: tuple(values[key]) for key in ("shape", "class_names", "notes")}
-    return Report(**values | lists | {"left_out": tuple(LeftOut(**entry) for entry in values["left_out"])})
+    former = values.pop("left_out", ())  # as earlier versions of Duet have written it
+    skipped = [Skipped(entry["file"], entry["why"], entry["mend"]) for entry in former]
+    skipped += [Skipped(**entry) for entry in values.get("skipped", ())]
+    return Report(**values | lists | {"skipped": tuple(skipped)})
 
 
-def _recognise(files: Files) -> tuple[ModuleType, Found]:
+def _detect(files: Files) -> tuple[ModuleType, Source]:
     for format_ in FORMATS:
-        if found := format_.recognise(files):
+        if found := format_.detect(files):
             return format_, found
-    reason = f" {files.left_out[0].file}: {files.left_out[0].why}" if files.left_out else ""
+    reason = f" {files.skipped[0].file}: {files.skipped[0].reason}" if files.skipped else ""
     raise ValueError(
         f"{files.name}: expected folders of images by class, a CSV of pixels, a .npz or IDX files, alone or in a zip, "
         f"received something else.{reason}"
     )
 
 
-def _look(format_: ModuleType, found: Found) -> tuple[list[Block], list[LeftOut]]:
-    seen = list(format_.look(found))
+def _look(format_: ModuleType, found: Source) -> tuple[list[Block], list[Skipped]]:
+    seen = list(format_.preview(found))
     blocks = [entry for entry in seen if isinstance(entry, Block)]
-    left_out = [entry for entry in seen if isinstance(entry, LeftOut)]
+    skipped = [entry for entry in seen if isinstance(entry, Skipped)]
     if not blocks:
         raise ValueError(
-            f"Expected images, but none of those looked at can be read: {left_out[0].file}: {left_out[0].why}"
+            f"Expected images, but none of those looked at can be read: {skipped[0].file}: {skipped[0].reason}"
         )
-    return blocks, left_out
+    return blocks, skipped
 
 
-def _plan(path: Path, found: Found, blocks: list[Block], left_out: list[LeftOut]) -> Plan:
+def _plan(path: Path, found: Source, blocks: list[Block], skipped: list[Skipped]) -> Plan:
     sizes: Counter[tuple[int, int]] = Counter()
     colours: Counter[Colour] = Counter()
     for block in blocks:
@@ -271,7 +275,7 @@ def _plan(path: Path, found: Found, blocks: list[Block], left_out: list[LeftOut]
         ),
         preparation=preparation_of(fitted[:_JUDGED]),
         samples=tuple(_samples(blocks)),
-        left_out=(*found.left_out, *left_out),
+        skipped=(*found.skipped, *skipped),
         notes=found.notes,
     )
 
@@ -293,11 +297,11 @@ class _Written(NamedTuple):
 
     classes: dict[str, list[str]]
     sizes: Counter[tuple[int, int]]
-    left_out: list[LeftOut]
+    skipped: list[Skipped]
 
 
 def _write(
-    entries: Iterator[Block | LeftOut],
+    entries: Iterator[Block | Skipped],
     folder: Path,
     shape: tuple[int, int, int],
     on_progress: Callable[[float, str], None],
@@ -314,8 +318,8 @@ def _write(
             )
             sizes[part] = opened.enter_context(storage.GrowingArray(folder / f"{part}_sizes.npy", (2,), np.int32))
         for entry in entries:
-            if isinstance(entry, LeftOut):
-                written.left_out.append(entry)
+            if isinstance(entry, Skipped):
+                written.skipped.append(entry)
                 continue
             part = entry.part or "train"
             images[part].append(np.stack([fit(image, shape) for image in entry.images]))
@@ -329,12 +333,12 @@ def _write(
                 )
             on_progress(entry.share, f"{total:,} images read.")
     if not any(written.classes.values()):
-        first = written.left_out[0]
-        raise ValueError(f"Expected images, but none of them can be read: {first.file}: {first.why}")
+        first = written.skipped[0]
+        raise ValueError(f"Expected images, but none of them can be read: {first.file}: {first.reason}")
     return written
 
 
-def _number_classes(written: _Written, found: Found) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def _number_classes(written: _Written, found: Source) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Return the labels of each split, int64, and the name of each label."""
     seen = set().union(*written.classes.values())
     if len(seen) < 2:

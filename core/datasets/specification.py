@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Preparation = Literal["ink", "photo"]
+Preparation = Literal["handwriting", "photo"]
+
+FORMER_PREPARATIONS: dict[str, Preparation] = {"ink": "handwriting"}
+"""What earlier versions of Duet have stored."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Specification:
     `name` is what runs record and never changes; `title` is what people read and may be changed.
 
     `preparation` says how an image from outside is brought into the data set's form:
-    `ink` finds the strokes, whichever of paper and ink is darker, and centres them as MNIST was
+    `handwriting` finds the strokes, whichever of paper and ink is darker, and centres them as MNIST was
     made; `photo` only converts colour and size.
 
     What is not `bundled` was imported or fetched, and can be renamed and deleted.

@@ -5,10 +5,10 @@
             images.append(block)                      # uint8 (n, 28, 28, 1)
         ...                                           # the other three of ARRAYS
         complete(folder, specification)
-        publish(folder, specification.name)           # now everybody sees home()/datasets/NAME
+        publish(folder, specification.name)           # now everybody sees data_dir()/datasets/NAME
 
 A staging folder carries the process that fills it in its name, so `sweep` can tell what a killed
-one left behind. Deleted data sets lie in `home()/trash/datasets`.
+one left behind. Deleted data sets lie in `data_dir()/trash/datasets`.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ import psutil
 from filelock import FileLock
 
 from core.datasets.specification import Specification
-from core.system.paths import home
+from core.system.paths import data_dir
 from core.system.processes import started_at
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -40,7 +40,7 @@ _STAGING = re.compile(r"\.staging-(\d+)-(\d+)-[0-9a-f]+")
 
 def place() -> Path:
     """Return the folder of all data sets, made if it is not there yet."""
-    folder = home() / "datasets"
+    folder = data_dir() / "datasets"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -181,12 +181,12 @@ def appear(folder: Path, name: str) -> None:
 def lock() -> FileLock:
     """Return the lock under which data sets appear and disappear."""
     # Outside of the folder it guards, which may be copied or linked as a whole.
-    return FileLock(home() / "datasets.lock")
+    return FileLock(data_dir() / "datasets.lock")
 
 
 def to_trash(name: str) -> None:
     """Move a data set out of sight."""
-    trash = home() / "trash" / "datasets"
+    trash = data_dir() / "trash" / "datasets"
     trash.mkdir(parents=True, exist_ok=True)
     with lock():
         # The time, in nanoseconds, tells apart what had the same name.
@@ -200,7 +200,7 @@ def from_trash(name: str) -> None:
         ValueError: if none of that name was deleted, or another one has the name now.
     """
     with lock():
-        deleted = sorted((home() / "trash" / "datasets").glob(f"{name}~*")) if _NAME.fullmatch(name) else []
+        deleted = sorted((data_dir() / "trash" / "datasets").glob(f"{name}~*")) if _NAME.fullmatch(name) else []
         if not deleted:
             raise ValueError(f"Expected the name of a data set that was deleted, received {name!r}.")
         if (place() / name).exists():

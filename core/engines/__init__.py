@@ -1,6 +1,6 @@
 """The two engines, behind the same verbs in the same order.
 
-    backend = get_backend("pytorch")          # imports the framework, seconds the first time
+    backend = get_engine("pytorch")          # imports the framework, seconds the first time
     engine = backend.Engine(config, architecture, input_shape, classes, scaling)
     engine.load_data(images, labels)          # uint8 (N, H, W, C) and int64 (N,), whole, on the device
     chunk = engine.train(indices)             # int64 (steps, batch); rates and transforms where they vary
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
     gradient_norm: float
 
 
-def get_backend(framework: Framework) -> ModuleType:
+def get_engine(framework: Framework) -> ModuleType:
     """Import the engine of a framework and let it look for devices."""
     with _notes_discarded():
         backend = importlib.import_module(f"core.engines.{framework}")

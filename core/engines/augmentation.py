@@ -80,7 +80,7 @@ def _draw_rectangles(share: float, size: tuple[int, int], count: int, generator:
 def warnings(config: RunConfig, specification: Specification) -> list[str]:
     """Say which of a run's augmentations give an image another meaning than its label says."""
     found = []
-    if specification.preparation == "ink":
+    if specification.preparation == "handwriting":
         if config.flip_horizontal or config.flip_vertical:
             found.append("A flipped digit or letter is another sign, or none: leave flips off for handwriting.")
         if config.rotation > 45:

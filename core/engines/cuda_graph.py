@@ -1,6 +1,6 @@
 """A function on tensors of a GPU, recorded once as a CUDA graph and replayed row by row.
 
-    steps = Replayed(step, (batches, rates))      # records what `step` launches for a row of each; computes nothing
+    steps = RecordedGraph(step, (batches, rates))  # records what `step` launches for a row of each; computes nothing
     losses, answers = steps(batches, rates)       # as torch.stack of step(batches[i], rates[i]) for each i
 
 A step of a small network launches some hundred kernels, which takes the CPU several times as long as they compute.
@@ -15,7 +15,7 @@ import torch
 _ROWS = 256
 
 
-class Replayed:
+class RecordedGraph:
     """The graph, with its inputs, its outputs and the number of the next row in places that stay."""
 
     def __init__(self, function: Callable[..., tuple[torch.Tensor, ...]], inputs: Sequence[torch.Tensor]):

@@ -1,6 +1,6 @@
 """Initial weights drawn by NumPy in the canonical layout, so that both frameworks start from the same.
 
-engine.load_weights(draw(architecture, input_shape, classes, seed, "shared"))
+engine.load_weights(initial_weights(architecture, input_shape, classes, seed, "shared"))
 """
 
 import math
@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from core.config import Initialisation
-from core.networks.layers import Architecture, Shape, summarise
+from core.networks.layers import Architecture, Shape, layer_rows
 
 
-def draw(
+def initial_weights(
     architecture: Architecture, input_shape: Shape, classes: int, seed: int, method: Initialisation = "shared"
 ) -> dict[str, np.ndarray]:
     """Draw float32 weights for every layer of a network.
@@ -26,7 +26,7 @@ def draw(
     """
     generator = np.random.default_rng([seed, 3])
     weights = {}
-    for row in summarise(architecture, input_shape, classes):
+    for row in layer_rows(architecture, input_shape, classes):
         for key, shape in row.layer.weights(row.input_shape).items():
             match key:
                 case "kernel":

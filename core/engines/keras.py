@@ -38,7 +38,7 @@ from core.config import RunConfig
 from core.engines import Chunk, available_cores
 from core.engines.augmentation import columns_of
 from core.engines.normalization import FIXED, Scaling
-from core.networks.layers import Architecture, Layer, Shape, named, pool_before_relu, summarise
+from core.networks.layers import Architecture, Layer, Shape, layer_rows, named, pool_before_relu
 
 # What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
@@ -82,7 +82,7 @@ def versions() -> dict[str, str]:
 def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     """Return uint8 images `(N, H, W, C)` as training sees them: float32, of the same range."""
     _set_threads(available_cores())
-    return _warp(images, transforms).numpy()
+    return _apply_affine(images, transforms).numpy()
 
 
 class Engine:
@@ -105,7 +105,7 @@ class Engine:
             self._scale, self._offset = (
                 tf.constant(values, self._dtype) for values in scaling or FIXED[config.normalization]
             )
-            rows = summarise(architecture, input_shape, classes)
+            rows = layer_rows(architecture, input_shape, classes)
             # Keras allows no slash in a name.
             self._layers = {row.name: _build(row.layer, row.name.replace("/", "."), config) for row in rows}
             inputs = keras.Input(input_shape)
@@ -113,7 +113,7 @@ class Engine:
             self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
             self._optimizer = _optimizer(config)
             self._optimizer.build(self._model.trainable_variables)
-            averaged = [variable for _, variable in self._variables()] if config.weight_average else []
+            averaged = [variable for _, variable in self._variables()] if config.ema_decay else []
             self._averages = [tf.Variable(variable.value) for variable in averaged]
             self._steps = tf.Variable(0, dtype=tf.int64)
         self._predict = tf.function(
@@ -221,8 +221,8 @@ class Engine:
         coupled = self._config.weight_decay and self._optimizer.weight_decay is None
         for step in tf.range(count):
             batch = indices[step]
-            warp = None if transforms is None else transforms[step]
-            gradients, loss, logits, labels = self._differentiate(batch, warp)
+            affine = None if transforms is None else transforms[step]
+            gradients, loss, logits, labels = self._differentiate(batch, affine)
             if self._config.clip_norm or step == count - 1:
                 norm = tf.linalg.global_norm(gradients)
             if self._config.clip_norm:
@@ -235,7 +235,7 @@ class Engine:
             self._optimizer.learning_rate = rates[step]
             self._optimizer.apply(gradients, parameters)
             self._steps.assign_add(1)
-            if self._config.weight_average:
+            if self._config.ema_decay:
                 self._average()
             losses = losses.write(step, loss)
             correct = correct.write(step, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels))
@@ -268,7 +268,7 @@ class Engine:
 
     def _average(self) -> None:
         steps = tf.cast(self._steps, self._dtype)
-        kept = tf.minimum(tf.constant(self._config.weight_average, self._dtype), (1 + steps) / (10 + steps))
+        kept = tf.minimum(tf.constant(self._config.ema_decay, self._dtype), (1 + steps) / (10 + steps))
         for average, (_, variable) in zip(self._averages, self._variables(), strict=True):
             average.assign_add((variable.value - average) * (1 - kept))
 
@@ -302,7 +302,7 @@ class Engine:
         return values
 
     def _normalise(self, images: tf.Tensor, transforms: tf.Tensor | None = None) -> tf.Tensor:
-        pixels = images if transforms is None else _warp(images, transforms)
+        pixels = images if transforms is None else _apply_affine(images, transforms)
         return tf.cast(pixels, self._dtype) * self._scale + self._offset
 
     def _variables(self):
@@ -312,7 +312,7 @@ class Engine:
 
 
 @tf.function(jit_compile=True)
-def _warp(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+def _apply_affine(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
     """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside.
 
     Then black out each image's rectangle, if there are any; see `core.engines.augmentation`. XLA makes one loop over

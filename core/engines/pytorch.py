@@ -23,9 +23,9 @@ from torch import nn
 
 from core.config import RunConfig
 from core.engines import Chunk, available_cores, averaging_decay, same_padding
-from core.engines.cuda_graph import Replayed
+from core.engines.cuda_graph import RecordedGraph
 from core.engines.normalization import FIXED, Scaling
-from core.networks.layers import Architecture, Convolution, Layer, MaxPool, Shape, named, pool_before_relu, summarise
+from core.networks.layers import Architecture, Convolution, Layer, MaxPool, Shape, layer_rows, named, pool_before_relu
 
 # A thousand at a time are a little quicker, but hold some 150 MB more, which the process then keeps.
 _PREDICT_BATCH = 250
@@ -101,7 +101,7 @@ def versions() -> dict[str, str]:
 def augment(images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     """Return uint8 images `(N, H, W, C)` as training sees them: float32, of the same range."""
     channels_first = torch.tensor(images).permute(0, 3, 1, 2).to(torch.float32)
-    return _warp(channels_first, torch.tensor(transforms)).permute(0, 2, 3, 1).contiguous().numpy()
+    return _apply_affine(channels_first, torch.tensor(transforms)).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 class Engine:
@@ -124,7 +124,7 @@ class Engine:
             torch.tensor(values, dtype=self._dtype, device=self._device).reshape(-1, 1, 1)
             for values in scaling or FIXED[config.normalization]
         )
-        rows = summarise(architecture, input_shape, classes)
+        rows = layer_rows(architecture, input_shape, classes)
         self._layers = {row.name: _build(row.layer, row.input_shape) for row in rows}
         self._model = self._chain(named(architecture.for_classes(classes).layers))
         self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
@@ -157,9 +157,9 @@ class Engine:
         self._model.train()
         batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
         rates = np.full(len(batches), self._config.learning_rate) if rates is None else rates
-        warps = None if transforms is None else torch.from_numpy(transforms).to(self._device)
-        take = self._replay if self._is_replayed(batches) else self._take
-        losses, answers, norm = take(batches, rates, warps)
+        affine = None if transforms is None else torch.from_numpy(transforms).to(self._device)
+        take = self._run_graph if self._uses_graph(batches) else self._run_eager
+        losses, answers, norm = take(batches, rates, affine)
         correct = (answers.argmax(dim=2) == self._labels[batches]).sum(dim=1)
         return Chunk(losses.cpu().numpy().astype(np.float64), correct.cpu().numpy(), norm.item())
 
@@ -238,48 +238,48 @@ class Engine:
         return {key: _canonical(tensor.detach(), axes) for key, tensor, axes in self._tensors()}
 
     def _inputs(
-        self, batches: torch.Tensor, warps: torch.Tensor | None = None
+        self, batches: torch.Tensor, affine: torch.Tensor | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the pixels and the labels of each batch of indices."""
         size = batches.shape[1]
         count = max(1, _PIXELS_AT_ONCE // (size * self._images[0].numel()))
         for i in range(0, len(batches), count):
             chosen = batches[i : i + count].flatten()
-            warp = None if warps is None else warps[i : i + count].flatten(0, 1)
-            pixels = self._normalise(self._images[chosen], warp)
+            affine = None if affine is None else affine[i : i + count].flatten(0, 1)
+            pixels = self._normalise(self._images[chosen], affine)
             yield from zip(pixels.split(size), self._labels[chosen].split(size), strict=True)
 
-    def _take(
-        self, batches: torch.Tensor, rates: np.ndarray, warps: torch.Tensor | None
+    def _run_eager(
+        self, batches: torch.Tensor, rates: np.ndarray, affine: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Take the steps one by one; return their losses, their logits and the length of the last gradient."""
         losses, answers, norm = [], [], None
-        inputs = zip(self._inputs(batches, warps), rates.tolist(), self._leans(len(batches)), strict=True)
-        for (pixels, labels), rate, lean in inputs:
-            loss, logits, norm = self._step(pixels, labels, rate, lean)
+        inputs = zip(self._inputs(batches, affine), rates.tolist(), self._ema_weights(len(batches)), strict=True)
+        for (pixels, labels), rate, ema_weight in inputs:
+            loss, logits, norm = self._step(pixels, labels, rate, ema_weight)
             losses.append(loss)
             answers.append(logits)
         self._steps += len(batches)
         self._taken += len(batches)
         return torch.stack(losses), torch.stack(answers), self._norm(norm)
 
-    def _replay(
-        self, batches: torch.Tensor, rates: np.ndarray, warps: torch.Tensor | None
+    def _run_graph(
+        self, batches: torch.Tensor, rates: np.ndarray, affine: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Take the steps as `_take` does, from a recording."""
-        leans = self._leans(len(batches))
-        scalars = (torch.tensor(values, dtype=torch.float32, device=self._device) for values in (rates, leans))
-        inputs = (batches, *scalars, *(() if warps is None else (warps,)))
-        if self._replayed is None:
-            self._replayed = Replayed(self._whole_step, inputs)
-            self._replayed_gradients = self._gradients()
-        losses, answers, *norms = self._replayed(*inputs)
-        for parameter, gradient in zip(self._parameters, self._replayed_gradients, strict=True):
+        """Take the steps as `_run_eager` does, from a recording."""
+        ema_weights = self._ema_weights(len(batches))
+        scalars = (torch.tensor(values, dtype=torch.float32, device=self._device) for values in (rates, ema_weights))
+        inputs = (batches, *scalars, *(() if affine is None else (affine,)))
+        if self._graph is None:
+            self._graph = RecordedGraph(self._whole_step, inputs)
+            self._graph_gradients = self._gradients()
+        losses, answers, *norms = self._graph(*inputs)
+        for parameter, gradient in zip(self._parameters, self._graph_gradients, strict=True):
             parameter.grad = gradient
         self._steps += len(batches)
         return losses, answers, self._norm(norms[0][-1] if norms else None)
 
-    def _is_replayed(self, batches: torch.Tensor) -> bool:
+    def _uses_graph(self, batches: torch.Tensor) -> bool:
         """Return whether steps on such batches are worth a recording, and can have one by now."""
         return (
             self._device.type == "cuda"
@@ -289,14 +289,14 @@ class Engine:
         )
 
     def _whole_step(
-        self, batch: torch.Tensor, rate: torch.Tensor, lean: torch.Tensor, warp: torch.Tensor | None = None
+        self, batch: torch.Tensor, rate: torch.Tensor, ema_weight: torch.Tensor, affine: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, ...]:
-        ((pixels, labels),) = self._inputs(batch[None], None if warp is None else warp[None])
-        loss, logits, norm = self._step(pixels, labels, rate, lean)
+        ((pixels, labels),) = self._inputs(batch[None], None if affine is None else affine[None])
+        loss, logits, norm = self._step(pixels, labels, rate, ema_weight)
         return (loss, logits) if norm is None else (loss, logits, norm)
 
     def _step(
-        self, pixels: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor, lean: float | torch.Tensor
+        self, pixels: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor, ema_weight: float | torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Take a step; return its loss, its logits and, if it is to be clipped, the length of its gradient."""
         loss, logits = self._loss(pixels, labels)
@@ -306,8 +306,8 @@ class Engine:
         norm = self._clip() if self._config.clip_norm else None
         self._optimizer.param_groups[0]["lr"] = rate
         self._update(self._optimizer)
-        if self._config.weight_average:
-            self._average(lean)
+        if self._config.ema_decay:
+            self._average(ema_weight)
         return loss.detach(), logits.detach(), norm
 
     def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -339,24 +339,26 @@ class Engine:
         return norm
 
     def _start_averages(self) -> None:
-        averaged = self._tensors() if self._config.weight_average else ()
+        averaged = self._tensors() if self._config.ema_decay else ()
         self._averages = [tensor.detach().clone() for _, tensor, _ in averaged]
         self._steps = 0
         self._forget_recording()
 
     def _forget_recording(self) -> None:
         """Record the steps anew: something they read or change lies elsewhere now."""
-        self._replayed, self._taken = None, 0
+        self._graph, self._taken = None, 0
 
-    def _leans(self, count: int) -> list[float]:
+    def _ema_weights(self, count: int) -> list[float]:
         """Return how far the average of the weights moves towards them in each of the next `count` steps."""
         first = self._steps + 1
-        return [1 - averaging_decay(self._config.weight_average, step) for step in range(first, first + count)]
+        return [1 - averaging_decay(self._config.ema_decay, step) for step in range(first, first + count)]
 
     @torch.no_grad()
-    def _average(self, lean: float | torch.Tensor) -> None:
+    def _average(self, ema_weight: float | torch.Tensor) -> None:
         tensors = [tensor for _, tensor, _ in self._tensors()]
-        torch._foreach_lerp_(self._averages, tensors, lean if isinstance(lean, float) else [lean] * len(tensors))
+        torch._foreach_lerp_(
+            self._averages, tensors, ema_weight if isinstance(ema_weight, float) else [ema_weight] * len(tensors)
+        )
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -384,7 +386,7 @@ class Engine:
     def _normalise(self, images: torch.Tensor, transforms: torch.Tensor | None = None) -> torch.Tensor:
         pixels = images.permute(0, 3, 1, 2).to(torch.float32)
         if transforms is not None:
-            pixels = _warp(pixels, transforms).contiguous(memory_format=torch.channels_last)
+            pixels = _apply_affine(pixels, transforms).contiguous(memory_format=torch.channels_last)
         return pixels.to(self._dtype).mul_(self._scale).add_(self._offset)
 
     def _tensors(self):
@@ -403,7 +405,7 @@ def _canonical(tensor: torch.Tensor, axes: tuple[int, ...]) -> np.ndarray:
     return np.array(tensor.cpu().numpy().transpose(np.argsort(axes)), order="C")
 
 
-def _warp(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
+def _apply_affine(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
     """Look each pixel of channels-first images up where its image's transform says, bilinear, black outside.
 
     Then black out each image's rectangle, if there are any; see `core.engines.augmentation`.

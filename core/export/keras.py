@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.engines import get_backend
+from core.engines import get_engine
 from core.export.keras_script import model_source
 from core.export.metadata import describe
 from core.training.checkpoints import Checkpoint
@@ -22,7 +22,7 @@ from core.training.checkpoints import Checkpoint
 
 def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     """Return the file."""
-    get_backend("tensorflow")  # before the import: it chooses what Keras computes with, and how images lie
+    get_engine("keras")  # before the import: it chooses what Keras computes with, and how images lie
     import keras
 
     keras.config.set_floatx("float32")

@@ -22,12 +22,12 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     return (
         Template(_SCRIPT)
         .substitute(
-            values(run_id, checkpoint, "tensorflow"),
+            values(run_id, checkpoint, "keras"),
             model=model_source(checkpoint.description),
             augment=_augment_source(config) if augmented else "",
             smoothing=Template(_SMOOTHING).substitute(share=config.label_smoothing) if config.label_smoothing else "",
             learning_rate_class=_learning_rate_source(config) if _has_learning_rate_class(config) else "",
-            averaging=Template(_AVERAGING).substitute(decay=config.weight_average) if config.weight_average else "",
+            averaging=Template(_AVERAGING).substitute(decay=config.ema_decay) if config.ema_decay else "",
             precision=_MIXED if config.precision == "bfloat16" else "",
             schedule=lines(4, _schedule(config)),
             batches=_AUGMENTED_BATCHES if augmented else "",
@@ -203,7 +203,7 @@ def _callbacks(config: RunConfig) -> list[str]:
         monitor = "val_cross_entropy"  # the validation loss, without smoothing
     # Keras knows the direction of losses and accuracies, not of this metric.
     monitored = (f'monitor="{monitor}"', 'mode="min"' if monitor == "val_cross_entropy" else None)
-    found = ["WeightAverage()"] if config.weight_average else []
+    found = ["WeightAverage()"] if config.ema_decay else []
     # Keras counts validations, and a checkpoint is saved where there was none.
     patience = -(-config.patience // config.validation_every)
     if _restores(config):
@@ -212,20 +212,20 @@ def _callbacks(config: RunConfig) -> list[str]:
         return [*found, call("keras.callbacks.EarlyStopping", *monitored, *how)]
     if patience:
         found.append(call("keras.callbacks.EarlyStopping", *monitored, f"patience={patience}"))
-    if config.kept == "best":
+    if config.checkpoint_policy == "best":
         found.append(call("keras.callbacks.ModelCheckpoint", "options.output", *monitored, "save_best_only=True"))
     return found
 
 
 def _restores(config: RunConfig) -> bool:
     """Say whether the best weights are kept in memory: a checkpoint would overwrite them where nothing is validated."""
-    return config.kept == "best" and config.validation_every > 1
+    return config.checkpoint_policy == "best" and config.validation_every > 1
 
 
 def _test(config: RunConfig) -> list[str]:
     """Return the lines that test the weights that are kept."""
     figures = "_, accuracy, loss" if config.label_smoothing else "loss, accuracy"
-    if config.kept == "best" and not _restores(config):
+    if config.checkpoint_policy == "best" and not _restores(config):
         model = "keras.models.load_model(options.output)"
         return [f"{figures} = {model}.evaluate(test_images, test_labels, verbose=0)"]
     return ["model.save(options.output)", f"{figures} = model.evaluate(test_images, test_labels, verbose=0)"]
@@ -340,7 +340,7 @@ _SCRIPT = '''"""Train $network in plain Keras, as run $run of Duet did.
     python train.py --data FOLDER
 
 FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train,
-y_train, x_test and y_test. Needs tensorflow. The model of $kept is
+y_train, x_test and y_test. Needs tensorflow. The model of $checkpoint_policy is
 kept in $file.keras, and tested at the end.$notes
 """
 

@@ -39,7 +39,7 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
             model=model,
             augment=_augment_source(config) if _is_warped(config) else "",
             erase=_erase_source(config) if config.erasing else "",
-            averaging=Template(_AVERAGING).substitute(decay=config.weight_average) if config.weight_average else "",
+            averaging=Template(_AVERAGING).substitute(decay=config.ema_decay) if config.ema_decay else "",
             evaluation=lines(8, _evaluation(config)),
             initialise=_INITIALISE.get(config.initialisation, ""),
             prepare=lines(4, _preparation(config)),
@@ -52,7 +52,7 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
             skip=lines(8, _skip(config)),
             evaluated=_evaluated(config),
             keep=lines(8, _keep(config)),
-            save_last=lines(4, [_save(config)] if config.kept == "last" else []),
+            save_last=lines(4, [_save(config)] if config.checkpoint_policy == "last" else []),
         )
         .encode()
     )
@@ -222,7 +222,7 @@ def _preparation(config: RunConfig) -> list[str]:
     if (weighted or config.label_smoothing) and not (weighted and aligned):
         weight = "class_weights" if weighted else None
         found.append(f"training_loss = nn.CrossEntropyLoss({arguments(weight, _smoothing(config))})")
-    if config.weight_average:
+    if config.ema_decay:
         found.append("average = torch.optim.swa_utils.AveragedModel(model, avg_fn=remember, use_buffers=True)")
         found.append("average.n_averaged += 1  # it begins with the initial weights")
     return found
@@ -298,7 +298,7 @@ def _step(config: RunConfig) -> list[str]:
         clip,
         "optimizer.step()",
         "scheduler.step()" if _schedule(config) else None,
-        "average.update_parameters(model)" if config.weight_average else None,
+        "average.update_parameters(model)" if config.ema_decay else None,
     )
     return [line for line in found if line]
 
@@ -314,7 +314,7 @@ def _evaluation(config: RunConfig) -> list[str]:
 
 
 def _evaluated(config: RunConfig) -> str:
-    return "average.module" if config.weight_average else "model"
+    return "average.module" if config.ema_decay else "model"
 
 
 def _save(config: RunConfig) -> str:
@@ -328,7 +328,7 @@ def _skip(config: RunConfig) -> list[str]:
 
 def _best(config: RunConfig) -> list[str]:
     """Return where what is best so far begins, in runs that look for it."""
-    if config.kept == "last" and not config.patience:
+    if config.checkpoint_policy == "last" and not config.patience:
         return []
     return ['best_loss = float("inf")' if config.monitor == "val_loss" else "best_accuracy = -1"]
 
@@ -341,7 +341,7 @@ def _keep(config: RunConfig) -> list[str]:
     found = [f"if {figure} {sign} best_{figure}:", f"    best_{figure} = {figure}"]
     if config.patience:
         found[-1] = f"    best_{figure}, best_epoch = {figure}, epoch"
-    if config.kept == "best":
+    if config.checkpoint_policy == "best":
         found.append(f"    {_save(config)}")
     if config.patience:
         found += [f"elif epoch - best_epoch >= {config.patience}:", "    break"]
@@ -464,7 +464,7 @@ _SCRIPT = '''"""Train $network in plain PyTorch, as run $run of Duet did.
     python train.py --data FOLDER
 
 FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train,
-y_train, x_test and y_test. Needs torch and numpy. The weights of $kept
+y_train, x_test and y_test. Needs torch and numpy. The weights of $checkpoint_policy
 are kept in $file.pt, and tested at the end.$notes
 """
 

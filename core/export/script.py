@@ -30,8 +30,8 @@ def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[st
         "validation_share": config.validation_share,
         "read_data": _READ_DATA,
         "hold_back": _HOLD_BACK[config.validation_part],
-        "kept": _KEPT[config.monitor] if config.kept == "best" else "the last epoch",
-        "file": config.kept,
+        "checkpoint_policy": _KEPT[config.monitor] if config.checkpoint_policy == "best" else "the last epoch",
+        "file": config.checkpoint_policy,
         "count_classes": _COUNT_CLASSES if config.class_weights == "balanced" else "",
     }
 
@@ -56,7 +56,7 @@ def lines(indent: int, code: Iterable[str]) -> str:
 
 def _notes(config: RunConfig, framework: Framework) -> list[str]:
     """Say where the script, being idiomatic, does not do exactly what the run did."""
-    aligned, keras, title = config.defaults == "aligned", framework == "tensorflow", FRAMEWORK_TITLES[framework]
+    aligned, keras, title = config.defaults == "aligned", framework == "keras", FRAMEWORK_TITLES[framework]
     fractions = (config.warmup_epochs, config.decay_epochs if config.schedule == "step" else 0)
     notes = {
         f"The run went on from the weights of run {config.initial_weights}; this script starts anew.": bool(

@@ -1,7 +1,7 @@
 """A network's answers in words and as a table.
 
 verdict(probabilities, class_names)        # "Reads 7, 98%", or "Not sure: 4 or 9"
-frame = answer_table(answers, class_names)
+frame = prediction_table(answers, class_names)
 to_csv(frame)
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from core.inference.service import Reading, Unreadable
+from core.inference.service import Prediction, Unreadable
 
 _SURE = 0.9
 _MOST_CANDIDATES = 3
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def verdict(reading: Reading) -> str:
+def verdict(reading: Prediction) -> str:
     """Say what was read, as certainly as the probabilities allow.
 
     The candidates are the fewest classes that have 90% of the probability together.
@@ -37,20 +37,20 @@ def percentage(probability: float) -> str:
     return "over 99%" if probability > 0.99 else f"{probability:.0%}"
 
 
-def answer(reading: Reading) -> tuple[str, float]:
+def top_prediction(reading: Prediction) -> tuple[str, float]:
     """Return the likeliest class and its probability."""
     best = int(reading.probabilities.argmax())
     return reading.class_names[best], float(reading.probabilities[best])
 
 
-def answer_table(answers: Sequence[Reading | Unreadable]) -> pd.DataFrame:
+def prediction_table(answers: Sequence[Prediction | Unreadable]) -> pd.DataFrame:
     """Gather answers of one network: `file`, `label`, `probability`, `error`, `p(…)` of each class; a row an image."""
     rows = []
     for one in answers:
         if isinstance(one, Unreadable):
             rows.append({"file": one.name, "error": one.reason})
             continue
-        label, probability = answer(one)
+        label, probability = top_prediction(one)
         shares = {f"p({name})": float(share) for name, share in zip(one.class_names, one.probabilities, strict=True)}
         rows.append({"file": one.name, "label": label, "probability": probability, "error": None, **shares})
     return pd.DataFrame(rows)

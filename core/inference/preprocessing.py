@@ -1,11 +1,11 @@
 """An image from outside to pixels as a network's training data look, with every step to show.
 
-    prepared = prepare(pixels, "ink", shape=(28, 28, 1))
+    prepared = prepare(pixels, "handwriting", shape=(28, 28, 1))
     prepared.pixels                       # uint8 (28, 28, 1)
     for step in prepared.steps:           # what was done, as small images
         print(step.title, step.explanation, step.image.shape)
 
-`photo` data are cropped to the right proportions and resized. `ink` data are made as MNIST was: the
+`photo` data are cropped to the right proportions and resized. `handwriting` data are made as MNIST was: the
 strokes are found on their paper, scaled into a box of 20×20 and put into 28×28 by their centre of mass
 (LeCun, Bottou, Bengio and Haffner: Gradient-based learning applied to document recognition, Proceedings
 of the IEEE 86(11), 1998, section III.A). The paper is estimated from what is not ink and divided out,
@@ -45,9 +45,9 @@ _LEAST_SIZE = 0.02
 _SPECK = 0.02
 """A blot with less ink than this share of the largest one is dirt."""
 
-_THIN, _THICKENED, _THINNED, _THICK = 0.08, 0.12, 0.16, 0.18
+_THIN, _THICKENED, _DOWNSAMPLED, _THICK = 0.08, 0.12, 0.16, 0.18
 """Stroke widths as shares of a digit's longer side: what is too thin becomes `_THICKENED`, what is too thick
-`_THINNED`. Of MNIST's digits 90 % lie between 0.08 and 0.19, the median is 0.12."""
+`_DOWNSAMPLED`. Of MNIST's digits 90 % lie between 0.08 and 0.19, the median is 0.12."""
 
 
 class Step(NamedTuple):
@@ -73,7 +73,7 @@ def prepare(image: np.ndarray, preparation: Preparation, shape: tuple[int, int, 
     Raises:
         ValueError: if nothing is drawn on an image that should hold ink.
     """
-    if preparation == "ink":
+    if preparation == "handwriting":
         return _prepare_ink(image, shape)
     return _prepare_photo(image, shape)
 
@@ -253,7 +253,7 @@ def _stroke_width(ink: np.ndarray) -> float:
 def _redraw(ink: np.ndarray, stroke: float) -> np.ndarray:
     """Move the edge of the strokes, which are `stroke` wide, outwards or inwards until their width is usual."""
     fine = _scale(ink, max(200, *ink.shape))
-    usual = _THICKENED if stroke < _THIN else _THINNED
+    usual = _THICKENED if stroke < _THIN else _DOWNSAMPLED
     # Both the stroke and the drawing grow, on both sides: (stroke + 2 growth) / (1 + 2 growth) = usual.
     growth = (usual - stroke) / (1 - usual) / 2 * max(fine.shape)
     inked = np.pad(fine > 0.5, max(0, round(growth)) + 2)

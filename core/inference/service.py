@@ -3,7 +3,7 @@
     predictor = Predictor(run_directory(run_id))          # in this process: imports the framework
     predictor.read(data, "seven.jpg").probabilities
 
-    service = prediction_service("tensorflow")            # in a process of its own
+    service = prediction_service("keras")            # in a process of its own
     service.warm(run_id)                                  # returns at once
     service.read(run_id, data, "seven.jpg")               # a Reading, or an Unreadable with its reason
     service.augment(images, transforms)                   # images as training changes them
@@ -36,10 +36,10 @@ from safetensors.numpy import save as save_tensors
 
 from core.config import FRAMEWORK_TITLES, Framework
 from core.datasets.decoding import decode
-from core.engines import get_backend
+from core.engines import get_engine
 from core.inference.preprocessing import Prepared, Step, prepare
-from core.system.paths import home, run_directory
-from core.system.processes import leave, spawn
+from core.system.paths import data_dir, run_directory
+from core.system.processes import fast_exit, spawn
 from core.training import checkpoints
 from core.training.metrics import probabilities
 
@@ -51,7 +51,7 @@ _WAIT_DEADLINE_S = 60.0
 _KEPT_PREDICTORS = 4
 
 
-class Reading(NamedTuple):
+class Prediction(NamedTuple):
     """What a network made of an image.
 
     steps: how it was brought into the form of the training images, from the image as it came.
@@ -101,7 +101,7 @@ class Predictor:
         """Return the probabilities, float32 `(N, classes)`, of uint8 images `(N, H, W, C)`."""
         return probabilities(self._engine.predict(pixels), self.description.architecture)
 
-    def read(self, data: bytes, name: str) -> Reading:
+    def read(self, data: bytes, name: str) -> Prediction:
         """Read the bytes of an image file called `name`.
 
         Raises:
@@ -109,7 +109,7 @@ class Predictor:
         """
         prepared = read_image(data, name, self.description)
         (found,) = self.predict(prepared.pixels[np.newaxis])
-        return Reading(name, prepared.steps, prepared.pixels, found, self.description.class_names, self._damage)
+        return Prediction(name, prepared.steps, prepared.pixels, found, self.description.class_names, self._damage)
 
 
 def read_image(data: bytes, name: str, description: checkpoints.Description) -> Prepared:
@@ -158,7 +158,7 @@ class PredictionService:
             finally:
                 self._lock.release()
 
-    def read(self, run_id: str, data: bytes, name: str) -> Reading | Unreadable:
+    def read(self, run_id: str, data: bytes, name: str) -> Prediction | Unreadable:
         """Read the bytes of an image file called `name` with the network of a run.
 
         The first answer waits for the framework's import, seconds; later ones take milliseconds.
@@ -246,7 +246,7 @@ def prediction_service(framework: Framework) -> PredictionService:
 
 
 def _log_file(framework: Framework) -> Path:
-    return home() / f"prediction-{framework}.log"
+    return data_dir() / f"prediction-{framework}.log"
 
 
 @contextmanager
@@ -261,14 +261,16 @@ def _killed_after(seconds: float, process: subprocess.Popen) -> Iterator[None]:
         timer.cancel()
 
 
-def _answer(name: str, answer: dict[str, Any], arrays: bytes) -> Reading | Unreadable:
+def _answer(name: str, answer: dict[str, Any], arrays: bytes) -> Prediction | Unreadable:
     if "reason" in answer:
         return Unreadable(name, answer["reason"])
     found = load_tensors(arrays)
     steps = tuple(
         Step(title, explanation, found[f"step {i}"]) for i, (title, explanation) in enumerate(answer["steps"])
     )
-    return Reading(name, steps, found["pixels"], found["probabilities"], tuple(answer["class_names"]), answer["damage"])
+    return Prediction(
+        name, steps, found["pixels"], found["probabilities"], tuple(answer["class_names"]), answer["damage"]
+    )
 
 
 _LENGTHS = struct.Struct(">QQ")
@@ -302,7 +304,7 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
 def _cpu_backend(framework: Framework) -> ModuleType:
     """Import a framework for a single image at a time: the GPU's memory belongs to what trains."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    return get_backend(framework)
+    return get_engine(framework)
 
 
 def _serve(framework: Framework, requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -372,7 +374,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.dup2(2, 1)
     with suppress(BrokenPipeError):  # whoever asked has gone
         _serve(framework, sys.stdin.buffer, answers)
-    leave()
+    fast_exit()
 
 
 if __name__ == "__main__":

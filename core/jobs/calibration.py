@@ -1,8 +1,8 @@
 """How fast a run would train on this machine: some of its steps, timed in the background and remembered.
 
     speed(config)       # images per second, or None if that was never timed
-    start(config)       # time it, unless it was, or the device is wanted for something else; comes back at once
-    progress(config)    # "never", "running", "done" or "failed"
+    start_calibration(config)       # time it, unless it was, or the device is busy; comes back at once
+    calibration_progress(config)    # "never", "running", "done" or "failed"
 
 `python -m core.jobs.calibration CONFIG` times the run that CONFIG describes as JSON: a few seconds of the training
 itself, of which nothing is kept. It runs at a low priority, one at a time, and gives way to any training on its device.
@@ -25,16 +25,16 @@ from filelock import FileLock
 
 from core.config import RunConfig
 from core.datasets import load
-from core.engines import available_cores, get_backend
+from core.engines import available_cores, get_engine
 from core.engines.augmentation import is_augmented
 from core.engines.normalization import scaling_of
 from core.networks.registry import get_architecture
 from core.runs import Store, open_store
-from core.system.paths import home
-from core.system.processes import give_way, leave, spawn, started_at
+from core.system.paths import data_dir
+from core.system.processes import fast_exit, lower_priority, spawn, started_at
 from core.training.checkpoints import write_json
 from core.training.loop import split_of, train
-from core.training.records import Point
+from core.training.records import StepMetrics
 
 Progress = Literal["never", "running", "done", "failed"]
 
@@ -62,7 +62,7 @@ def speed(config: RunConfig) -> float | None:
     return _known(config).get("images_per_second")
 
 
-def progress(config: RunConfig) -> Progress:
+def calibration_progress(config: RunConfig) -> Progress:
     """Say how far the timing of a run has come."""
     known = _known(config)
     if "images_per_second" in known:
@@ -72,10 +72,10 @@ def progress(config: RunConfig) -> Progress:
     return "failed" if known else "never"
 
 
-def start(config: RunConfig) -> None:
+def start_calibration(config: RunConfig) -> None:
     """Begin to time a run, unless it has been tried, another one is timed, or its device trains."""
     with FileLock(_folder() / "start.lock"):  # two visitors may ask at once
-        if progress(config) != "never" or _process() or _is_busy(open_store(), config):
+        if calibration_progress(config) != "never" or _process() or _is_busy(open_store(), config):
             return
         with (_folder() / "log.txt").open("wb") as log:
             process = spawn("core.jobs.calibration", config.model_dump_json(), log=log)
@@ -89,14 +89,14 @@ def time_steps(config: RunConfig, store: Store) -> float | None:
     dataset = load(config.dataset)
     images = len(split_of(config, dataset).train)
     timed = config.model_copy(update={**_ARBITRARY, "epochs": min(1000, math.ceil(_IMAGES / images))})
-    engine = get_backend(config.framework).Engine(
+    engine = get_engine(config.framework).Engine(
         timed,
         get_architecture(config.architecture),
         dataset.image_shape,
         len(dataset.class_names),
         scaling_of(timed, dataset.train.images, split_of(timed, dataset).train),
     )
-    points: list[Point] = []
+    points: list[StepMetrics] = []
     looked_at, gives_way = time.monotonic(), False
 
     def should_stop() -> bool:
@@ -116,12 +116,12 @@ def time_steps(config: RunConfig, store: Store) -> float | None:
     return None if gives_way else _images_per_second(points)
 
 
-def _is_enough(points: list[Point]) -> bool:
+def _is_enough(points: list[StepMetrics]) -> bool:
     warm = _after_the_warm_up(points)
     return len(warm) > _LEAST_CHUNKS and warm[-1].seconds - warm[0].seconds >= _TIMED_S
 
 
-def _images_per_second(points: list[Point]) -> float:
+def _images_per_second(points: list[StepMetrics]) -> float:
     """Return the mean speed between the first and the last point after the warm-up."""
     warm = _after_the_warm_up(points)
     seconds = [after.seconds - before.seconds for before, after in pairwise(warm)]
@@ -129,13 +129,13 @@ def _images_per_second(points: list[Point]) -> float:
     return sum(images) / sum(seconds)
 
 
-def _after_the_warm_up(points: list[Point]) -> list[Point]:
+def _after_the_warm_up(points: list[StepMetrics]) -> list[StepMetrics]:
     measured = [point for point in points if point.split == "train"]
     return [point for position, point in enumerate(measured) if position and point.seconds >= _WARM_S]
 
 
 def _is_busy(store: Store, config: RunConfig) -> bool:
-    return any(run.device == config.device for run in store.going_on())
+    return any(run.device == config.device for run in store.pending())
 
 
 def _known(config: RunConfig) -> dict[str, float]:
@@ -156,7 +156,7 @@ def _process() -> dict[str, float | str]:
 
 
 def _folder() -> Path:
-    folder = home() / "speeds"
+    folder = data_dir() / "speeds"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -173,7 +173,7 @@ def _key(config: RunConfig) -> str:
         get_architecture(config.architecture).model_dump(mode="json"),
         *(dataset.image_shape, len(dataset.class_names)),
         *(config.framework, config.device, config.threads, config.batch_size, config.precision, config.optimizer),
-        *(is_augmented(config), bool(config.clip_norm), bool(config.weight_average)),
+        *(is_augmented(config), bool(config.clip_norm), bool(config.ema_decay)),
     ]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
@@ -192,9 +192,9 @@ def main(arguments: list[str] | None = None) -> None:
         _file(config).unlink()
     else:
         write_json(_file(config), {"images_per_second": found})
-    leave()
+    fast_exit()
 
 
 if __name__ == "__main__":
-    give_way()
+    lower_priority()
     main()

@@ -1,6 +1,6 @@
 """What each framework can compute on here, found out in a process of its own.
 
-    devices = known_devices("tensorflow")     # at once: what was found last time, or just the CPU
+    devices = known_devices("keras")     # at once: what was found last time, or just the CPU
     refresh_in_background()                   # once a start: asks both again, if the answer may be another one
 
 `python -m core.jobs.devices` asks both and prints the answer; it is what runs in the background. That imports two
@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, get_args
 import psutil
 
 from core.config import Framework
-from core.engines import available_cores, get_backend
-from core.system.paths import home
+from core.engines import available_cores, get_engine
+from core.system.paths import data_dir
 from core.system.processes import spawn
 from core.training.checkpoints import write_json
 
@@ -53,14 +53,14 @@ def refresh_in_background() -> subprocess.Popen | None:
     Where the answer that is there was given under the same circumstances, nobody is asked: None.
     """
     try:
-        if _last_answer()["under"] == _circumstances():
+        if _last_answer()["under"] == _cache_key():
             return None
     except (OSError, ValueError, KeyError, TypeError):  # as in `known_devices`
         pass
     return spawn("core.jobs.devices", log=subprocess.DEVNULL)
 
 
-def _circumstances() -> dict[str, Any]:
+def _cache_key() -> dict[str, Any]:
     """Return what decides which devices there are: packages and drivers come and go, and so do cards."""
     return {
         "python": sys.executable,
@@ -82,13 +82,13 @@ def _last_answer() -> dict[str, Any]:
 
 
 def _file() -> Path:
-    return home() / "devices.json"
+    return data_dir() / "devices.json"
 
 
 def main() -> int:
     """Ask both frameworks, remember the answer and print it."""
-    under = _circumstances()
-    found = {framework: get_backend(framework).devices() for framework in get_args(Framework)}
+    under = _cache_key()
+    found = {framework: get_engine(framework).devices() for framework in get_args(Framework)}
     write_json(_file(), {**found, "under": under})
     print(json.dumps(found, indent=2))
     return 0

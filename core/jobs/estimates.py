@@ -10,14 +10,14 @@ from typing import Literal, NamedTuple
 from core import datasets
 from core.config import Framework, RunConfig
 from core.jobs import calibration
-from core.networks.layers import summarise
+from core.networks.layers import layer_rows
 from core.networks.registry import get_architecture
 from core.runs import Store
 
 # A laptop's two cores, rounded: what a network that was never trained here is guessed from.
 _MULTIPLICATIONS_PER_SECOND = 25e9
 _SECONDS_PER_STEP = 0.0004
-_STARTING_SECONDS: dict[Framework, float] = {"pytorch": 3, "tensorflow": 5}
+_STARTING_SECONDS: dict[Framework, float] = {"pytorch": 3, "keras": 5}
 
 
 Basis = Literal["runs", "timed", "guess"]
@@ -42,7 +42,7 @@ def estimate_time(store: Store, config: RunConfig) -> Estimate:
     elif timed := calibration.speed(config):
         seconds, basis = images / timed, "timed"
     else:
-        rows = summarise(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
+        rows = layer_rows(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
         forward_and_backward = 3 * sum(row.multiplications for row in rows)
         seconds, basis = (
             images * forward_and_backward / _MULTIPLICATIONS_PER_SECOND

@@ -1,6 +1,6 @@
 """What ends a training early, told so that something can be done about it.
 
-    told = explain(error, config)                  # a cause, what happened in plain words, what to do
+    told = diagnose(error, config)                  # a cause, what happened in plain words, what to do
     next_steps(run, resumable=True, learnt=True)   # the same advice as things a button can do
 
 A cause is one of `CAUSES`; the store keeps it beside the words.
@@ -70,7 +70,7 @@ class DataChangedError(ValueError):
     """The data set is no longer the one that a run began with."""
 
 
-class Told(NamedTuple):
+class FailureReport(NamedTuple):
     """A failure in plain words: its cause, what happened, what to do about it."""
 
     cause: Cause
@@ -78,27 +78,29 @@ class Told(NamedTuple):
     advice: str
 
 
-def explain(error: Exception, config: RunConfig) -> Told:
+def diagnose(error: Exception, config: RunConfig) -> FailureReport:
     """Say in plain words what ended a training, and what to do about it."""
     text = str(error)
     if isinstance(error, DivergedError):
         advice = f"Lower the learning rate (it was {config.learning_rate:g}) and train again."
-        return Told("diverged", f"Diverged: {text}", advice)
+        return FailureReport("diverged", f"Diverged: {text}", advice)
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
         advice = f"Use a smaller batch size (it was {config.batch_size}) or a smaller network."
-        return Told("out_of_memory", "Out of memory.", advice)
+        return FailureReport("out_of_memory", "Out of memory.", advice)
     if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or (
         isinstance(error, OperationalError) and "disk is full" in text
     ):
-        return Told("disk_full", "The disk is full.", "Free some space, then train again.")
+        return FailureReport("disk_full", "The disk is full.", "Free some space, then train again.")
     if isinstance(error, DataChangedError):
-        return Told("data_changed", text, "Begin anew, or put the data back as they were.")
+        return FailureReport("data_changed", text, "Begin anew, or put the data back as they were.")
     if any(sign in text.lower() for sign in _DEVICE_GONE):
-        return Told("device_gone", text, "Choose a device that is there, or bring this one back and train again.")
+        return FailureReport(
+            "device_gone", text, "Choose a device that is there, or bring this one back and train again."
+        )
     if isinstance(error, ValueError):
-        return Told("refused", text, "Change that setting and train again.")
+        return FailureReport("refused", text, "Change that setting and train again.")
     advice = "The traceback says where. Training again may help; the log has more."
-    return Told("error", f"{type(error).__name__}: {text}", advice)
+    return FailureReport("error", f"{type(error).__name__}: {text}", advice)
 
 
 @dataclass(frozen=True)

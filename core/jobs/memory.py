@@ -1,6 +1,6 @@
 """Whether a training step can fit into memory at all, asked before one is tried.
 
-    check(step_bytes(summarise(architecture, input_shape, classes), batch_size=64, precision="float32"))
+    check(step_bytes(layer_rows(architecture, input_shape, classes), batch_size=64, precision="float32"))
 
 A framework that gets no memory may crash without a word, as TensorFlow does on a CPU, or take the whole machine along.
 """

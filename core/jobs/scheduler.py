@@ -28,11 +28,11 @@ from sqlalchemy.exc import OperationalError
 from core.config import RunConfig, with_seeds
 from core.jobs.devices import known_devices
 from core.jobs.failures import Cause
-from core.jobs.warm_pool import Spares, ask, hand_over
+from core.jobs.warm_pool import WarmPool, assign, request
 from core.networks.registry import get_architecture
 from core.runs import ACTIVE, Run, Store, SupersededError, open_store
 from core.runs.queue import Waiting
-from core.system.paths import home, run_directory, store_url
+from core.system.paths import data_dir, run_directory, store_url
 from core.system.processes import spawn, started_at
 
 _log = logging.getLogger("duet.scheduler")
@@ -108,7 +108,7 @@ def _shared_id(submission: str) -> str:
 
 def prepare(configs: Sequence[RunConfig]) -> None:
     """Have a spare process ready for runs that a user is about to launch; see `core.jobs.warm_pool`."""
-    ask(configs)
+    request(configs)
     ensure_running()
 
 
@@ -146,11 +146,11 @@ def ensure_running() -> None:
     except Timeout:
         return
     lock.release()
-    with (home() / "scheduler.log").open("ab") as log:
+    with (data_dir() / "scheduler.log").open("ab") as log:
         spawn("core.jobs.scheduler", log=log)
 
 
-def take_up(store: Store) -> None:
+def resume_pending(store: Store) -> None:
     """Start the scheduler's process where runs wait or train without one, as when all of Duet was ended by force."""
     if store.count(states=("queued", *ACTIVE)):
         ensure_running()
@@ -173,7 +173,7 @@ class Scheduler:
     def __init__(self, store: Store):
         self._store = store
         self._children: dict[str, subprocess.Popen] = {}
-        self._spares = Spares()
+        self._spares = WarmPool()
         # When each run was first seen starting, and asked to end, on the clock that nobody sets.
         self._seen: dict[str, float] = {}
         self._ending: dict[str, float] = {}
@@ -184,7 +184,7 @@ class Scheduler:
         listed = self._store.find(states=ACTIVE, limit=1000, deleted=None)
         active = [run for run in listed if not self._has_ended(run)]
         for run in active:
-            self._feel_pulse(run)
+            self._check_heartbeat(run)
         self._reap({run.id for run in listed})
         queued = self._store.waiting()
         slots = cpu_slots(self._store) if queued else 1
@@ -208,7 +208,7 @@ class Scheduler:
             for run_id in times.keys() - listed:
                 del times[run_id]
 
-    def _feel_pulse(self, run: Run) -> None:
+    def _check_heartbeat(self, run: Run) -> None:
         """Record that a run is not responding once its sign of life has long been the same.
 
         Time that this process was stopped itself, or slept through with the machine, does not count.
@@ -218,12 +218,12 @@ class Scheduler:
         if before is None or before.beat_at != run.heartbeat_at:
             self._pulses[run.id] = _Pulse(run.heartbeat_at, now, 0.0)
             return
-        silent = before.silent_s + min(now - before.looked_at, 1.0)
-        self._pulses[run.id] = _Pulse(run.heartbeat_at, now, silent)
-        if silent > _SILENT_S and not run.silent and run.pid is not None:
+        unresponsive = before.silent_s + min(now - before.looked_at, 1.0)
+        self._pulses[run.id] = _Pulse(run.heartbeat_at, now, unresponsive)
+        if unresponsive > _SILENT_S and not run.unresponsive and run.pid is not None:
             _log.info("%s is not responding", run.id)
             with suppress(SupersededError):  # it has ended since it was looked up
-                self._store.mark_silent(run.id, run.attempt)
+                self._store.mark_unresponsive(run.id, run.attempt)
 
     def _device(self, run: Waiting, active: Sequence[Run], slots: int) -> str | None:
         """Return the device to start a run on now; None if it has to wait.
@@ -262,7 +262,7 @@ class Scheduler:
         """Return the process that trains a run: a warm one if there is one that fits, else a new one."""
         if spare := self._spares.take(run.config):
             try:
-                hand_over(spare, run.id, store_url())
+                assign(spare, run.id, store_url())
             except OSError:  # it has just gone
                 spare.wait()
             else:
@@ -352,7 +352,7 @@ def _signal(number: int) -> str:
 
 
 def _lock() -> FileLock:
-    return FileLock(home() / "scheduler.lock")
+    return FileLock(data_dir() / "scheduler.lock")
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """Spare processes: one for each framework, warm and waiting for a run, so that a click is training within a second.
 
-    ask(configs)                    # a user is about to launch these
-    spares = Spares()               # in the scheduler, which alone has them
+    request(configs)                    # a user is about to launch these
+    spares = WarmPool()               # in the scheduler, which alone has them
     spares.tick(free=True)          # start and give back what is wanted now
     process = spares.take(config)   # None if none fits: the run is then started cold
-    hand_over(process, run_id, url)
+    assign(process, run_id, url)
 
-A spare is `python -m core.jobs.worker --spare`: it imports its framework, trains a small network for a moment and waits
+A warm process is `python -m core.jobs.worker --spare`: it imports its framework, trains a small network for a moment and waits
 for a run's id on its standard input. TensorFlow takes the number of threads once a process, so a spare is warmed with
 the number that is asked for, and serves only runs of that number. It sees no GPU, of which it would keep the memory.
 It ends by itself with the process that has started it, whose end closes its input.
@@ -22,7 +22,7 @@ from contextlib import suppress
 import psutil
 
 from core.config import Framework, RunConfig
-from core.system.paths import home
+from core.system.paths import data_dir
 from core.system.processes import spawn
 from core.training.checkpoints import write_json
 
@@ -35,14 +35,14 @@ _LITTLE_MEMORY = 1 * 2**30
 _MEMORY_LOOK_S = 2.0
 
 
-def ask(configs: Iterable[RunConfig]) -> None:
+def request(configs: Iterable[RunConfig]) -> None:
     """Say which runs a user is about to launch, so that the scheduler has a spare process ready for them."""
     wanted = {config.framework: config.threads for config in configs if config.device == "cpu"}
     if wanted and not _is_asked_already(wanted):
-        write_json(home() / "spares.json", wanted)
+        write_json(data_dir() / "spares.json", wanted)
 
 
-class Spares:
+class WarmPool:
     """At most one spare process a framework. They are given back when idle, and when memory gets short."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class Spares:
         if abs(time.time() - asked_at / 1e9) > _WANTED_S:  # asked of a scheduler that has long been gone
             return
         with suppress(OSError, ValueError):  # it is being written anew
-            self._wanted = json.loads((home() / "spares.json").read_text())
+            self._wanted = json.loads((data_dir() / "spares.json").read_text())
             # Whoever asks starts the scheduler only then, so what was asked lately counts; what is long ago does not.
             self._wanted_until = time.monotonic() + _WANTED_S - max(time.time() - asked_at / 1e9, 0)
 
@@ -116,7 +116,7 @@ class Spares:
         return psutil.virtual_memory().available
 
     def _start(self, framework: Framework, threads: int) -> None:
-        with suppress(OSError), (home() / "spares.log").open("ab") as log:  # no process left: runs start cold
+        with suppress(OSError), (data_dir() / "spares.log").open("ab") as log:  # no process left: runs start cold
             process = spawn(
                 "core.jobs.worker", "--spare", framework, "--threads", str(threads), log=log, stdin=subprocess.PIPE
             )
@@ -129,7 +129,7 @@ class Spares:
         process.wait()
 
 
-def hand_over(process: subprocess.Popen, run_id: str, url: str) -> None:
+def assign(process: subprocess.Popen, run_id: str, url: str) -> None:
     """Tell a spare which run it is to train.
 
     Raises:
@@ -143,13 +143,13 @@ def _is_asked_already(wanted: Mapping[Framework, int]) -> bool:
     """Say whether the same was asked a moment ago, as whoever asks does so each time a setting is touched."""
     try:
         lately = time.time() - _asked_at() / 1e9 < _ASK_AGAIN_S
-        return lately and json.loads((home() / "spares.json").read_text()) == wanted
+        return lately and json.loads((data_dir() / "spares.json").read_text()) == wanted
     except (OSError, ValueError):  # nothing was asked yet, or it is being written anew
         return False
 
 
 def _asked_at() -> int:
     try:
-        return (home() / "spares.json").stat().st_mtime_ns
+        return (data_dir() / "spares.json").stat().st_mtime_ns
     except OSError:
         return 0

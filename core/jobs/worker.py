@@ -26,21 +26,21 @@ from sqlalchemy.exc import OperationalError
 
 from core.config import Framework, RunConfig
 from core.datasets import Dataset, load
-from core.engines import get_backend
-from core.engines.initialisation import draw
+from core.engines import get_engine
+from core.engines.initialisation import initial_weights
 from core.engines.normalization import scaling_of
 from core.jobs import memory
-from core.jobs.failures import DataChangedError, Told, explain
-from core.networks.layers import Architecture, Shape, check, count_parameters, summarise
-from core.networks.registry import recall
+from core.jobs.failures import DataChangedError, FailureReport, diagnose
+from core.networks.layers import Architecture, Shape, check_network, count_parameters, layer_rows
+from core.networks.registry import get_including_deleted
 from core.networks.zoo import ARCHITECTURES
 from core.runs import ENDED, Request, Store, SupersededError, open_store
 from core.system.paths import run_directory
-from core.system.processes import leave, started_at
+from core.system.processes import fast_exit, started_at
 from core.training import checkpoints
 from core.training.loop import Engine, count_steps, split_of, train
 from core.training.metrics import confusion, loss_and_accuracy, probabilities
-from core.training.records import Epoch, Point, Progress
+from core.training.records import Epoch, Progress, StepMetrics
 
 _log = logging.getLogger("duet")
 
@@ -56,7 +56,7 @@ def execute(
     attempt: int,
     *,
     stop: threading.Event,
-    on_point: Callable[[Point, int], None] = lambda _point, _total: None,
+    on_point: Callable[[StepMetrics, int], None] = lambda _point, _total: None,
 ) -> None:
     """Train a claimed run to its end, whatever that is, and record it.
 
@@ -73,12 +73,12 @@ def execute(
     except SupersededError as error:
         _log.info("%s", error)
     except Exception as error:
-        told = explain(error, config)
+        told = diagnose(error, config)
         _log.exception("Failed: %s", told.failure)
         _record_failure(store, run_id, attempt, told, traceback.format_exc())
 
 
-def _record_failure(store: Store, run_id: str, attempt: int, told: Told, trace: str) -> None:
+def _record_failure(store: Store, run_id: str, attempt: int, told: FailureReport, trace: str) -> None:
     """Record why a run has failed; where the database lies on a disk that is full, once there is room again."""
     deadline = time.monotonic() + _ROOM_DEADLINE_S
     while True:
@@ -108,7 +108,7 @@ def starting_weights(store: Store, config: RunConfig, dataset: Dataset) -> dict[
     checkpoint = checkpoints.load(run_directory(source.id))
     expected = {
         f"{row.name}/{key}": shape
-        for row in summarise(recall(config.architecture), dataset.image_shape, len(dataset.class_names))
+        for row in layer_rows(get_including_deleted(config.architecture), dataset.image_shape, len(dataset.class_names))
         for key, shape in row.layer.weights(row.input_shape).items()
     }
     if {name: values.shape for name, values in checkpoint.weights.items()} != expected:
@@ -132,13 +132,13 @@ def _train(
     attempt: int,
     config: RunConfig,
     stop: threading.Event,
-    on_point: Callable[[Point, int], None],
+    on_point: Callable[[StepMetrics, int], None],
     heartbeat: "_Heartbeat",
 ) -> None:
     _log.info("Preparing %s for %s on %s", config.architecture, config.framework, config.device)
     dataset = load(config.dataset)
     total_steps = count_steps(config, dataset)
-    backend = get_backend(config.framework)
+    backend = get_engine(config.framework)
     directory = run_directory(run_id)
     directory.mkdir(parents=True, exist_ok=True)
     description = _describe(config, dataset)
@@ -146,7 +146,7 @@ def _train(
     checkpoints.write_file(directory / "config.json", config.model_dump_json(indent=2).encode())
     if config.device == "cpu":
         batch_size = min(config.batch_size, len(dataset.train.images))
-        memory.check(memory.step_bytes(summarise(*network), batch_size, config.precision))
+        memory.check(memory.step_bytes(layer_rows(*network), batch_size, config.precision))
     begin = _state_to_go_on_from(directory, description) if store.get(run_id).resumes else None
     engine = backend.Engine(config, *network, description.scaling)
     if begin is None:
@@ -156,7 +156,7 @@ def _train(
     written = store.begin(run_id, attempt, total_steps=total_steps, step=step)
     recorder = _Recorder(store, run_id, attempt, written, heartbeat)
 
-    def report(point: Point) -> None:
+    def report(point: StepMetrics) -> None:
         recorder.add(point)
         on_point(point, total_steps)
         if point.split == "validation":
@@ -204,8 +204,8 @@ def _train(
 
 
 def _describe(config: RunConfig, dataset: Dataset) -> checkpoints.Description:
-    architecture = recall(config.architecture)
-    check(architecture, dataset.image_shape, len(dataset.class_names), config.batch_size)
+    architecture = get_including_deleted(config.architecture)
+    check_network(architecture, dataset.image_shape, len(dataset.class_names), config.batch_size)
     standard = config.normalization == "standard"
     return checkpoints.Description(
         config=config,
@@ -263,7 +263,7 @@ def _load_first_weights(
     elif config.initialisation != "framework":
         classes = len(dataset.class_names)
         engine.load_weights(
-            draw(description.architecture, dataset.image_shape, classes, config.seed, config.initialisation)
+            initial_weights(description.architecture, dataset.image_shape, classes, config.seed, config.initialisation)
         )
 
 
@@ -288,12 +288,12 @@ class _Recorder:
     def __init__(self, store: Store, run_id: str, attempt: int, written: int, heartbeat: "_Heartbeat"):
         """Number the measurements after the `written` ones that earlier attempts have left."""
         self._store, self._run_id, self._attempt, self._heartbeat = store, run_id, attempt, heartbeat
-        self._waiting: list[Point] = []
+        self._waiting: list[StepMetrics] = []
         self._epochs: list[Epoch] = []
         self._written = written
         self._flushed_at = 0.0
 
-    def add(self, point: Point) -> None:
+    def add(self, point: StepMetrics) -> None:
         self._waiting.append(point)
         self._flush_if_due()
 
@@ -330,7 +330,7 @@ class _Heartbeat:
         self._process.cpu_percent()  # counts from here
         self._given_at = -math.inf
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True)
         self.request: Request | None = None
         """What the store asked for last."""
 
@@ -360,12 +360,12 @@ class _Heartbeat:
             self.request = request
             self._stop.set()
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         while not self._over.wait(_BEAT_S):
             if time.monotonic() - self._given_at < 2 * _BEAT_S:
                 continue
             try:
-                self._pass_on(self._store.beat(self._run_id, self._attempt, self.load()))
+                self._pass_on(self._store.heartbeat(self._run_id, self._attempt, self.load()))
             except SupersededError:
                 self._stop.set()
                 return
@@ -391,7 +391,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("expected RUN_ID STORE_URL, or --spare FRAMEWORK")
     if given:
         _work(*given)
-    leave()
+    fast_exit()
 
 
 def _work(run_id: str, url: str) -> None:
@@ -420,7 +420,7 @@ def _warm_up(framework: Framework, threads: int) -> None:
     """Train a small network for a moment, so that the framework has imported and set up what any run needs."""
     config = RunConfig(framework=framework, threads=threads, architecture="cnn-64-32-32")
     shape, classes, steps = (28, 28, 1), 10, 2
-    engine = get_backend(framework).Engine(config, ARCHITECTURES[config.architecture], shape, classes)
+    engine = get_engine(framework).Engine(config, ARCHITECTURES[config.architecture], shape, classes)
     images = steps * config.batch_size
     engine.load_data(np.zeros((images, *shape), np.uint8), np.zeros(images, np.int64))
     engine.train(np.arange(images).reshape(steps, -1))

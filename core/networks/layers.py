@@ -1,7 +1,7 @@
 """Networks as data: an architecture is a list of layer records that both backends build.
 
     architecture = ARCHITECTURES["cnn-64-32-32"]
-    for row in summarise(architecture, input_shape=(28, 28, 1), classes=10):
+    for row in layer_rows(architecture, input_shape=(28, 28, 1), classes=10):
         print(row.name, row.output_shape, row.parameters, explain_parameters(row))
 
 Every record knows its output shape and the shapes of its weights in Duet's canonical layout,
@@ -202,7 +202,7 @@ class LayerError(ValueError):
         self.reason = reason
 
 
-def follow(architecture: Architecture, input_shape: Shape, classes: int) -> Iterator[LayerRow]:
+def iter_layer_rows(architecture: Architecture, input_shape: Shape, classes: int) -> Iterator[LayerRow]:
     """Yield one row a layer as an image of `input_shape` goes through a network.
 
     The layers of a residual come before the row of its sum.
@@ -213,23 +213,23 @@ def follow(architecture: Architecture, input_shape: Shape, classes: int) -> Iter
     return _follow(architecture.name, named(architecture.for_classes(classes).layers), tuple(input_shape))
 
 
-def summarise(architecture: Architecture, input_shape: Shape, classes: int) -> list[LayerRow]:
-    """Return the rows of `follow`, all or none of them.
+def layer_rows(architecture: Architecture, input_shape: Shape, classes: int) -> list[LayerRow]:
+    """Return the rows of `iter_layer_rows`, all or none of them.
 
     Raises:
         LayerError: if a layer cannot take what comes to it.
     """
-    return list(follow(architecture, input_shape, classes))
+    return list(iter_layer_rows(architecture, input_shape, classes))
 
 
-def check(architecture: Architecture, input_shape: Shape, classes: int, batch_size: int | None = None) -> None:
+def check_network(architecture: Architecture, input_shape: Shape, classes: int, batch_size: int | None = None) -> None:
     """Refuse a network that cannot learn to tell so many `classes` of images of `input_shape` apart.
 
     Raises:
         ValueError: if a layer cannot take what comes to it, nothing can be learnt, the last layer does not give
             one number a class, or a batch norm would see but one value a channel in batches of `batch_size`.
     """
-    rows = summarise(architecture, input_shape, classes)
+    rows = layer_rows(architecture, input_shape, classes)
     if not any(row.parameters for row in rows):
         raise ValueError(f"{architecture.name}: It has nothing to learn: add a dense layer.")
     if rows[-1].output_shape != (classes,):
@@ -289,7 +289,7 @@ def _follow(network: str, layers: Iterable[tuple[str, Layer]], shape: Shape) -> 
 
 def count_parameters(architecture: Architecture, input_shape: Shape, classes: int) -> int:
     """Return the number of trainable parameters."""
-    return sum(row.parameters for row in summarise(architecture, input_shape, classes))
+    return sum(row.parameters for row in layer_rows(architecture, input_shape, classes))
 
 
 def pool_before_relu(layers: Iterable[tuple[str, Layer]]) -> list[tuple[str, Layer]]:

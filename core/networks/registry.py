@@ -5,7 +5,7 @@
     save(Architecture(name="my-cnn", description="…", layers=…))
     delete("my-cnn", used_by); restore("my-cnn")
 
-A network of a user's is one file, `home()/networks/NAME.json`. A name stands for the same layers for
+A network of a user's is one file, `data_dir()/networks/NAME.json`. A name stands for the same layers for
 good, also when it was deleted, so that what runs say about their network stays true.
 """
 
@@ -18,17 +18,17 @@ from filelock import FileLock
 from core.datasets.storage import write_json
 from core.networks.layers import Architecture
 from core.networks.zoo import ARCHITECTURES
-from core.system.paths import home
+from core.system.paths import data_dir
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def names() -> list[str]:
     """Return the names of the networks there are: the built-in ones first, then the others in alphabetical order."""
-    return [*ARCHITECTURES, *own_names()]
+    return [*ARCHITECTURES, *custom_names()]
 
 
-def own_names() -> list[str]:
+def custom_names() -> list[str]:
     """Return the names of the networks that users have made, without deleted ones."""
     return sorted(path.stem for path in _place().glob("*.json") if _NAME.fullmatch(path.stem))
 
@@ -41,12 +41,12 @@ def get_architecture(name: str) -> Architecture:
     """
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
-    if name not in own_names():
+    if name not in custom_names():
         raise ValueError(f"Network (--architecture): expected one of {', '.join(names())}, received {name!r}.")
     return _read(_place() / f"{name}.json")
 
 
-def recall(name: str) -> Architecture:
+def get_including_deleted(name: str) -> Architecture:
     """Return the network that a run was launched with, also if it was deleted since.
 
     Raises:
@@ -93,7 +93,7 @@ def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
     """
     if name in ARCHITECTURES:
         raise ValueError(f"{name} comes with Duet and cannot be deleted.")
-    if name not in own_names():
+    if name not in custom_names():
         raise ValueError(f"Expected the name of a network, received {name!r}.")
     if runs := used_by(name):
         more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
@@ -133,16 +133,16 @@ def _read(path: Path) -> Architecture:
 
 
 def _place() -> Path:
-    folder = home() / "networks"
+    folder = data_dir() / "networks"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def _trash() -> Path:
-    folder = home() / "trash" / "networks"
+    folder = data_dir() / "trash" / "networks"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _lock() -> FileLock:
-    return FileLock(home() / "networks.lock")
+    return FileLock(data_dir() / "networks.lock")

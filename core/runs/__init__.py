@@ -13,13 +13,13 @@ where `DUET_STORE` names one; see `core.runs.database`. `python -m core runs` li
 """
 
 from core.runs.database import StoreError
-from core.runs.run import ACTIVE, AT_REST, ENDED, Attempt, Request, Run, State, new_id, summary
+from core.runs.run import ACTIVE, ENDED, INACTIVE, Attempt, Request, Run, State, new_id, summary
 from core.runs.store import Store, SupersededError, open_store
 
 __all__ = [
     "ACTIVE",
-    "AT_REST",
     "ENDED",
+    "INACTIVE",
     "Attempt",
     "Request",
     "Run",

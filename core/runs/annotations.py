@@ -7,7 +7,7 @@ from shutil import rmtree
 import sqlalchemy as sa
 
 from core.runs.lists import Lists
-from core.runs.run import AT_REST
+from core.runs.run import INACTIVE
 from core.runs.schema import runs, tags
 from core.system.paths import run_directory
 
@@ -16,7 +16,7 @@ _TAG_LENGTH = 40
 _NOTE_LENGTH = 10_000
 
 
-class Labels(Lists):
+class Annotations(Lists):
     """The part of the store that is about names, notes, tags and deleting."""
 
     def rename(self, run_id: str, name: str) -> None:
@@ -64,7 +64,9 @@ class Labels(Lists):
                 runs.update().where(mine, runs.c.state == "queued").values(state="stopped", ended_at=now)
             )
             changed = connection.execute(
-                runs.update().where(mine, runs.c.state.in_(AT_REST), runs.c.deleted_at.is_(None)).values(deleted_at=now)
+                runs.update()
+                .where(mine, runs.c.state.in_(INACTIVE), runs.c.deleted_at.is_(None))
+                .values(deleted_at=now)
             )
         if not changed.rowcount and (run := self.get(run_id)).deleted_at is None:
             raise ValueError(f"Run {run_id} is {run.state}: stop it, then delete it.")

@@ -44,7 +44,7 @@ def give_sign(
     """
     if load is not None:
         values["process_load"] = load
-    update(connection, run_id, attempt, states, heartbeat_at=time.time(), silent=False, **values)
+    update(connection, run_id, attempt, states, heartbeat_at=time.time(), unresponsive=False, **values)
     stop, pause = connection.execute(
         sa.select(runs.c.stop_requested, runs.c.pause_requested).where(runs.c.id == run_id)
     ).one()

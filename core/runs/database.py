@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from core.runs.migrations import migrate
+from core.runs.migrations import OLDEST, migrate
 from core.runs.schema import VERSION, metadata, schema
 
 _BUSY_TIMEOUT_S = 20
@@ -153,8 +153,11 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
                 f"The runs in {engine.url.database} were written by a newer Duet (schema {version}, this one "
                 f"reads {VERSION}): start that one, or set DUET_HOME to another folder."
             )
-        if version is not None and version < 1:
-            raise _damaged(engine.url.database, ValueError(f"there is no schema {version}"))
+        if version is not None and version < OLDEST:
+            raise StoreError(
+                f"The runs in {engine.url.database} were written by an older Duet (schema {version}, this one reads "
+                f"{OLDEST} to {VERSION}): start that one, or set DUET_HOME to another folder."
+            )
         if version is None:
             metadata.create_all(connection)
             connection.execute(schema.insert().values(version=VERSION))

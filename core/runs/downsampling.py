@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import sqlalchemy as sa
 
-from core.runs.schema import THINNED, blocks, metrics
+from core.runs.schema import DOWNSAMPLED, blocks, metrics
 
 BLOCK = 100
 
@@ -41,7 +41,7 @@ def forget_blocks(connection: sa.Connection, run_id: str, count: int) -> None:
 def chosen_points(connection: sa.Connection, run_id: str, split: str, buckets: int) -> list[int]:
     """Return the numbers of the points that a curve of so many buckets needs, in order.
 
-    These are the first and the last, and in each bucket those with the lowest and highest of each of `THINNED`.
+    These are the first and the last, and in each bucket those with the lowest and highest of each of `DOWNSAMPLED`.
     """
     count = connection.scalar(sa.select(sa.func.max(metrics.c.sequence)).where(metrics.c.run_id == run_id)) or 0
     in_blocks = count // BLOCK * BLOCK if count > BLOCK * buckets else 0
@@ -63,19 +63,19 @@ def chosen_points(connection: sa.Connection, run_id: str, split: str, buckets: i
     return sorted(int(number) for number in chosen)
 
 
-_POINT = (metrics.c.sequence, *(metrics.c[name] for name in THINNED))
+_POINT = (metrics.c.sequence, *(metrics.c[name] for name in DOWNSAMPLED))
 _EACH = range(1, len(_POINT))
 _BLOCK = (
     blocks.c.first,
     blocks.c.last,
-    *(blocks.c[f"{end}_{name}{part}"] for name in THINNED for end in ("low", "high") for part in ("", "_at")),
+    *(blocks.c[f"{end}_{name}{part}"] for name in DOWNSAMPLED for end in ("low", "high") for part in ("", "_at")),
 )
 
 
 def _row(points: Sequence[Sequence]) -> dict[str, float | int | None]:
-    """Return the columns of a block from its points, each a number and the values of `THINNED`."""
+    """Return the columns of a block from its points, each a number and the values of `DOWNSAMPLED`."""
     row: dict[str, float | int | None] = {"first": points[0][0], "last": points[-1][0]}
-    for position, name in enumerate(THINNED, start=1):
+    for position, name in enumerate(DOWNSAMPLED, start=1):
         present = [(point[position], point[0]) for point in points if point[position] is not None]
         for end, choose in (("low", min), ("high", max)):
             row[f"{end}_{name}"], row[f"{end}_{name}_at"] = choose(present) if present else (None, None)

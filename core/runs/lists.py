@@ -22,7 +22,7 @@ _ORDERS: dict[Order, tuple[sa.ColumnElement, ...]] = {
 }
 
 
-class GoingOn(NamedTuple):
+class PendingRun(NamedTuple):
     """A run that waits or trains, or is about to."""
 
     id: str
@@ -72,13 +72,13 @@ class Lists(Database):
         with self._reading() as connection:
             return connection.scalar(query)
 
-    def going_on(self) -> list[GoingOn]:
+    def pending(self) -> list[PendingRun]:
         """Return which runs wait or train: as little of each as can be looked at every second."""
-        query = sa.select(*(runs.c[name] for name in GoingOn._fields)).where(
+        query = sa.select(*(runs.c[name] for name in PendingRun._fields)).where(
             runs.c.state.in_(["queued", *ACTIVE]), runs.c.deleted_at.is_(None)
         )
         with self._reading() as connection:
-            return [GoingOn(*row) for row in connection.execute(query)]
+            return [PendingRun(*row) for row in connection.execute(query)]
 
     def values(self, column: Column) -> list[str]:
         """Return what runs have in a column, to filter by, in the order of the alphabet."""

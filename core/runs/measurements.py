@@ -7,16 +7,16 @@ from core.runs.database import Database
 from core.runs.downsampling import add_blocks, chosen_points, forget_blocks
 from core.runs.run import Request
 from core.runs.schema import epochs, metrics
-from core.training.records import Epoch, Point
+from core.training.records import Epoch, StepMetrics
 
-_POINT = [metrics.c.sequence, *(metrics.c[name] for name in Point._fields)]
+_POINT = [metrics.c.sequence, *(metrics.c[name] for name in StepMetrics._fields)]
 
 
 class Measurements(Database):
     """The part of the store that is about measurements. Those of a run are numbered from 1, without a gap."""
 
     def add_metrics(
-        self, run_id: str, attempt: int, first: int, points: list[Point], load: dict[str, float] | None = None
+        self, run_id: str, attempt: int, first: int, points: list[StepMetrics], load: dict[str, float] | None = None
     ) -> Request | None:
         """Append measurements numbered from `first`, and move the run's progress on.
 
@@ -40,7 +40,7 @@ class Measurements(Database):
         self._shorten_log()
         return request
 
-    def metrics(self, run_id: str, after: int = 0, limit: int = 100_000) -> list[tuple[int, Point]]:
+    def metrics(self, run_id: str, after: int = 0, limit: int = 100_000) -> list[tuple[int, StepMetrics]]:
         """Return a run's measurements with their numbers, in order, those up to `after` left out.
 
         A next attempt takes back those after the step that it goes on from: read anew when `Run.attempt` has changed.
@@ -52,9 +52,9 @@ class Measurements(Database):
             .limit(limit)
         )
         with self._reading() as connection:
-            return [(row[0], Point(*row[1:])) for row in connection.execute(query)]
+            return [(row[0], StepMetrics(*row[1:])) for row in connection.execute(query)]
 
-    def curve(self, run_id: str, split: str, buckets: int = 400) -> list[tuple[int, Point]]:
+    def curve(self, run_id: str, split: str, buckets: int = 400) -> list[tuple[int, StepMetrics]]:
         """Return a run's measurements on one split, thinned to at most six a bucket, with their numbers, in order.
 
         In each bucket the points with the lowest and highest loss, accuracy and gradient norm are kept, so no spike
@@ -73,9 +73,9 @@ class Measurements(Database):
                 .where(metrics.c.run_id == run_id, metrics.c.sequence.in_(chosen))
                 .order_by(metrics.c.sequence)
             )
-            return [(row[0], Point(*row[1:])) for row in connection.execute(query)]
+            return [(row[0], StepMetrics(*row[1:])) for row in connection.execute(query)]
 
-    def curves(self, run_id: str, buckets: int = 400) -> list[tuple[int, Point]]:
+    def curves(self, run_id: str, buckets: int = 400) -> list[tuple[int, StepMetrics]]:
         """Return the curves of a run on both splits, each thinned by `curve`, with their numbers, in order.
 
         It is complete up to its last number, so what is measured later is `metrics` after that.

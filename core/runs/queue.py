@@ -48,7 +48,7 @@ class Queue(Lists):
                     .group_by(runs.c.submitter)
                 )
                 served = dict(connection.execute(query).all())
-        return in_turn(found, served)
+        return fair_order(found, served)
 
     def queue(self, limit: int = 1000) -> list[Run]:
         """Return the waiting runs in the order in which they will be started, with all that is known of them."""
@@ -108,7 +108,7 @@ class Queue(Lists):
         return run
 
 
-def in_turn(waiting: Iterable[Waiting], served: Mapping[str | None, float]) -> list[Waiting]:
+def fair_order(waiting: Iterable[Waiting], served: Mapping[str | None, float]) -> list[Waiting]:
     """Return waiting runs in the order in which they are to be started.
 
     Among those of one priority the submitters take turns, first whoever was served longest ago; a pair is one turn.

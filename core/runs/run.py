@@ -12,7 +12,7 @@ Request = Literal["stop", "pause"]
 
 ACTIVE: tuple[State, ...] = ("starting", "running")
 ENDED: tuple[State, ...] = ("done", "failed", "stopped")
-AT_REST: tuple[State, ...] = (*ENDED, "paused")
+INACTIVE: tuple[State, ...] = (*ENDED, "paused")
 """Nothing happens to these by itself."""
 
 
@@ -61,7 +61,7 @@ class Run:
     """Whether its next or present attempt goes on from the resume state in its folder."""
     resumed_step: int
     """The step that its last attempt began from."""
-    silent: bool
+    unresponsive: bool
     """Whether its process has given no sign of life for a while: not responding, but there."""
     process_load: dict[str, float] | None
     """What its process used at its last sign of life: `memory_bytes`, `cpu_percent`."""

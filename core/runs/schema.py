@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-VERSION = 4
+VERSION = 5
 
-THINNED = ("loss", "accuracy", "gradient_norm")
-"""The measurements whose extremes are kept when a curve is thinned."""
+DOWNSAMPLED = ("loss", "accuracy", "gradient_norm")
+"""The measurements whose extremes are kept when a curve is downsampled."""
 
 metadata = sa.MetaData()
 
@@ -50,7 +50,7 @@ runs = sa.Table(
     sa.Column("pause_requested", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("resumes", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("resumed_step", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("silent", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("unresponsive", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("process_load", sa.JSON),
     sa.Column("deleted_at", sa.Float),
     # Taken from `config` and `results`, so that lists are filtered and sorted by columns that have an index.
@@ -102,7 +102,7 @@ metrics = sa.Table(
     sa.Column("gradient_norm", sa.Float),
 )
 
-# The extremes of each full block of a run's measurements: what a long curve is thinned from.
+# The extremes of each full block of a run's measurements: what a long curve is downsampled from.
 blocks = sa.Table(
     "metric_blocks",
     metadata,
@@ -113,7 +113,7 @@ blocks = sa.Table(
     sa.Column("last", sa.Integer, nullable=False),
     *(
         sa.Column(f"{end}_{name}{part}", kind)
-        for name in THINNED
+        for name in DOWNSAMPLED
         for end in ("low", "high")
         for part, kind in (("", sa.Float), ("_at", sa.Integer))
     ),

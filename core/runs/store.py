@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from core.config import RunConfig, configure
 from core.networks.registry import get_architecture
-from core.runs.annotations import Labels
+from core.runs.annotations import Annotations
 from core.runs.changes import SupersededError, give_sign, record_attempt, update
 from core.runs.measurements import Measurements, forget_after
 from core.runs.queue import Queue, next_position
@@ -17,7 +17,7 @@ from core.runs.schema import FROM_CONFIG, attempts, runs, settings
 from core.system.paths import store_url
 
 
-class Store(Queue, Labels, Measurements):
+class Store(Queue, Annotations, Measurements):
     """The runs of one database. Safe to share between threads, never across a fork.
 
     Raises:
@@ -102,7 +102,7 @@ class Store(Queue, Labels, Measurements):
                     attempt=runs.c.attempt + 1,
                     started_at=now,
                     heartbeat_at=now,
-                    silent=False,
+                    unresponsive=False,
                     pid=None,
                     **values,
                 )
@@ -142,7 +142,7 @@ class Store(Queue, Labels, Measurements):
                 state="running",
                 training_at=now,
                 heartbeat_at=now,
-                silent=False,
+                unresponsive=False,
                 total_steps=total_steps,
                 step=step,
                 resumed_step=step,
@@ -150,15 +150,15 @@ class Store(Queue, Labels, Measurements):
             record_attempt(connection, run_id, attempt, state="running", resumed_step=step)
             return forget_after(connection, run_id, step)
 
-    def beat(self, run_id: str, attempt: int, load: dict[str, float] | None = None) -> Request | None:
+    def heartbeat(self, run_id: str, attempt: int, load: dict[str, float] | None = None) -> Request | None:
         """Give a sign of life, with what the process uses; return what the run has been asked to do, if anything."""
         with self._engine.begin() as connection:
             return give_sign(connection, run_id, attempt, ACTIVE, load)
 
-    def mark_silent(self, run_id: str, attempt: int) -> None:
+    def mark_unresponsive(self, run_id: str, attempt: int) -> None:
         """Record that a run's process gives no sign of life; its next one takes this back."""
         with self._engine.begin() as connection:
-            update(connection, run_id, attempt, ACTIVE, silent=True)
+            update(connection, run_id, attempt, ACTIVE, unresponsive=True)
 
     def request_stop(self, run_id: str) -> None:
         """Ask a run to stop; one that waits or is paused is stopped at once, one that has ended stays as it is."""
@@ -198,7 +198,7 @@ class Store(Queue, Labels, Measurements):
             asked = sa.select(runs.c.stop_requested).where(runs.c.id == run_id).with_for_update()
             if state == "paused" and connection.scalar(asked):
                 state = "stopped"
-            values = {"results": results, "test_accuracy": accuracy, "silent": False}
+            values = {"results": results, "test_accuracy": accuracy, "unresponsive": False}
             update(connection, run_id, attempt, ACTIVE, state=state, ended_at=now, **values)
             record_attempt(connection, run_id, attempt, state=state, ended_at=now)
 
@@ -220,7 +220,7 @@ class Store(Queue, Labels, Measurements):
         now = time.time()
         told = {"failure": failure, "advice": advice, "cause": cause, "traceback": traceback}
         with self._engine.begin() as connection:
-            update(connection, run_id, attempt, ACTIVE, state="failed", ended_at=now, silent=False, **told)
+            update(connection, run_id, attempt, ACTIVE, state="failed", ended_at=now, unresponsive=False, **told)
             record_attempt(connection, run_id, attempt, state="failed", ended_at=now, failure=failure)
 
     def setting(self, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 differing_settings([run.config for run in runs])     # {"Framework": ["PyTorch", "Keras"]}
 run_labels(runs)                                     # short names, unique
-spread([.989, .991]).in_words(".4f")                 # "0.9900 ± 0.0014"
+mean_std([.989, .991]).in_words(".4f")                 # "0.9900 ± 0.0014"
 """
 
 import math
@@ -32,7 +32,7 @@ def differing_settings(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
     return {title: each for title, each in values.items() if any(value != each[0] for value in each)}
 
 
-class Spread(NamedTuple):
+class MeanStd(NamedTuple):
     """The mean of some figures, one a seed, and their standard deviation, which a single one does not have."""
 
     mean: float
@@ -47,14 +47,14 @@ class Spread(NamedTuple):
 class Difference(NamedTuple):
     """By how much the second of two figures is greater than the first over some seeds, and the 95% interval of that."""
 
-    spread: Spread
+    mean_std: MeanStd
     low: float
     high: float
 
     @property
-    def by_chance(self) -> bool:
-        """Whether chance may well be all there is to it: at the level of 5%, if differences are about normal."""
-        return self.low <= 0 <= self.high
+    def significant(self) -> bool:
+        """Whether the interval excludes 0: significant at the level of 5%, if differences are about normal."""
+        return not self.low <= 0 <= self.high
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
@@ -66,7 +66,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
     """
     if len(first) < 2:
         return None
-    found = spread([other - one for one, other in zip(first, second, strict=True)])
+    found = mean_std([other - one for one, other in zip(first, second, strict=True)])
     half = float(stdtrit(found.count - 1, 0.975)) * found.deviation / math.sqrt(found.count)
     return Difference(found, found.mean - half, found.mean + half)
 
@@ -80,10 +80,10 @@ def seed_groups(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return groups
 
 
-def spread(figures: Sequence[float]) -> Spread:
+def mean_std(figures: Sequence[float]) -> MeanStd:
     """Return mean and standard deviation (n - 1 in the denominator) of at least one figure."""
     deviation = statistics.stdev(figures) if len(figures) > 1 else None
-    return Spread(statistics.fmean(figures), deviation, len(figures))
+    return MeanStd(statistics.fmean(figures), deviation, len(figures))
 
 
 def run_labels(runs: Sequence[Run]) -> dict[str, str]:

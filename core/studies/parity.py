@@ -27,10 +27,10 @@ import numpy as np
 
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, OPTIMIZER_TITLES, Defaults, Optimizer, Precision, configure
 from core.datasets import load
-from core.engines import get_backend
+from core.engines import get_engine
 from core.engines.framework_defaults import DECIDED_BY_TITLES, FRAMEWORK_DEFAULTS
-from core.engines.initialisation import draw
-from core.networks.layers import Architecture, Dropout, Layer, Residual, check
+from core.engines.initialisation import initial_weights
+from core.networks.layers import Architecture, Dropout, Layer, Residual, check_network
 from core.networks.registry import get_architecture
 from core.system.text import duration
 
@@ -60,7 +60,7 @@ class Step(NamedTuple):
     weights: float
 
 
-class Parting(NamedTuple):
+class Divergence(NamedTuple):
     """The first layer, in the network's order, whose weights are further apart than tolerated, and after which step."""
 
     layer: str
@@ -80,7 +80,7 @@ class Parity:
     tolerance: float
     logits: float
     steps: tuple[Step, ...]
-    parting: Parting | None
+    divergence: Divergence | None
     losses: tuple[float, float]
     seconds: float
 
@@ -146,9 +146,9 @@ def measure(
     tolerance = TOLERANCES[precision] if tolerance is None else tolerance
     dataset = load("mnist")
     described = get_architecture(architecture)
-    check(described, dataset.image_shape, len(dataset.class_names))
+    check_network(described, dataset.image_shape, len(dataset.class_names))
     tried = without_dropout(described)
-    start = draw(tried, dataset.image_shape, len(dataset.class_names), seed=42)
+    start = initial_weights(tried, dataset.image_shape, len(dataset.class_names), seed=42)
     batches = np.random.default_rng(42).permutation(len(dataset.train.images))
     batches = np.resize(batches, (steps, BATCH_SIZE))
     # Only the images that are seen go to the engines, which copy what they get.
@@ -164,21 +164,21 @@ def measure(
             defaults=defaults,
             threads=1,  # more are no quicker on so few images
         )
-        engine = get_backend(framework).Engine(config, tried, dataset.image_shape, len(dataset.class_names))
+        engine = get_engine(framework).Engine(config, tried, dataset.image_shape, len(dataset.class_names))
         engine.load_weights(start)
         engine.load_data(dataset.train.images[seen], dataset.train.labels[seen])
         engines.append(engine)
     logits = _apart(*(engine.predict(dataset.test.images[:_PREDICTED]) for engine in engines))
-    measured, parting, losses = [], None, []
+    measured, divergence, losses = [], None, []
     for number, batch in enumerate(indices, start=1):
         gradients = None
         if number % _GRADIENTS_EVERY == 1:
             gradients = max(_by_layer(*(engine.gradients(batch) for engine in engines)).values())
         first, second = (float(engine.train(batch[np.newaxis]).losses[0]) for engine in engines)
         layers = _by_layer(*(engine.weights() for engine in engines))
-        if parting is None:
+        if divergence is None:
             apart = ((layer, difference) for layer, difference in layers.items() if difference > tolerance)
-            parting = next((Parting(layer, number, difference) for layer, difference in apart), None)
+            divergence = next((Divergence(layer, number, difference) for layer, difference in apart), None)
         losses.append(first)
         measured.append(Step(number, abs(first - second) / abs(first), gradients, max(layers.values())))
         on_step(number)
@@ -191,7 +191,7 @@ def measure(
         tolerance=tolerance,
         logits=logits,
         steps=tuple(measured),
-        parting=parting,
+        divergence=divergence,
         losses=(losses[0], losses[-1]),
         seconds=time.perf_counter() - began,
     )
@@ -244,7 +244,7 @@ def from_json(values: Mapping[str, Any]) -> list[Parity]:
             **{name: each[name] for name in Parity.__dataclass_fields__}
             | {
                 "steps": tuple(Step(**step) for step in each["steps"]),
-                "parting": Parting(**each["parting"]) if each["parting"] else None,
+                "divergence": Divergence(**each["divergence"]) if each["divergence"] else None,
                 "losses": tuple(each["losses"]),
             }
         )
@@ -255,7 +255,7 @@ def from_json(values: Mapping[str, Any]) -> list[Parity]:
 def _rows(parity: Parity) -> dict[str, Any]:
     return {
         "steps": [step._asdict() for step in parity.steps],
-        "parting": parity.parting._asdict() if parity.parting else None,
+        "divergence": parity.divergence._asdict() if parity.divergence else None,
     }
 
 
@@ -273,7 +273,7 @@ def versions() -> dict[str, str]:
     """Return the versions of both frameworks and NumPy."""
     found = {"numpy": np.__version__}
     for framework in FRAMEWORK_TITLES:
-        found |= get_backend(framework).versions()
+        found |= get_engine(framework).versions()
     return found
 
 

@@ -1,11 +1,11 @@
 """Measurements of parity that run while the dashboard goes on, each in a process of its own, kept when done.
 
     asked = Asked("cnn-quick", "adam", steps=200, defaults="aligned")
-    start(asked)                     # nothing if it was measured before, or is being measured
-    progress(asked)                  # Progress("running", 0.4, "cnn-quick, Adam, float64")
-    progress(asked).parities         # what was measured, once it is "done"
+    start_parity(asked)                     # nothing if it was measured before, or is being measured
+    parity_progress(asked)                  # Progress("running", 0.4, "cnn-quick, Adam, float64")
+    parity_progress(asked).parities         # what was measured, once it is "done"
 
-Each has a folder `home()/parity/KEY`; the key is made of what was asked and of the network's description.
+Each has a folder `data_dir()/parity/KEY`; the key is made of what was asked and of the network's description.
 """
 
 import hashlib
@@ -21,9 +21,12 @@ from filelock import FileLock
 from core.config import Defaults, Optimizer
 from core.networks.registry import get_architecture
 from core.studies.parity import Parity, from_json
-from core.system.paths import home
+from core.system.paths import data_dir
 from core.system.processes import spawn, started_at
 from core.training.checkpoints import write_json
+
+_FORMAT = 2
+"""Of the results; those of another one are measured anew."""
 
 State = Literal["never", "running", "done", "failed"]
 
@@ -46,12 +49,12 @@ class Progress(NamedTuple):
     parities: tuple[Parity, ...] = ()
 
 
-def start(asked: Asked) -> None:
+def start_parity(asked: Asked) -> None:
     """Begin a measurement, unless it has been made or goes on."""
     folder = _folder(asked)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):  # two visitors may ask at once
-        if progress(asked).state in ("running", "done"):
+        if parity_progress(asked).state in ("running", "done"):
             return
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -66,7 +69,7 @@ def start(asked: Asked) -> None:
             write_json(folder / "process.json", {"pid": process.pid, "started_at": began})
 
 
-def progress(asked: Asked) -> Progress:
+def parity_progress(asked: Asked) -> Progress:
     """Return how far a measurement has come."""
     folder = _folder(asked)
     if not folder.exists():
@@ -86,8 +89,8 @@ def progress(asked: Asked) -> Progress:
 
 
 def _folder(asked: Asked) -> Path:
-    described = json.dumps([asked, get_architecture(asked.architecture).model_dump(mode="json")])
-    return home() / "parity" / hashlib.sha256(described.encode()).hexdigest()[:16]
+    described = json.dumps([_FORMAT, asked, get_architecture(asked.architecture).model_dump(mode="json")])
+    return data_dir() / "parity" / hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
 def _alive(folder: Path) -> bool:

@@ -89,7 +89,7 @@ def data_of(recipe: Recipe) -> Data:
     """Return the data for a recipe: of several imports of the signs that with Kaggle's training images."""
     wanted = recipe.settings["dataset"]
     if wanted != SIGN_LANGUAGE:
-        return Data(wanted, datasets.specify(wanted).title)
+        return Data(wanted, datasets.get_specification(wanted).title)
     found = [name for name in datasets.names() if name.startswith(SIGN_LANGUAGE)]
     if not found:
         return Data(None, "Sign Language MNIST")

@@ -1,6 +1,6 @@
 """Where Duet keeps what it makes: runs, their database, imported and unpacked data.
 
-`home()` is the folder `checkpoints/` beside the code, or whatever `DUET_HOME` names.
+`data_dir()` is the folder `checkpoints/` beside the code, or whatever `DUET_HOME` names.
 """
 
 import os
@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 
-def home() -> Path:
+def data_dir() -> Path:
     """Return the folder of this installation's runs and data, made if it is not there yet."""
     place = Path(os.environ.get("DUET_HOME") or PROJECT / "checkpoints").expanduser().resolve()
     place.mkdir(parents=True, exist_ok=True)
@@ -36,9 +36,9 @@ def run_directory(run_id: str) -> Path:
     Raises:
         ValueError: if `run_id` is not twelve hexadecimal digits.
     """
-    return home() / "runs" / checked_run_id(run_id)
+    return data_dir() / "runs" / checked_run_id(run_id)
 
 
 def store_url() -> str:
-    """Return the database's SQLAlchemy URL: SQLite inside `home()` unless `DUET_STORE` names one."""
-    return os.environ.get("DUET_STORE") or f"sqlite:///{home() / 'duet.sqlite3'}"
+    """Return the database's SQLAlchemy URL: SQLite inside `data_dir()` unless `DUET_STORE` names one."""
+    return os.environ.get("DUET_STORE") or f"sqlite:///{data_dir() / 'duet.sqlite3'}"

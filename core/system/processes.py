@@ -8,7 +8,7 @@ from typing import IO, NoReturn
 
 import psutil
 
-from core.system.paths import PROJECT, home
+from core.system.paths import PROJECT, data_dir
 
 
 def spawn(
@@ -21,7 +21,7 @@ def spawn(
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=PROJECT,
-        env={**os.environ, "DUET_HOME": str(home())},
+        env={**os.environ, "DUET_HOME": str(data_dir())},
         stdin=stdin,
         stdout=log if stdout is None else stdout,
         stderr=log,
@@ -41,7 +41,7 @@ def started_at(process: psutil.Process) -> float:
     return began - psutil.boot_time() if psutil.LINUX else began
 
 
-def leave() -> NoReturn:
+def fast_exit() -> NoReturn:
     """End this process now, without unwinding its frameworks, which takes up to a second that nobody needs.
 
     What is to be done at the end is done: logs are written out, and TensorFlow removes the files of its graphs.
@@ -50,7 +50,7 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Let every other process of this machine go first, such as a training that somebody watches."""
     if hasattr(os, "nice"):
         os.nice(10)

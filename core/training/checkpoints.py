@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from core.config import RunConfig
+from core.datasets.specification import FORMER_PREPARATIONS, Preparation
 from core.engines.normalization import FIXED, Scaling
 from core.networks.layers import Architecture
 from core.training.records import Progress
@@ -42,9 +43,14 @@ class Description(BaseModel):
     architecture: Architecture
     input_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
-    preparation: str
+    preparation: Preparation
     fingerprint: str
     standard_scaling: Scaling | None = None
+
+    @field_validator("preparation", mode="before")
+    @classmethod
+    def _understand_former_names(cls, value: str) -> str:
+        return FORMER_PREPARATIONS.get(value, value)
 
     @property
     def scaling(self) -> Scaling:

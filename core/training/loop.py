@@ -20,7 +20,7 @@ from core.datasets import Dataset, Split, TrainSplit, split_train
 from core.engines import Chunk
 from core.engines.augmentation import draw_transforms, is_augmented
 from core.training.metrics import confusion, loss_and_accuracy
-from core.training.records import DivergedError, Epoch, Outcome, Point, Progress, Validated
+from core.training.records import DivergedError, Epoch, Outcome, Progress, StepMetrics, Validated
 from core.training.schedules import learning_rates
 
 TICK = 0.25
@@ -48,7 +48,7 @@ def train(
     dataset: Dataset,
     engine: Engine,
     *,
-    report: Callable[[Point], None],
+    report: Callable[[StepMetrics], None],
     save: Callable[[int, dict[str, np.ndarray]], None],
     should_stop: Callable[[], bool],
     record: Callable[[Epoch], None] = lambda _epoch: None,
@@ -125,7 +125,7 @@ def _report(
     rates: np.ndarray,
     images: int,
     seconds: float,
-    report: Callable[[Point], None],
+    report: Callable[[StepMetrics], None],
 ) -> None:
     """Report a chunk; of one in which the training diverges, what came before that."""
     finite = np.isfinite(chunk.losses)
@@ -133,7 +133,7 @@ def _report(
     lost = len(finite) - good
     if good:
         report(
-            Point(
+            StepMetrics(
                 step=progress.step - lost,
                 epoch=progress.epoch + (progress.seen - lost * indices.shape[1]) / images,
                 split="train",
@@ -169,7 +169,7 @@ def _close_epoch(
     engine: Engine,
     progress: Progress,
     rate: float,
-    report: Callable[[Point], None],
+    report: Callable[[StepMetrics], None],
     save: Callable[[int, dict[str, np.ndarray]], None],
     record: Callable[[Epoch], None],
 ) -> tuple[Progress, bool]:
@@ -186,7 +186,7 @@ def _close_epoch(
         loss, accuracy = loss_and_accuracy(outputs, labels)
         validated = Validated(epoch, _finite(loss, progress.step), accuracy)
         matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names)).tolist()
-        report(Point(progress.step, float(epoch), "validation", loss, accuracy, progress.seconds))
+        report(StepMetrics(progress.step, float(epoch), "validation", loss, accuracy, progress.seconds))
     record(
         Epoch(
             epoch=epoch,
@@ -204,7 +204,7 @@ def _close_epoch(
     if validated is None:
         return progress, False
     best = validated if progress.best is None or _is_better(config, validated, progress.best) else progress.best
-    if config.kept == "last" or best is validated:
+    if config.checkpoint_policy == "last" or best is validated:
         save(epoch, engine.weights())
         progress = replace(progress, kept=validated)
     return replace(progress, best=best), True

@@ -35,7 +35,7 @@ class ConfusedPair:
 
 
 @dataclass(frozen=True)
-class Mistake:
+class Misclassification:
     """An image read wrongly: its index, both classes, and the probability given to the wrong one."""
 
     index: int
@@ -69,7 +69,7 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
-def rates(matrix: np.ndarray) -> np.ndarray:
+def row_rates(matrix: np.ndarray) -> np.ndarray:
     """Return each row of a confusion matrix as shares of its class; a class without images gives zeros."""
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
@@ -99,21 +99,24 @@ def confused_pairs(matrix: np.ndarray, limit: int = 10) -> list[ConfusedPair]:
     return [ConfusedPair(i, j, int(wrong[i, j]), _share(wrong[i, j], matrix[i].sum())) for i, j in pairs if wrong[i, j]]
 
 
-def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, limit: int = 40) -> list[Mistake]:
+def most_confident_errors(probabilities: np.ndarray, labels: np.ndarray, limit: int = 40) -> list[Misclassification]:
     """Return the wrong answers that were given with the greatest certainty, most certain first."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     certainty = probabilities[wrong, predicted[wrong]]
     order = wrong[np.argsort(-certainty, kind="stable")][:limit]
-    return [Mistake(int(i), int(labels[i]), int(predicted[i]), float(probabilities[i, predicted[i]])) for i in order]
+    return [
+        Misclassification(int(i), int(labels[i]), int(predicted[i]), float(probabilities[i, predicted[i]]))
+        for i in order
+    ]
 
 
 @dataclass(frozen=True)
 class Disagreement:
     """Two networks on the same images: how many only the one reads correctly, and only the other.
 
-    `by_chance` says whether a coin tossed for each of those images would part as unevenly in more
-    than 5 % of the cases: McNemar's test, normal approximation with the correction for continuity
+    `significant` says whether a coin tossed for each of those images would split them as unevenly in at
+    most 5 % of the cases: McNemar's test, normal approximation with the correction for continuity
     (Edwards, "Note on the correction for continuity in testing the significance of the difference
     between correlated proportions", 1948), without which 4 against 0 would count as a difference.
     """
@@ -122,9 +125,9 @@ class Disagreement:
     only_second: int
 
     @property
-    def by_chance(self) -> bool:
+    def significant(self) -> bool:
         apart, total = abs(self.only_first - self.only_second), self.only_first + self.only_second
-        return apart - 1 <= 1.96 * math.sqrt(total)
+        return apart - 1 > 1.96 * math.sqrt(total)
 
 
 def disagreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Disagreement:
@@ -133,7 +136,7 @@ def disagreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> D
     return Disagreement(int((right & ~also_right).sum()), int((~right & also_right).sum()))
 
 
-def interval(accuracy: float, count: int) -> tuple[float, float]:
+def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
     """Return the 95 % interval of an accuracy measured on `count` images.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", 1927.

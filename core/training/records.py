@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 
-class Point(NamedTuple):
+class StepMetrics(NamedTuple):
     """One measurement. `epoch` counts passes over the data, `seconds` those spent training so far.
 
     The learning rate and the gradient's length are those of the last step before it.

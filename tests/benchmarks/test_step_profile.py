@@ -5,7 +5,7 @@ import pytest
 from benchmarks.step_profile import as_markdown, measure
 from core.config import FRAMEWORK_TITLES
 
-OPERATIONS = {"pytorch": "addmm", "tensorflow": "MatMul"}
+OPERATIONS = {"pytorch": "addmm", "keras": "MatMul"}
 each_framework = pytest.mark.parametrize("framework", FRAMEWORK_TITLES)
 
 

@@ -34,7 +34,7 @@ def run_ids(server: Server) -> list[str]:
                 train_limit=12_000,
                 threads=1,
             )
-            for framework in ("pytorch", "tensorflow")
+            for framework in ("pytorch", "keras")
         ]
         found = submit(store, configs, submission="predict")
         wait_until(lambda: all(store.get(run_id).state == "done" for run_id in found))

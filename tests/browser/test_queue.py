@@ -7,7 +7,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.runs import AT_REST, Run, Store
+from core.runs import INACTIVE, Run, Store
 from tests import processes
 from tests.browser.app import Server, choose, fill, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS, wait_until
@@ -56,7 +56,7 @@ def test_two_visitors_fill_the_queue_and_nothing_but_a_pause_comes_of_kills(
     server.start()
     page.reload()
     settled(page)
-    wait_until(lambda: all(run.state in AT_REST for run in store.find(limit=100)))
+    wait_until(lambda: all(run.state in INACTIVE for run in store.find(limit=100)))
 
     expect(page.get_by_text("Waiting:")).to_have_count(0, timeout=PATIENCE_MS)
     after = {run.id: run for run in store.find(limit=100)}

@@ -55,7 +55,7 @@ def long_run(train_for_long: Callable[..., list[str]]) -> list[str]:
 
 @pytest.fixture
 def long_pair(train_for_long: Callable[..., list[str]]) -> list[str]:
-    return train_for_long("pytorch", "tensorflow")
+    return train_for_long("pytorch", "keras")
 
 
 def test_a_pair_is_launched_watched_and_understood(page: Page, store: Store, complaints: list[str]):
@@ -168,10 +168,10 @@ def progress(page: Page) -> str:
 
 def stop_all(page: Page, store: Store, run_ids: list[str]) -> None:
     """Stop runs by their buttons, and see both the page and the store say so."""
-    going_on = page.get_by_role("button", name="Stop", disabled=False)
-    expect(going_on).to_have_count(len(run_ids))
+    pending = page.get_by_role("button", name="Stop", disabled=False)
+    expect(pending).to_have_count(len(run_ids))
     for left in reversed(range(len(run_ids))):
-        going_on.first.click()
-        expect(going_on).to_have_count(left, timeout=PATIENCE_MS)
+        pending.first.click()
+        expect(pending).to_have_count(left, timeout=PATIENCE_MS)
     wait_until(lambda: all(store.get(run_id).state == "stopped" for run_id in run_ids))
     expect(page.get_by_text(": stopped").first).to_be_visible(timeout=PATIENCE_MS)

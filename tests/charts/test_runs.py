@@ -9,18 +9,18 @@ from core.charts.runs import (
     confusion_matrix,
     curve_frame,
     curves,
+    downsample,
     probability_bars,
     schedule_curve,
     step_curves,
-    thin,
 )
 from core.config import FRAMEWORK_TITLES
-from core.training.records import Point
+from core.training.records import StepMetrics
 
 
-def points(count: int, split: str = "train", loss=lambda i: 1 / (i + 1)) -> list[Point]:
+def points(count: int, split: str = "train", loss=lambda i: 1 / (i + 1)) -> list[StepMetrics]:
     return [
-        Point(i, i / 10, split, float(loss(i)), 0.5, float(i), learning_rate=0.1, gradient_norm=2.0)
+        StepMetrics(i, i / 10, split, float(loss(i)), 0.5, float(i), learning_rate=0.1, gradient_norm=2.0)
         for i in range(count)
     ]
 
@@ -44,7 +44,7 @@ def data(chart) -> list[dict]:
 class TestThinning:
     @pytest.mark.parametrize("count", [0, 1, 399, 400])
     def test_leaves_a_short_curve_as_it_is(self, count):
-        assert list(thin(points(count))) == points(count)
+        assert list(downsample(points(count))) == points(count)
 
     @pytest.mark.parametrize("count", [401, 1000, 12_345])
     def test_keeps_both_ends_the_spike_and_the_best(self, count):
@@ -52,7 +52,7 @@ class TestThinning:
         noise[count // 3], noise[count // 2] = 50, 0.01
         long = points(count, loss=lambda i: noise[i])
 
-        kept = thin(long)
+        kept = downsample(long)
 
         assert len(kept) <= 402
         assert {0, count // 3, count // 2, count - 1} <= {point.step for point in kept}
@@ -60,19 +60,19 @@ class TestThinning:
         assert set(kept) <= set(long)
 
     def test_keeps_every_stretch_of_the_curve(self):
-        steps = [point.step for point in thin(points(10_000, loss=lambda i: i % 7))]
+        steps = [point.step for point in downsample(points(10_000, loss=lambda i: i % 7))]
 
         assert np.diff(steps).max() <= 100
 
     def test_goes_down_to_the_limit_that_is_asked_for(self):
-        assert len(thin(points(1000, loss=np.sin), limit=20)) <= 22
+        assert len(downsample(points(1000, loss=np.sin), limit=20)) <= 22
 
 
 class TestCurveFrame:
     def test_has_a_row_for_each_measurement(self):
-        measured = [*points(2), Point(9, 1.0, "validation", 0.25, 0.75, 3.0)]
+        measured = [*points(2), StepMetrics(9, 1.0, "validation", 0.25, 0.75, 3.0)]
 
-        frame = curve_frame({"a": measured, "b": points(1)}, {"a": "pytorch", "b": "tensorflow"})
+        frame = curve_frame({"a": measured, "b": points(1)}, {"a": "pytorch", "b": "keras"})
 
         assert frame.astype(object).where(frame.notna(), None).to_dict("split")["data"] == [
             ["a", "PyTorch", "training", 0.0, 1.0, 0.5, 0.1, 2.0],
@@ -87,7 +87,7 @@ class TestCurveFrame:
         """A few validations among many training points are all kept."""
         measured = [*points(5000), *points(30, "validation")]
 
-        frame = curve_frame({"a": measured, "b": points(5000)}, {"a": "pytorch", "b": "tensorflow"})
+        frame = curve_frame({"a": measured, "b": points(5000)}, {"a": "pytorch", "b": "keras"})
 
         counts = frame.groupby(["run", "part"]).size()
         assert counts["a", "validation"] == 30
@@ -100,7 +100,7 @@ class TestCurveFrame:
 @pytest.mark.parametrize("metric", ["loss", "accuracy"])
 class TestCurves:
     def draw(self, metric, measured, epochs=3):
-        frameworks = {"a": "pytorch", "b": "tensorflow"}
+        frameworks = {"a": "pytorch", "b": "keras"}
         return curves(curve_frame(measured, {name: frameworks[name] for name in measured}), metric, epochs=epochs)
 
     def test_are_told_alike_at_every_tick(self, metric):
@@ -141,7 +141,7 @@ class TestStepCurves:
         assert first["encoding"]["y"]["field"] == metric
 
     def test_leave_out_what_has_no_such_figure(self, metric):
-        frame = curve_frame({"a": [Point(9, 1.0, "validation", 0.25, 0.75, 3.0)]}, {"a": "pytorch"})
+        frame = curve_frame({"a": [StepMetrics(9, 1.0, "validation", 0.25, 0.75, 3.0)]}, {"a": "pytorch"})
 
         assert specification(step_curves(frame, metric))["transform"] == [{"filter": f"isValid(datum.{metric})"}]
 
@@ -215,7 +215,7 @@ class TestConfusionMatrix:
 
 class TestProbabilityBars:
     def test_show_each_class_in_its_order(self):
-        chart = probability_bars(np.array([0.125, 0.75, 0.125]), ("8", "3", "1"), "tensorflow")
+        chart = probability_bars(np.array([0.125, 0.75, 0.125]), ("8", "3", "1"), "keras")
 
         assert data(chart) == [
             {"class": "8", "probability": 0.125},
@@ -223,7 +223,7 @@ class TestProbabilityBars:
             {"class": "1", "probability": 0.125},
         ]
         bars, _ = specification(chart)["layer"]
-        assert bars["mark"]["color"] == FRAMEWORK_COLOURS["tensorflow"]
+        assert bars["mark"]["color"] == FRAMEWORK_COLOURS["keras"]
         assert bars["encoding"]["y"]["sort"] is None
 
     def test_are_told_alike_for_every_image(self):

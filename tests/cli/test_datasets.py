@@ -37,8 +37,8 @@ def test_imports_and_prints_the_report(archive, capsys):
     main(["import", archive, "--name", "Cats and dogs", "--size", "16", "--colour", "grey", "--json"])
     report = json.loads(capsys.readouterr().out)
     assert (report["name"], report["shape"]) == ("cats-and-dogs", [16, 16, 1])
-    assert report["left_out"] == [
-        {"file": "cat/a.txt", "why": "It is no image.", "mend": "Remove it, or save it as PNG or JPEG."}
+    assert report["skipped"] == [
+        {"file": "cat/a.txt", "reason": "It is no image.", "fix": "Remove it, or save it as PNG or JPEG."}
     ]
 
     main(["import", archive, "--size", "12x20"])
@@ -64,7 +64,7 @@ def test_deletes_unless_runs_use_it(archive, capsys):
     assert capsys.readouterr().err == f"pets cannot be deleted while runs use it: delete {run_id} first.\n"
 
     main(["rename", "pets", "Animals"])
-    assert datasets.specify("pets").title == "Animals"
+    assert datasets.get_specification("pets").title == "Animals"
 
 
 def test_deletes_and_restores(archive, capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.cli.parsing import Parser, refuse
+from core.cli.parsing import Parser, exit_with_error
 from core.system.text import duration
 
 
@@ -39,7 +39,7 @@ def refusal(capsys, action) -> str:
 
 
 def test_refusal_is_the_sentence_itself(capsys):
-    assert refusal(capsys, lambda: refuse("Epochs: expected more.")) == "Epochs: expected more."
+    assert refusal(capsys, lambda: exit_with_error("Epochs: expected more.")) == "Epochs: expected more."
 
 
 @pytest.mark.parametrize(

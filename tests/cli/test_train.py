@@ -58,7 +58,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) 
     interrupted = start(*_QUICK, "--recipe", "ann-100", "--framework", "pytorch", "--epochs", "1000")
     others = {
         "pytorch": start(*_QUICK, "--epochs", "2", "--json"),
-        "tensorflow": start(*_QUICK, "--framework", "tensorflow", "--epochs", "2", "--json"),
+        "keras": start(*_QUICK, "--framework", "keras", "--epochs", "2", "--json"),
     }
     announced = interrupted.stderr.readline() + interrupted.stderr.readline()  # the run, and its first epoch
     interrupted.send_signal(signal.SIGINT)
@@ -72,7 +72,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) 
     shutil.rmtree(home / "datasets")
 
 
-@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
 def test_figures_come_as_one_json_object_on_the_last_line(commands, framework):
     command = getattr(commands, framework)
     assert command.code == 0, command.errors
@@ -85,11 +85,11 @@ def test_figures_come_as_one_json_object_on_the_last_line(commands, framework):
     assert figures["test_accuracy"] > 0.6
 
 
-@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
 def test_progress_goes_to_stderr(commands, framework):
     first, *epochs = getattr(commands, framework).errors.splitlines()
 
-    assert first.endswith({"pytorch": "ann-100 in PyTorch", "tensorflow": "ann-100 in Keras"}[framework])
+    assert first.endswith({"pytorch": "ann-100 in PyTorch", "keras": "ann-100 in Keras"}[framework])
     assert [line.split(" · ")[0] for line in epochs] == ["epoch 1.00 of 2", "epoch 2.00 of 2"]
     assert all(line.endswith(" left") for line in epochs)
 
@@ -116,7 +116,7 @@ def test_every_training_is_listed_and_has_a_log(commands):
     listed = json.loads(commands.runs.output)
 
     assert sorted(run["state"] for run in listed) == ["done", "done", "stopped"]
-    for command in (commands.pytorch, commands.tensorflow):
+    for command in (commands.pytorch, commands.keras):
         assert json.loads(command.output.splitlines()[-1]) in listed
     for run in listed:
         assert "Preparing ann-100" in (commands.home / "runs" / run["run_id"] / "log.txt").read_text()
@@ -127,7 +127,7 @@ def test_every_training_is_listed_and_has_a_log(commands):
     [
         (["--dataset", "emnist"], "Data set (--dataset): expected one of mnist, received 'emnist'."),
         (["--architecture", "vgg"], "Network (--architecture): expected one of cnn-64-32-32, ann-100"),
-        (["--framework", "jax"], "Framework (--framework): expected one of pytorch, tensorflow, received 'jax'."),
+        (["--framework", "jax"], "Framework (--framework): expected one of pytorch, keras, received 'jax'."),
         (["--device", "tpu"], "Device (--device): expected auto, cpu, mps or gpu:0, gpu:1, …, received 'tpu'."),
         (["--device", "gpu:99"], "Device (--device): PyTorch has cpu"),
         (["--epochs", "many"], "Epochs (--epochs): expected a whole number from 1 to 1,000, received 'many'."),

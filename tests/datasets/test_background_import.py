@@ -18,7 +18,7 @@ from tests.datasets import sources
 def until_it_ends(import_id, home):
     """Return what an import says at its end, once its process is gone."""
     deadline = time.monotonic() + 60
-    while (state := background_import.progress(import_id)).state == "running" or processes.of_home(home):
+    while (state := background_import.import_progress(import_id)).state == "running" or processes.of_home(home):
         assert time.monotonic() < deadline, state
         time.sleep(0.05)
     return state
@@ -46,7 +46,7 @@ def test_what_a_browser_sent_is_looked_at_and_imported(duet_home):
     plan = background_import.inspect_apart(path)
     here = inspect(path)
     assert plan.title == "My pets"
-    for name in ("format", "files", "images", "sizes", "colours", "size", "colour", "class_names", "left_out", "notes"):
+    for name in ("format", "files", "images", "sizes", "colours", "size", "colour", "class_names", "skipped", "notes"):
         assert getattr(plan, name) == getattr(here, name)
     for sample, other in zip(plan.samples, here.samples, strict=True):
         assert sample.class_name == other.class_name
@@ -58,8 +58,8 @@ def test_what_a_browser_sent_is_looked_at_and_imported(duet_home):
     assert ended.report.name == "mine"
     assert datasets.load("mine").image_shape == (24, 16, 1)
     assert kept(duet_home) == []
-    background_import.cancel(import_id)
-    assert background_import.progress(import_id).state == "done"
+    background_import.cancel_import(import_id)
+    assert background_import.import_progress(import_id).state == "done"
 
 
 def test_several_files_are_one_source(duet_home):
@@ -103,12 +103,12 @@ def test_a_cancelled_import_leaves_nothing_behind(duet_home):
     path = background_import.receive([uploaded("pets.zip", {f"{n % 2}/{n}.png": image for n in range(10_000)})])
     import_id = background_import.start_import(path)
     deadline = time.monotonic() + 60
-    while background_import.progress(import_id).share == 0:
+    while background_import.import_progress(import_id).share == 0:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    background_import.cancel(import_id)
+    background_import.cancel_import(import_id)
 
-    assert background_import.progress(import_id) == ("cancelled", 0.0, "It was cancelled.", None)
+    assert background_import.import_progress(import_id) == ("cancelled", 0.0, "It was cancelled.", None)
     assert {entry.name for entry in (duet_home / "datasets").iterdir()} == {"mnist"}
     assert kept(duet_home) == []
 
@@ -126,7 +126,7 @@ def test_one_that_dies_is_not_running_for_ever(tmp_path, monkeypatch, duet_home)
 
 @pytest.mark.parametrize("import_id", ["", "..", "0123456789ab", "../../etc/ab", "0123456789AB"])
 def test_ids_of_none_are_refused(import_id):
-    for ask in (background_import.progress, background_import.cancel):
+    for ask in (background_import.import_progress, background_import.cancel_import):
         with sources.refused(f"There is no import {import_id!r} here."):
             ask(import_id)
 

@@ -35,7 +35,7 @@ def test_grey_becomes_colour_of_equal_channels():
 def test_mnist_is_ink_by_the_rule_as_by_its_description():
     dataset = datasets.load("mnist")
 
-    assert preparation_of(dataset.train.images[:1000]) == dataset.specification.preparation == "ink"
+    assert preparation_of(dataset.train.images[:1000]) == dataset.specification.preparation == "handwriting"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_a_member_that_points_outside_is_left_out_and_nothing_is_written_there(n
 
     report = import_dataset(archive)
 
-    assert [tuple(entry) for entry in report.left_out] == [
+    assert [tuple(entry) for entry in report.skipped] == [
         (shown, "Its path points outside of the archive.", "Zip the folder anew, from where it lies.")
     ]
     assert everything(tmp_path) == before
@@ -68,7 +68,7 @@ def test_links_are_left_out(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(link, "/etc/passwd")
 
-    assert [tuple(entry) for entry in import_dataset(path).left_out] == [
+    assert [tuple(entry) for entry in import_dataset(path).skipped] == [
         ("cat/link.png", "It is a link.", "Put the file itself in its place.")
     ]
 
@@ -83,7 +83,7 @@ def test_of_two_members_of_one_name_the_first_counts(tmp_path):
     report = import_dataset(path)
 
     assert sum(report.images.values()) == len(PETS)
-    assert [tuple(entry) for entry in report.left_out] == [
+    assert [tuple(entry) for entry in report.skipped] == [
         (name, "It is a second file of the same name.", "Rename one of them.")
     ]
 
@@ -111,19 +111,19 @@ def changed(path, *, central: dict[int, bytes], names=None):
     ],
     ids=["encrypted", "deflate64", "lzma"],
 )
-def test_what_cannot_be_unpacked_is_left_out(central, why, mend, tmp_path):
+def test_what_cannot_be_unpacked_is_left_out(central, reason, fix, tmp_path):
     name = "cat/0.jpeg"
     path = changed(sources.zipped(tmp_path / "pets.zip", PETS), central=central, names={name})
 
-    assert [tuple(entry) for entry in import_dataset(path).left_out] == [(name, why, mend)]
+    assert [tuple(entry) for entry in import_dataset(path).skipped] == [(name, reason, fix)]
 
 
 def test_a_file_without_a_name_is_left_out(tmp_path):
     path = changed(sources.zipped(tmp_path / "pets.zip", PETS), central={46: b"\0"}, names={"cat/0.jpeg"})
 
-    (left_out,) = import_dataset(path).left_out
+    (skipped,) = import_dataset(path).skipped
 
-    assert tuple(left_out) == ("A file without a name", "It has no name.", "Zip the folder anew.")
+    assert tuple(skipped) == ("A file without a name", "It has no name.", "Zip the folder anew.")
 
 
 def test_an_archive_that_is_encrypted_as_a_whole_is_refused_with_that_reason(tmp_path):
@@ -137,7 +137,7 @@ def test_nested_archives_are_left_out(tmp_path):
     inner = sources.zipped(tmp_path / "inner.zip", PETS).read_bytes()
     path = sources.zipped(tmp_path / "pets.zip", PETS | {"cat/inner.zip": inner, "dog/x.tar": inner})
 
-    assert [tuple(entry)[:2] for entry in import_dataset(path).left_out] == [
+    assert [tuple(entry)[:2] for entry in import_dataset(path).skipped] == [
         ("cat/inner.zip", "It is an archive inside an archive."),
         ("dog/x.tar", "It is an archive inside an archive."),
     ]
@@ -172,7 +172,7 @@ def test_a_member_that_unpacks_to_too_much_is_not_read(tmp_path):
     path = sources.zipped(tmp_path / "pets.zip", PETS | {"cat/large.png": bytes(65 * 2**20)})
     report = import_dataset(path)
 
-    assert [tuple(entry) for entry in report.left_out] == [("cat/large.png", "It has 65 MiB.", "Save it below 64 MiB.")]
+    assert [tuple(entry) for entry in report.skipped] == [("cat/large.png", "It has 65 MiB.", "Save it below 64 MiB.")]
 
 
 def many_members(count: int) -> bytes:
@@ -234,11 +234,11 @@ def test_a_damaged_member_is_left_out(tmp_path):
     data = bytearray(path.read_bytes())
     data[data.index(PETS["dog/1.png"]) + 60] ^= 1
     path.write_bytes(data)
-    (left_out,) = import_dataset(path).left_out
+    (skipped,) = import_dataset(path).skipped
 
-    assert left_out.file == "dog/1.png"
-    assert "damaged (Bad CRC-32" in left_out.why
-    assert left_out.mend == "Put a whole copy in its place."
+    assert skipped.file == "dog/1.png"
+    assert "damaged (Bad CRC-32" in skipped.reason
+    assert skipped.fix == "Put a whole copy in its place."
 
 
 SMALL = {"cat/1.png": sources.encoded(sources.pixels(1, 9, 9)[0]), "dog/2.png": b"x" * 50}

@@ -243,10 +243,10 @@ def test_a_name_never_leads_out_of_the_folder(path, tmp_path, duet_home):
 
 def test_drawings_on_black_are_ink_and_all_else_is_photo(tmp_path):
     digits = np.asarray(datasets.load("mnist").train.images[:40, ..., 0])
-    for name, images, preparation in (("ink", digits, "ink"), ("paper", 255 - digits, "photo")):
+    for name, images, preparation in (("ink", digits, "handwriting"), ("paper", 255 - digits, "photo")):
         path = sources.written(tmp_path, {f"{name}.csv": sources.csv([0, 1] * 20, images)}) / f"{name}.csv"
         assert inspect(path).preparation == preparation
-        assert datasets.specify(import_dataset(path).name).preparation == preparation
+        assert datasets.get_specification(import_dataset(path).name).preparation == preparation
 
 
 def test_progress_is_told_and_rises(tmp_path):
@@ -339,8 +339,8 @@ def test_every_file_that_is_left_out_has_its_reason_and_its_cure(tmp_path):
     report = import_dataset(archive)
 
     assert sum(report.images.values()) == len(whole)
-    left_out = {entry.file: (entry.why, entry.mend) for entry in report.left_out}
-    assert left_out.keys() == {
+    skipped = {entry.file: (entry.reason, entry.fix) for entry in report.skipped}
+    assert skipped.keys() == {
         "cat/cut.png",
         "cat/empty.jpg",
         "cat/page.png",
@@ -349,18 +349,18 @@ def test_every_file_that_is_left_out_has_its_reason_and_its_cure(tmp_path):
         "lost.png",
         "more/inner.zip",
     }
-    assert left_out["cat/empty.jpg"] == ("Expected an image, received an empty file.", "Save it anew as PNG or JPEG.")
-    assert "damaged" in left_out["cat/cut.png"][0]
-    assert "received a web page" in left_out["cat/page.png"][0]
-    assert "at most 64 megapixels" in left_out["cat/bomb.png"][0]
-    assert left_out["cat/notes.txt"] == ("It is no image.", "Remove it, or save it as PNG or JPEG.")
-    assert left_out["lost.png"] == (
+    assert skipped["cat/empty.jpg"] == ("Expected an image, received an empty file.", "Save it anew as PNG or JPEG.")
+    assert "damaged" in skipped["cat/cut.png"][0]
+    assert "received a web page" in skipped["cat/page.png"][0]
+    assert "at most 64 megapixels" in skipped["cat/bomb.png"][0]
+    assert skipped["cat/notes.txt"] == ("It is no image.", "Remove it, or save it as PNG or JPEG.")
+    assert skipped["lost.png"] == (
         "It lies in no class's folder.",
         "Put it into a folder that is called as its class.",
     )
-    assert left_out["more/inner.zip"][0] == "It is an archive inside an archive."
+    assert skipped["more/inner.zip"][0] == "It is an archive inside an archive."
     stored = json.loads((storage.place() / report.name / "report.json").read_text())
-    assert [entry["file"] for entry in stored["left_out"]] == [entry.file for entry in report.left_out]
+    assert [entry["file"] for entry in stored["skipped"]] == [entry.file for entry in report.skipped]
 
 
 SLOW_IMPORT = """
@@ -414,7 +414,7 @@ def test_links_and_pipes_in_a_folder_are_not_followed(tmp_path):
 
     assert time.monotonic() - began < 10
     assert report.class_names == ("cat", "dog")
-    assert {(entry.file, entry.why) for entry in report.left_out} == {
+    assert {(entry.file, entry.reason) for entry in report.skipped} == {
         ("cat/link.png", "It is a link."),
         ("emu", "It is a link."),
         ("cat/pipe.png", "It is no ordinary file."),

@@ -146,7 +146,7 @@ def test_processes_that_unpack_at_once_see_it_whole(duet_home, dataset):
     assert answers == {f"{dataset.fingerprint} {dataset.test.labels.sum()}\n"}
 
 
-@pytest.mark.parametrize("ask", [datasets.load, datasets.specify])
+@pytest.mark.parametrize("ask", [datasets.load, datasets.get_specification])
 def test_unknown_name_is_refused_with_those_there_are(ask):
     sentence = f"Data set (--dataset): expected one of {', '.join(datasets.names())}, received 'minst'."
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
@@ -155,7 +155,7 @@ def test_unknown_name_is_refused_with_those_there_are(ask):
 
 @pytest.mark.parametrize("name", datasets.names())
 def test_every_data_set_says_where_it_comes_from(name):
-    specification = datasets.specify(name)
+    specification = datasets.get_specification(name)
 
     assert specification.name == name
     assert specification.title

@@ -27,8 +27,8 @@ def test_bundled_come_first_and_stray_folders_do_not_count(duet_home):
     (duet_home / "datasets" / ".hidden" / "manifest.json").write_text("{}")
 
     assert datasets.names() == ["mnist", "pets"]
-    assert datasets.specify("mnist").bundled
-    assert not datasets.specify("pets").bundled
+    assert datasets.get_specification("mnist").bundled
+    assert not datasets.get_specification("pets").bundled
 
 
 @pytest.mark.usefixtures("pets")
@@ -37,7 +37,7 @@ def test_a_new_title_is_read_at_once_and_the_name_stays():
     datasets.rename("pets", "  Cats & dogs ")
 
     assert datasets.names() == ["mnist", "pets"]
-    assert datasets.specify("pets").title == "Cats & dogs"
+    assert datasets.get_specification("pets").title == "Cats & dogs"
     assert datasets.load("pets").specification.title == "Cats & dogs"
     assert datasets.load("pets").fingerprint == before.fingerprint
     with sources.refused("Name: expected 1 to 80 printable characters, received ''."):

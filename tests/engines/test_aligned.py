@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, configure
-from core.engines import get_backend
+from core.engines import get_engine
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Flatten, MaxPool
 from tests.sample_networks import draw_data, draw_weights, network
 
@@ -19,7 +19,7 @@ each_framework = pytest.mark.parametrize("framework", FRAMEWORK_TITLES)
 
 
 def build(framework: str, **settings):
-    engine = get_backend(framework).Engine(configure(framework=framework, **settings), NETWORK, SHAPE, CLASSES)
+    engine = get_engine(framework).Engine(configure(framework=framework, **settings), NETWORK, SHAPE, CLASSES)
     engine.load_weights(draw_weights(NETWORK, SHAPE, CLASSES))
     engine.load_data(*draw_data(SHAPE, CLASSES, 64))
     return engine
@@ -70,9 +70,9 @@ def test_aligned_engines_agree_in_float32_but_for_rounding(optimizer):
 
 
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)
-def test_aligned_engines_agree_with_all_knobs_on(optimizer):
-    knobs = {"label_smoothing": 0.1, "clip_norm": 0.5, "weight_average": 0.9, "weight_decay": 0.01, "nesterov": True}
-    settings = {"optimizer": optimizer, "precision": "float64", "defaults": "aligned", **knobs}
+def test_aligned_engines_agree_with_all_settings_on(optimizer):
+    settings = {"label_smoothing": 0.1, "clip_norm": 0.5, "ema_decay": 0.9, "weight_decay": 0.01, "nesterov": True}
+    settings = {"optimizer": optimizer, "precision": "float64", "defaults": "aligned", **settings}
     class_weights, rates = np.array([0.2, 1.5, 1.0, 0.7, 1.6]), LEARNING_RATES[optimizer] * np.geomspace(1, 0.01, 12)
     chunks, weights, logits = [], [], []
     for framework in FRAMEWORK_TITLES:

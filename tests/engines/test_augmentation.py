@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from core.config import FRAMEWORK_TITLES, RunConfig, configure
-from core.datasets import specify
-from core.engines import get_backend
+from core.datasets import get_specification
+from core.engines import get_engine
 from core.engines.augmentation import draw_transforms, is_augmented, warnings
 
 SHAPE = (9, 13, 1)
@@ -30,7 +30,7 @@ def pictures(count: int, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
 
 @pytest.fixture(params=FRAMEWORK_TITLES)
 def backend(request: pytest.FixtureRequest):
-    return get_backend(request.param)
+    return get_engine(request.param)
 
 
 def test_without_any_setting_an_image_stays_as_it_is(backend):
@@ -118,7 +118,7 @@ def test_erasing_blacks_out_one_rectangle_in_its_share_of_the_images(backend):
 def test_both_frameworks_give_the_same_pixels(shape, erasing):
     images, maps = pictures(1000, shape), transforms(1000, shape, **EVERYTHING | {"erasing": erasing})
 
-    first, second = (get_backend(framework).augment(images, maps) for framework in FRAMEWORK_TITLES)
+    first, second = (get_engine(framework).augment(images, maps) for framework in FRAMEWORK_TITLES)
     np.testing.assert_allclose(first / 255, second / 255, atol=1e-5)
     assert np.abs(first - images).mean() > 10, "nothing was changed"
 
@@ -126,7 +126,7 @@ def test_both_frameworks_give_the_same_pixels(shape, erasing):
 @pytest.mark.parametrize("settings", [EVERYTHING, EVERYTHING | {"erasing": 0.0}], ids=["erasing", "not erasing"])
 def test_training_sees_what_the_preview_shows(backend, settings):
     """One step on augmented images equals one step on images that were changed beforehand."""
-    from core.engines.initialisation import draw
+    from core.engines.initialisation import initial_weights
     from core.networks.zoo import ARCHITECTURES
 
     shape, network = (28, 28, 1), ARCHITECTURES["ann-100"]
@@ -137,7 +137,7 @@ def test_training_sees_what_the_preview_shows(backend, settings):
     trained = []
     for data, chunk in ((images, maps[np.newaxis]), (changed, None)):
         engine = backend.Engine(configure(**settings), network, shape, 10)
-        engine.load_weights(draw(network, shape, 10, seed=3))
+        engine.load_weights(initial_weights(network, shape, 10, seed=3))
         engine.load_data(data, labels)
         engine.train(indices, transforms=chunk)
         trained.append(engine.weights())
@@ -150,7 +150,7 @@ def test_training_sees_what_the_preview_shows(backend, settings):
     [({}, 0), ({"rotation": 10}, 0), ({"flip_horizontal": True}, 1), ({"flip_vertical": True, "rotation": 90}, 2)],
 )
 def test_what_changes_the_meaning_of_a_digit_is_said(settings, found):
-    assert len(warnings(configure(**settings), specify("mnist"))) == found
+    assert len(warnings(configure(**settings), get_specification("mnist"))) == found
 
 
 class _Always:

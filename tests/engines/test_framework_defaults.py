@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from core.engines import get_backend
+from core.engines import get_engine
 from core.engines.framework_defaults import DECIDED_BY_TITLES, FRAMEWORK_DEFAULTS
 
 
@@ -37,14 +37,14 @@ def test_names_are_unique():
 )
 def test_optimizers_have_the_defaults_that_are_told(pytorch, keras, values):
     for (name, argument), optimizers, value in (
-        (pytorch, get_backend("pytorch").torch.optim, values[0]),
-        (keras, get_backend("tensorflow").keras.optimizers, values[1]),
+        (pytorch, get_engine("pytorch").torch.optim, values[0]),
+        (keras, get_engine("keras").keras.optimizers, values[1]),
     ):
         assert inspect.signature(getattr(optimizers, name)).parameters[argument].default == value
 
 
 def test_batch_norms_have_the_defaults_that_are_told():
-    pytorch, keras = get_backend("pytorch").nn.BatchNorm2d(1), get_backend("tensorflow").keras.layers
+    pytorch, keras = get_engine("pytorch").nn.BatchNorm2d(1), get_engine("keras").keras.layers
     assert (pytorch.eps, pytorch.momentum) == (1e-5, 0.1)
     norm = keras.BatchNormalization()
     assert (norm.epsilon, norm.momentum) == (1e-3, 0.99)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.config import LEARNING_RATES, configure
-from core.engines import get_backend
+from core.engines import get_engine
 from core.engines.augmentation import draw_transforms
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, MaxPool
 from tests.sample_networks import draw_data, network
@@ -32,7 +32,7 @@ SETTINGS = {
     **{optimizer: {"optimizer": optimizer, "learning_rate": LEARNING_RATES[optimizer]} for optimizer in LEARNING_RATES},
     "augmented": AUGMENTATION,
     "clipped": {"clip_norm": 0.5},
-    "averaged": {"weight_average": 0.9},
+    "averaged": {"ema_decay": 0.9},
     "smoothed": {"label_smoothing": 0.1},
     "in classes that differ": {"class_weights": "balanced"},
     "bfloat16": {"precision": "bfloat16"},
@@ -40,7 +40,7 @@ SETTINGS = {
 }
 
 pytestmark = pytest.mark.skipif(
-    not any(device["name"].startswith("gpu") for device in get_backend("pytorch").devices()),
+    not any(device["name"].startswith("gpu") for device in get_engine("pytorch").devices()),
     reason="PyTorch has no GPU here",
 )
 each_setting = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
@@ -49,7 +49,7 @@ each_setting = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTIN
 def build(settings: dict, device: str = "gpu:0", architecture=NETWORK):
     """Return a config and an engine that is about to train by it, with the random numbers of its seed."""
     config = configure(framework="pytorch", device=device, batch_size=BATCH, **settings)
-    engine = get_backend("pytorch").Engine(config, architecture, SHAPE, CLASSES)
+    engine = get_engine("pytorch").Engine(config, architecture, SHAPE, CLASSES)
     weights = np.linspace(0.5, 2, CLASSES) if "class_weights" in settings else None
     engine.load_data(IMAGES, LABELS, weights)
     return config, engine
@@ -85,7 +85,7 @@ def assert_close(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], 
 def test_replayed_steps_are_those_taken_one_by_one(settings, monkeypatch):
     config, engine = build(settings)
     chunks = train(config, engine)
-    assert (engine._replayed is None) == (config.precision == "float64")
+    assert (engine._graph is None) == (config.precision == "float64")
 
     _, plain = build(settings)
     monkeypatch.setattr(plain, "_is_replayed", lambda _batches: False)
@@ -129,7 +129,7 @@ def test_replays_go_on_after_a_last_batch_that_is_smaller():
     def weights(one_by_one: bool):
         config, engine = build({})
         if one_by_one:
-            engine._is_replayed = lambda _batches: False
+            engine._uses_graph = lambda _batches: False
         train(config, engine)
         engine.train(np.arange(5)[np.newaxis])
         train(config, engine)

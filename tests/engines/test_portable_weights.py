@@ -137,7 +137,7 @@ def test_a_run_that_has_not_ended_is_refused(runs, duet_home):  # noqa: ARG001 (
         (train, ["--from", "0123456789ab"], "There is no run '0123456789ab' here."),
         (train, ["--initial-weights", "0123456789ab"], "There is no run '0123456789ab' here."),
         (train, ["--from", "0123456789ab", "--recipe", "quick"], "not allowed with"),
-        (predict, ["RUN", "seven.png", "--framework", "keras"], "Framework (--framework): expected one of"),
+        (predict, ["RUN", "seven.png", "--framework", "jax"], "Framework (--framework): expected one of"),
     ],
 )
 def test_wrong_options_are_refused_with_one_sentence(runs, capsys, command, arguments, sentence):
@@ -151,7 +151,7 @@ def test_wrong_options_are_refused_with_one_sentence(runs, capsys, command, argu
 
 
 def test_the_command_goes_on_from_a_run_with_its_settings(runs, duet_home):
-    source = runs["tensorflow"]
+    source = runs["keras"]
     command = [sys.executable, "-m", "core", "train", "--from", source.id, "--framework", "pytorch", "--json"]
 
     done = subprocess.run(

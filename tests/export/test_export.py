@@ -98,7 +98,7 @@ def test_keras_opens_its_own_and_predicts_as_duet_does(architecture, shape, tmp_
 
     found = keras.models.load_model(path, safe_mode=True)(images).numpy()
 
-    np.testing.assert_allclose(found, duets_answer("tensorflow", images), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, duets_answer("keras", images), rtol=0, atol=1e-5)
 
 
 @each_network

@@ -11,7 +11,7 @@ import pytest
 
 from core.config import LEARNING_RATES, RunConfig, configure
 from core.datasets import Dataset, Split, mnist
-from core.engines import averaging_decay, get_backend
+from core.engines import averaging_decay, get_engine
 from core.export import build, data
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
 from core.training.schedules import SCHEDULES, learning_rates
@@ -88,7 +88,7 @@ def test_does_all_that_a_run_can_do(script, tmp_path):
 EVERYTHING = {
     **{"optimizer": "adamw", "learning_rate": 0.01, "schedule": "one_cycle", "warmup_epochs": 2, "epochs": 8},
     **{"beta_1": 0.85, "beta_2": 0.99, "epsilon": 1e-6, "weight_decay": 0.01, "clip_norm": 5.0},
-    **{"label_smoothing": 0.1, "class_weights": "balanced", "weight_average": 0.9, "initialisation": "he"},
+    **{"label_smoothing": 0.1, "class_weights": "balanced", "ema_decay": 0.9, "initialisation": "he"},
     **{"validation_every": 3, "patience": 7, "monitor": "val_accuracy", "normalization": "standard"},
     **{"precision": "bfloat16", "rotation": 5, "zoom": 0.05, "shift_x": 0.05, "shift_y": 0.05, "erasing": 0.1},
 }
@@ -144,13 +144,13 @@ PARTS = {
     "warmup_epochs": ({"warmup_epochs": 1.5}, "LinearLR(", "1.5 * steps_per_epoch"),
     "label_smoothing": ({"label_smoothing": 0.1}, "label_smoothing=0.1", "label_smoothing=0.1"),
     "class_weights": ({"class_weights": "balanced"}, "CrossEntropyLoss(class_weights)", "class_weight="),
-    "weight_average": ({"weight_average": 0.95}, "AveragedModel(", "WeightAverage()"),
+    "ema_decay": ({"ema_decay": 0.95}, "AveragedModel(", "WeightAverage()"),
     "validation_share": ({"validation_share": 0.25}, "VALIDATION_SHARE = 0.25", "VALIDATION_SHARE = 0.25"),
     "validation_part": ({"validation_part": "last"}, "[-count:]", "[-count:]"),
     "validation_every": ({"validation_every": 4}, "if epoch % 4", "validation_freq=[*range(4,"),
     "monitor": ({"monitor": "val_accuracy"}, "if accuracy > best_accuracy", 'monitor="val_accuracy"'),
     "patience": ({"patience": 6}, "epoch - best_epoch >= 6", "patience=6"),
-    "kept": ({"kept": "last"}, "last.pt", "last.keras"),
+    "checkpoint_policy": ({"checkpoint_policy": "last"}, "last.pt", "last.keras"),
     "normalization": ({"normalization": "standard"}, "[0.01]", "offset=[-0.7]"),
     "initialisation": ({"initialisation": "he"}, "kaiming_normal_(", 'kernel_initializer="he_normal"'),
     "initial_weights": ({"initial_weights": "0123456789ab"}, "this script starts anew", "this script starts anew"),
@@ -196,7 +196,7 @@ def test_every_setting_is_in_the_script(script, name):
 @each_script
 @pytest.mark.parametrize("name", NOT_CONCERNED)
 def test_other_settings_are_not(script, name):
-    other = {"dataset": "kmnist", "framework": "tensorflow", "device": "gpu:0", "threads": 1}
+    other = {"dataset": "kmnist", "framework": "keras", "device": "gpu:0", "threads": 1}
 
     settings = {"defaults": "aligned"}  # or the script says whose defaults it has
     assert source_of(script, **settings, **{name: other[name]}) == source_of(script, **settings)
@@ -206,7 +206,7 @@ def test_other_settings_are_not(script, name):
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_is_tidy_and_has_no_more_than_it_needs(script, optimizer, schedule):
-    for settings in ({}, EVERYTHING, {"kept": "last", "patience": 3, "label_smoothing": 0.1}):
+    for settings in ({}, EVERYTHING, {"checkpoint_policy": "last", "patience": 3, "label_smoothing": 0.1}):
         assert_tidy(source_of(script, **{**settings, "optimizer": optimizer, "schedule": schedule}))
 
 
@@ -240,7 +240,7 @@ def rates_of(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch, steps: 
     monkeypatch.setattr(sys, "argv", [str(path), "--data", "d.npz"])
     rates, optimizers = [], []
     if script == "pytorch-script":
-        sgd = get_backend("pytorch").torch.optim.SGD
+        sgd = get_engine("pytorch").torch.optim.SGD
         step = sgd.step
 
         def note(self, *arguments):
@@ -255,7 +255,7 @@ def rates_of(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch, steps: 
         optimizers.append(self.optimizer)
         raise _CompiledError
 
-    monkeypatch.setattr(get_backend("tensorflow").keras.Model, "fit", end)
+    monkeypatch.setattr(get_engine("keras").keras.Model, "fit", end)
     with pytest.raises(_CompiledError):
         load_module(path).main()
     for step in range(steps):
@@ -285,7 +285,7 @@ def test_learning_rates_are_those_of_the_run(script, schedule, warmup_epochs, tm
 
 @each_script
 def test_weights_that_are_kept_are_averaged_as_in_a_run(script, tmp_path, monkeypatch):
-    save(network(), (3, 3, 1), weight_average=0.5, kept="last", epochs=2, batch_size=8, learning_rate=0.4)
+    save(network(), (3, 3, 1), ema_decay=0.5, checkpoint_policy="last", epochs=2, batch_size=8, learning_rate=0.4)
     images, labels = draw_data((3, 3, 1), len(NAMES), 40)
     np.savez(tmp_path / "d.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     path = tmp_path / "train.py"
@@ -296,7 +296,7 @@ def test_weights_that_are_kept_are_averaged_as_in_a_run(script, tmp_path, monkey
     seen = []  # the weights at the beginning and after each step
 
     if script == "pytorch-script":
-        torch = get_backend("pytorch").torch
+        torch = get_engine("pytorch").torch
         step = torch.optim.SGD.step
 
         def weights_of(optimizer):
@@ -321,7 +321,7 @@ def test_weights_that_are_kept_are_averaged_as_in_a_run(script, tmp_path, monkey
 
             monkeypatch.setattr(module.WeightAverage, moment, note)
         module.main()
-        kept = get_backend("tensorflow").keras.models.load_model("last.keras").get_weights()
+        kept = get_engine("keras").keras.models.load_model("last.keras").get_weights()
 
     assert len(seen) == 1 + 2 * 5
     for position, found in enumerate(kept):
@@ -342,7 +342,7 @@ def test_erases_a_rectangle_of_its_share_of_the_images(script, tmp_path):
     images = np.full((400, 9, 13, 1), 200, np.float32)
 
     if script == "pytorch-script":
-        erased = module.erase(get_backend("pytorch").torch.tensor(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        erased = module.erase(get_engine("pytorch").torch.tensor(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     else:
         erased = module.augment(images, training=True)
 
@@ -372,7 +372,7 @@ def test_says_where_it_cannot_repeat_the_run():
             "The run was one of PyTorch; where the defaults of both differ, this script has Keras's.",
             {"keras-script"},
         ),
-        ({"framework": "tensorflow"}, "The run was one of Keras; where", {"pytorch-script"}),
+        ({"framework": "keras"}, "The run was one of Keras; where", {"pytorch-script"}),
         ({"defaults": "aligned"}, "The run's algorithms were aligned with PyTorch's; where", {"keras-script"}),
         ({"defaults": "aligned", "weight_decay": 0.1}, "added the weight decay to the gradients", {"keras-script"}),
         ({"defaults": "aligned", "weight_decay": 0.1, "optimizer": "adamw"}, "the weight decay to", set()),

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.cli.parsing import Parser, refuse
+from core.cli.parsing import Parser, exit_with_error
 from core.studies.replication import machine
 from core.system.paths import PROJECT
 from core.system.text import duration
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         cases = _select(options.case)
     except ValueError as error:
-        refuse(str(error))
+        exit_with_error(str(error))
     if options.read:
         reports = [json.loads(path.read_text()) for path in options.read]
     else:

@@ -24,7 +24,7 @@ store = Store(url)
 run_id, count = arguments[0].split()
 for i in range(int(count)):
     store.add_metrics(run_id, 1, i + 1, [Point(i + 1, 0.0, "train", 1.0, 0.5, 0.0)])
-    store.beat(run_id, 1)
+    store.heartbeat(run_id, 1)
 """
 
 
@@ -173,7 +173,7 @@ def diverged(place: Place) -> Trial:
     place.schedule()
 
     def trial(number: int) -> None:
-        framework = "tensorflow" if number % 5 == 4 else "pytorch"
+        framework = "keras" if number % 5 == 4 else "pytorch"
         rate = place.random.choice([5.0, 10.0])
         config = configure(
             framework=framework,

@@ -27,7 +27,7 @@ _DESCRIPTION = Description(
     architecture=get_architecture("ann-100"),
     input_shape=(28, 28, 1),
     class_names=tuple("0123456789"),
-    preparation="ink",
+    preparation="handwriting",
     fingerprint="0123",
 )
 _KEPT_EPOCHS = 3

@@ -22,7 +22,7 @@ from tests.session import PageSession
 from tests.waiting import wait_for
 
 SHORT = configure(architecture="ann-100", train_limit=200, epochs=2, threads=1)
-LONG = SHORT.model_copy(update={"epochs": 1000, "batch_size": 1, "train_limit": 500, "kept": "last"})
+LONG = SHORT.model_copy(update={"epochs": 1000, "batch_size": 1, "train_limit": 500, "checkpoint_policy": "last"})
 """Trains for minutes, and writes a checkpoint after each of its short epochs."""
 
 KEEPS_OFTEN = ["tests.faults.worker", "keep-often"]
@@ -35,7 +35,7 @@ def killed_trainings(place: Place) -> Trial:
     mine: dict[str, str] = {}
 
     def trial(number: int) -> None:
-        framework = "tensorflow" if number % _KERAS_EVERY == _KERAS_EVERY - 1 else "pytorch"
+        framework = "keras" if number % _KERAS_EVERY == _KERAS_EVERY - 1 else "pytorch"
         run_id = mine.get(framework)
         if run_id is None or place.store.get(run_id).state == "done":
             (run_id,) = place.queue(LONG.model_copy(update={"framework": framework}))
@@ -89,7 +89,7 @@ _SUBMITTER = """
 import json, sys, time
 from core.config import configure
 from core.runs import open_store
-from core.scheduler import submit
+from core.jobs.scheduler import submit
 (run_id,) = submit(open_store(), [configure(**json.loads(sys.argv[1]))], submission=sys.argv[2])
 print(run_id, flush=True)
 time.sleep(600)
@@ -292,11 +292,13 @@ def stopped_or_in_another_clock(place: Place) -> Trial:
         place.wait_for_steps(run_id)
         process = place.training(run_id)
         process.send_signal(signal.SIGSTOP)
-        wait_for(lambda: place.store.get(run_id).silent, 60, "It was not seen that it does not respond.")
+        wait_for(lambda: place.store.get(run_id).unresponsive, 60, "It was not seen that it does not respond.")
         time.sleep(2)
         assert place.store.get(run_id).state == "running", "A process that is only halted was declared dead."
         process.send_signal(signal.SIGCONT)
-        wait_for(lambda: not place.store.get(run_id).silent, NOTICED_S, "It goes on, but counts as not responding.")
+        wait_for(
+            lambda: not place.store.get(run_id).unresponsive, NOTICED_S, "It goes on, but counts as not responding."
+        )
         place.wait_for_steps(run_id, after=place.store.get(run_id).step)
         process.send_signal(signal.SIGSTOP)
         place.store.request_stop(run_id)

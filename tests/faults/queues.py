@@ -5,7 +5,7 @@ import time
 from itertools import pairwise
 
 from core.config import configure
-from core.runs import AT_REST, Run
+from core.runs import INACTIVE, Run
 from tests.browser.app import Server
 from tests.faults.case import Trial
 from tests.faults.place import START_S, Place
@@ -43,7 +43,7 @@ def twenty_runs_in_order(place: Place) -> Trial:
         everything = [*queued["first"], *queued["second"]]
 
         def all_are_done() -> bool:
-            return all(place.store.get(run_id).state in AT_REST for run_id in everything)
+            return all(place.store.get(run_id).state in INACTIVE for run_id in everything)
 
         wait_for(all_are_done, len(everything) * START_S / 4, "The queue did not come to its end.")
         runs = [place.store.get(run_id) for run_id in everything]
@@ -85,7 +85,7 @@ def twenty_runs_disturbed(place: Place) -> Trial:
         dashboard.start()
 
         def all_rest() -> bool:
-            return all(place.store.get(run_id).state in AT_REST for run_id in ids)
+            return all(place.store.get(run_id).state in INACTIVE for run_id in ids)
 
         wait_for(all_rest, len(expected) * START_S / 2, "The queue did not go on.")
         runs = {run_id: place.store.get(run_id) for run_id in ids}

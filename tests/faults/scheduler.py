@@ -11,7 +11,7 @@ import sys
 import time
 
 from core.jobs import scheduler
-from core.jobs.warm_pool import Spares
+from core.jobs.warm_pool import WarmPool
 from core.system.processes import spawn
 
 
@@ -28,7 +28,7 @@ def main() -> None:
             return spawn(module, *conduct, *arguments, log=log)
 
         scheduler.spawn = start
-        Spares.want = lambda _spares, _configs: None  # they would train as nothing was said
+        WarmPool.want = lambda _spares, _configs: None  # they would train as nothing was said
     if ahead := options.get("clock"):
         true = time.time
         time.time = lambda: true() + ahead

@@ -21,15 +21,15 @@ def keep_often() -> None:
 
 def little_memory() -> None:
     """Allow only a little more memory than the framework has taken when it is loaded."""
-    get_backend = worker.get_backend
+    get_engine = worker.get_engine
 
     def get_and_limit(framework: str) -> ModuleType:
-        backend = get_backend(framework)
+        backend = get_engine(framework)
         most = psutil.Process().memory_info().vms + _SPARE_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return backend
 
-    worker.get_backend = get_and_limit
+    worker.get_engine = get_and_limit
 
 
 CONDITIONS: dict[str, Callable[[], None]] = {"keep-often": keep_often, "little-memory": little_memory}

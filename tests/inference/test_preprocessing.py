@@ -35,7 +35,7 @@ def similarity(a, b):
 def test_an_upload_becomes_a_digit_as_mnist_was_made(change, digits):
     for i, digit in enumerate(digits if change != "phone_photo" else digits[:3]):
         upload = CHANGES[change](digit, np.random.default_rng([1, i]))
-        prepared = prepare(decode(upload, change), "ink", SHAPE)
+        prepared = prepare(decode(upload, change), "handwriting", SHAPE)
         pixels = prepared.pixels[..., 0]
         assert prepared.pixels.dtype == np.uint8
         assert prepared.pixels.shape == SHAPE
@@ -50,19 +50,19 @@ def test_an_upload_becomes_a_digit_as_mnist_was_made(change, digits):
 def test_the_data_sets_own_images_are_kept_as_they_are():
     _, _, images, _ = mnist.read()
     for image in images[:300]:
-        prepared = prepare(np.repeat(image, 3, axis=2), "ink", SHAPE)
+        prepared = prepare(np.repeat(image, 3, axis=2), "handwriting", SHAPE)
         np.testing.assert_array_equal(prepared.pixels, image)
 
 
 def test_a_drawing_of_the_right_size_is_centred(digits):
     moved = np.roll(digits[3], (-3, 3), axis=(0, 1))
-    pixels = prepare(rgb(moved), "ink", SHAPE).pixels[..., 0]
+    pixels = prepare(rgb(moved), "handwriting", SHAPE).pixels[..., 0]
     assert similarity(pixels, digits[3]) > 0.98
 
 
 @pytest.mark.parametrize(("shape", "box"), [((56, 56, 1), 40), ((14, 28, 3), 10)])
 def test_the_box_follows_the_data_sets_shape(shape, box, digits):
-    pixels = prepare(rgb(255 - digits[8].repeat(8, axis=0).repeat(8, axis=1)), "ink", shape).pixels
+    pixels = prepare(rgb(255 - digits[8].repeat(8, axis=0).repeat(8, axis=1)), "handwriting", shape).pixels
     assert pixels.shape == shape
     assert (pixels == pixels[..., :1]).all()
     rows, columns = (np.flatnonzero((pixels[..., 0] >= 64).any(axis=axis)) for axis in (1, 0))
@@ -72,10 +72,10 @@ def test_the_box_follows_the_data_sets_shape(shape, box, digits):
 def test_dirt_neither_moves_nor_shrinks_the_digit(digits):
     sheet = np.zeros((300, 300))
     sheet[100:240, 80:220] = digits[5].repeat(5, axis=0).repeat(5, axis=1)
-    clean = prepare(rgb(sheet), "ink", SHAPE).pixels
+    clean = prepare(rgb(sheet), "handwriting", SHAPE).pixels
     sheet[[10, 280, 150], [290, 15, 10]] = 255
     sheet[20:23, 20:23] = 255
-    np.testing.assert_allclose(prepare(rgb(sheet), "ink", SHAPE).pixels, clean, atol=2)
+    np.testing.assert_allclose(prepare(rgb(sheet), "handwriting", SHAPE).pixels, clean, atol=2)
 
 
 def blank_pages():
@@ -99,7 +99,7 @@ def blank_pages():
 def test_a_blank_page_is_not_made_into_a_digit(name):
     page = blank_pages()[name]
     with pytest.raises(ValueError, match="received an image without clear strokes: use a darker or thicker pen"):
-        prepare(rgb(page), "ink", SHAPE)
+        prepare(rgb(page), "handwriting", SHAPE)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_blank_page_is_not_made_into_a_digit(name):
 )
 def test_the_steps_tell_what_was_done(change, titles, digits):
     upload = CHANGES[change](digits[2], np.random.default_rng(0))
-    prepared = prepare(decode(upload, change), "ink", SHAPE)
+    prepared = prepare(decode(upload, change), "handwriting", SHAPE)
     assert ", ".join(step.title for step in prepared.steps) == titles
     np.testing.assert_array_equal(prepared.steps[-1].image, prepared.pixels[..., 0])
     for step in prepared.steps:
@@ -125,7 +125,7 @@ def test_the_steps_tell_what_was_done(change, titles, digits):
 def test_finds_out_whether_ink_or_paper_is_darker(change, found, digits):
     for i, digit in enumerate(digits):
         upload = CHANGES[change](digit, np.random.default_rng(i))
-        steps = prepare(decode(upload, change), "ink", SHAPE).steps
+        steps = prepare(decode(upload, change), "handwriting", SHAPE).steps
         assert steps[2].explanation.startswith(found)
 
 

@@ -17,7 +17,7 @@ from core.config import FRAMEWORK_TITLES, Framework
 from core.datasets import Split, load
 from core.datasets.inspection.gallery import png
 from core.inference import service as service_module
-from core.inference.service import PredictionService, Reading, Unreadable
+from core.inference.service import Prediction, PredictionService, Unreadable
 from core.runs import new_id, open_store
 from core.system.paths import PROJECT, run_directory
 from core.training import checkpoints
@@ -102,7 +102,7 @@ def test_a_bad_file_gets_a_sentence_and_the_next_one_an_answer(service, run_id, 
     assert answer.name == name
     assert answer.reason.startswith(f"{name}: ")
     assert reason in answer.reason
-    assert isinstance(service.read(run_id, png(digits.images[0]), "good.png"), Reading)
+    assert isinstance(service.read(run_id, png(digits.images[0]), "good.png"), Prediction)
 
 
 def test_a_run_without_a_checkpoint_gets_a_sentence(service, digits):
@@ -181,7 +181,7 @@ def test_a_killed_process_comes_back(service, run_id, digits, duet_home):
 @one_is_enough
 def test_an_image_that_takes_too_long_is_given_up(service, run_id, digits, duet_home, monkeypatch):
     data = png(digits.images[0])
-    assert isinstance(service.read(run_id, data, "seven.png"), Reading)
+    assert isinstance(service.read(run_id, data, "seven.png"), Prediction)
     monkeypatch.setattr(service_module, "_ANSWER_DEADLINE_S", 0.2)
     os.kill(_process(duet_home).pid, signal.SIGSTOP)
 
@@ -199,7 +199,7 @@ def test_warming_does_not_wait_and_is_remembered(service, run_id, digits, duet_h
     service.warm(run_id)
     process = _process(duet_home)
 
-    assert isinstance(service.read(run_id, png(digits.images[0]), "seven.png"), Reading)
+    assert isinstance(service.read(run_id, png(digits.images[0]), "seven.png"), Prediction)
     assert _process(duet_home).pid == process.pid
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.config import configure
 from core.jobs import calibration
-from core.jobs.calibration import progress, speed, start, time_steps
+from core.jobs.calibration import calibration_progress, speed, start_calibration, time_steps
 from core.runs import new_id, open_store
 from core.system.processes import started_at
 
@@ -37,7 +37,7 @@ def end() -> None:
 
 
 def test_what_was_never_timed_is_not_known():
-    assert (speed(QUICK), progress(QUICK)) == (None, "never")
+    assert (speed(QUICK), calibration_progress(QUICK)) == (None, "never")
 
 
 @pytest.mark.parametrize("same", [{"epochs": 9}, {"seed": 1}, {"learning_rate": 0.5}, {"schedule": "cosine"}])
@@ -45,14 +45,14 @@ def test_is_remembered_for_runs_that_take_as_long(same):
     remember(QUICK, images_per_second=1234.5)
 
     assert speed(QUICK.model_copy(update=same)) == 1234.5
-    assert progress(QUICK) == "done"
+    assert calibration_progress(QUICK) == "done"
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        *({"architecture": "cnn-quick"}, {"framework": "tensorflow"}, {"batch_size": 8}, {"threads": 1}),
-        *({"precision": "float64"}, {"zoom": 0.1}, {"optimizer": "adam"}, {"weight_average": 0.9}),
+        *({"architecture": "cnn-quick"}, {"framework": "keras"}, {"batch_size": 8}, {"threads": 1}),
+        *({"precision": "float64"}, {"zoom": 0.1}, {"optimizer": "adam"}, {"ema_decay": 0.9}),
     ],
 )
 def test_is_not_taken_for_runs_that_do_not(other):
@@ -69,15 +69,15 @@ def test_is_of_one_machine(monkeypatch):
 
 
 def test_one_is_timed_at_a_time(spawned):
-    start(QUICK)
-    assert progress(QUICK) == "running"
+    start_calibration(QUICK)
+    assert calibration_progress(QUICK) == "running"
 
-    start(QUICK)
-    start(QUICK.model_copy(update={"batch_size": 8}))
+    start_calibration(QUICK)
+    start_calibration(QUICK.model_copy(update={"batch_size": 8}))
     assert spawned == [QUICK.model_dump_json()]
 
     end()
-    start(QUICK.model_copy(update={"batch_size": 8}))
+    start_calibration(QUICK.model_copy(update={"batch_size": 8}))
     assert len(spawned) == 2
 
 
@@ -85,32 +85,32 @@ def test_one_is_timed_at_a_time(spawned):
 def test_is_not_tried_again(spawned, known):
     remember(QUICK, **known)
 
-    start(QUICK)
+    start_calibration(QUICK)
 
     assert spawned == []
-    assert progress(QUICK) == ("done" if "images_per_second" in known else "failed")
+    assert calibration_progress(QUICK) == ("done" if "images_per_second" in known else "failed")
 
 
 @pytest.mark.usefixtures("spawned")
 def test_a_later_process_of_the_same_number_is_not_taken_for_it():
-    start(QUICK)
+    start_calibration(QUICK)
     process = psutil.Process()
     stranger = {"pid": process.pid, "started_at": started_at(process) - 100, "key": calibration._key(QUICK)}
     (calibration._folder() / "process.json").write_text(json.dumps(stranger))
 
-    assert progress(QUICK) == "never"
+    assert calibration_progress(QUICK) == "never"
 
 
 @pytest.mark.parametrize(("device", "begun"), [("cpu", 0), ("gpu:0", 1)])
 def test_a_device_that_is_wanted_is_left_alone(spawned, device, begun):
     open_store().create(configure(device=device), submission=new_id())
 
-    start(QUICK)
+    start_calibration(QUICK)
 
     assert len(spawned) == begun
 
 
-@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
 def test_steps_are_timed(monkeypatch, framework):
     for name, seconds in {"_WARM_S": 0.01, "_TIMED_S": 0.02}.items():
         monkeypatch.setattr(calibration, name, seconds)
@@ -123,11 +123,11 @@ def test_steps_are_timed(monkeypatch, framework):
 @pytest.mark.parametrize(("found", "after"), [(1234.5, "done"), (None, "never")])
 def test_process_keeps_what_it_has_found(monkeypatch, found, after):
     monkeypatch.setattr(calibration, "time_steps", lambda _config, _store: found)
-    monkeypatch.setattr(calibration, "leave", lambda: None)
+    monkeypatch.setattr(calibration, "fast_exit", lambda: None)
 
     calibration.main([QUICK.model_dump_json()])
 
-    assert (speed(QUICK), progress(QUICK)) == (found, after)
+    assert (speed(QUICK), calibration_progress(QUICK)) == (found, after)
 
 
 def test_process_that_fails_is_not_started_again(monkeypatch):
@@ -138,7 +138,7 @@ def test_process_that_fails_is_not_started_again(monkeypatch):
     with pytest.raises(MemoryError):
         calibration.main([QUICK.model_dump_json()])
 
-    assert progress(QUICK) == "failed"
+    assert calibration_progress(QUICK) == "failed"
 
 
 def test_timing_gives_way_to_a_run(monkeypatch):
@@ -152,7 +152,7 @@ def test_timing_gives_way_to_a_run(monkeypatch):
 
 def test_speed_is_that_after_the_warm_up():
     points = [
-        calibration.Point(step, step, "train", 0.5, 0.5, seconds, rate)
+        calibration.StepMetrics(step, step, "train", 0.5, 0.5, seconds, rate)
         for step, (seconds, rate) in enumerate([(5.0, 1.0), (6.0, 10.0), (7.0, 100.0), (9.0, 400.0)])
     ]
 

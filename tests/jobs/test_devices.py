@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from core.config import Framework, configure
-from core.engines import available_cores, get_backend
+from core.engines import available_cores, get_engine
 from core.jobs import devices
 from core.jobs.devices import Device, Devices, known_devices
 
@@ -37,10 +37,10 @@ class TestKnownDevices:
             "null",
             "[]",
             "{}",
-            '{"pytorch": null, "tensorflow": null}',
-            '{"pytorch": ["cpu"], "tensorflow": ["cpu"]}',
-            '{"pytorch": [{"name": "cpu"}], "tensorflow": [{"name": "cpu"}]}',
-            '{"pytorch": [{"name": "cpu", "title": "CPU", "memory": 1}], "tensorflow": [{"memory": 1}]}',
+            '{"pytorch": null, "keras": null}',
+            '{"pytorch": ["cpu"], "keras": ["cpu"]}',
+            '{"pytorch": [{"name": "cpu"}], "keras": [{"name": "cpu"}]}',
+            '{"pytorch": [{"name": "cpu", "title": "CPU", "memory": 1}], "keras": [{"memory": 1}]}',
         ],
     )
     def test_are_the_cpu_where_the_answer_is_no_use(self, framework, content, duet_home):
@@ -51,7 +51,7 @@ class TestKnownDevices:
     def test_are_what_the_framework_says_once_asked(self, framework, capsys):
         assert devices.main() == 0
 
-        expected = get_backend(framework).devices()
+        expected = get_engine(framework).devices()
         assert json.loads(capsys.readouterr().out)[framework] == expected
         assert known_devices(framework) == Devices(tuple(Device(**device) for device in expected), probed=True)
         assert all(configure(device=device.name) for device in known_devices(framework).devices)
@@ -68,7 +68,7 @@ def started(monkeypatch):
 @pytest.fixture
 def asked(monkeypatch):
     """Frameworks that answer at once have been asked."""
-    monkeypatch.setattr(devices, "get_backend", lambda _framework: SimpleNamespace(devices=list))
+    monkeypatch.setattr(devices, "get_engine", lambda _framework: SimpleNamespace(devices=list))
     devices.main()
 
 
@@ -112,7 +112,7 @@ def test_asked_again_when_other_devices_are_to_be_seen(started, monkeypatch):
     assert len(started) == 1
 
 
-@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"pytorch": [], "tensorflow": []}'])
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"pytorch": [], "keras": []}'])
 def test_asked_again_where_the_answer_is_no_use(started, content, duet_home):
     (duet_home / "devices.json").write_text(content)
 

@@ -38,7 +38,7 @@ class TestMeasured:
 
 
 class TestGuessed:
-    @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+    @pytest.mark.parametrize("framework", ["pytorch", "keras"])
     def test_is_said_to_be_a_guess(self, framework):
         estimate = estimate_time(untrained(), configure(framework=framework))
 
@@ -77,7 +77,7 @@ def test_learns_from_the_runs_of_the_store():
 
     assert estimate_time(store, config) == (pytest.approx(900 / 90 + 3), "runs")
     for other in (
-        *({"architecture": "ann-100"}, {"framework": "tensorflow"}, {"threads": 1}, {"device": "gpu:0"}),
+        *({"architecture": "ann-100"}, {"framework": "keras"}, {"threads": 1}, {"device": "gpu:0"}),
         *({"precision": "bfloat16"}, {"rotation": 10}),
     ):
         assert estimate_time(store, configure(train_limit=1000, **other)).basis == "guess"

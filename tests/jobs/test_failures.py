@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig, configure
-from core.jobs.failures import CAUSES, Cause, DataChangedError, explain, next_steps
+from core.jobs.failures import CAUSES, Cause, DataChangedError, diagnose, next_steps
 from core.runs import Run, new_id, open_store
 from core.training.records import DivergedError
 
@@ -42,7 +42,7 @@ CONFIG = configure(architecture="ann-100", batch_size=64, learning_rate=0.05)
     ],
 )
 def test_failures_are_explained(error: Exception, cause: Cause, failure: str, advice: str) -> None:
-    told = explain(error, CONFIG)
+    told = diagnose(error, CONFIG)
 
     assert told.cause == cause
     assert told.failure.startswith(failure)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from core.jobs import memory
-from core.networks.layers import summarise
+from core.networks.layers import layer_rows
 from core.networks.zoo import ARCHITECTURES
 from core.system.paths import PROJECT
 
@@ -15,7 +15,7 @@ MIB = 2**20
 
 
 def rows(name):
-    return summarise(ARCHITECTURES[name], (28, 28, 1), 10)
+    return layer_rows(ARCHITECTURES[name], (28, 28, 1), 10)
 
 
 def test_needs_what_comes_to_each_layer_that_learns_and_the_largest_output():
@@ -40,7 +40,7 @@ def test_this_machine_has_some_left():
 def test_a_limit_of_its_own_counts():
     code = """
 import psutil, resource
-from core.memory import left_bytes
+from core.jobs.memory import left_bytes
 most = psutil.Process().memory_info().vms + 50 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (most, most))
 print(left_bytes())

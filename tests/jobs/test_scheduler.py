@@ -28,7 +28,7 @@ from tests.conftest import furnish
 from tests.waiting import wait_for
 
 QUICK = configure(architecture="ann-100", train_limit=500, epochs=2, threads=1)
-KERAS = QUICK.model_copy(update={"framework": "tensorflow"})
+KERAS = QUICK.model_copy(update={"framework": "keras"})
 LONG = QUICK.model_copy(update={"epochs": 1000, "batch_size": 1})
 
 
@@ -322,11 +322,11 @@ def test_stopped_process_is_not_responding_until_it_goes_on(store, use_workers, 
     looked = Scheduler(store)
     tick_until(looked, lambda: store.get(run_id).state == "running")
 
-    tick_until(looked, lambda: store.get(run_id).silent)
+    tick_until(looked, lambda: store.get(run_id).unresponsive)
     assert store.get(run_id).state == "running"
 
     os.kill(store.get(run_id).pid, signal.SIGCONT)
-    tick_until(looked, lambda: not store.get(run_id).silent)
+    tick_until(looked, lambda: not store.get(run_id).unresponsive)
     store.request_pause(run_id)
     tick_until(looked, lambda: store.get(run_id).state == "paused")
 
@@ -343,7 +343,7 @@ def test_clock_that_is_set_forward_silences_nobody(store, monkeypatch):
     monkeypatch.setattr(scheduler, "time", clock)
     looked.tick()
 
-    assert not store.get(run_id).silent
+    assert not store.get(run_id).unresponsive
 
 
 @pytest.mark.usefixtures("hasty")
@@ -534,7 +534,7 @@ def test_seeds_of_a_pair_are_pairs_of_one_group(store):
     runs = [store.get(run_id) for run_id in run_ids]
     assert submit(store, [QUICK, KERAS], submission="a", seeds=3) == run_ids
     assert [(run.config.framework, run.config.seed - QUICK.seed) for run in runs] == [
-        (framework, seed) for seed in range(3) for framework in ("pytorch", "tensorflow")
+        (framework, seed) for seed in range(3) for framework in ("pytorch", "keras")
     ]
     assert len({run.group for run in runs}) == 1
     assert runs[0].group is not None
@@ -593,13 +593,13 @@ def test_scheduler_is_started_unless_there_is_one(duet_home, not_started):
 def test_runs_that_were_left_behind_are_taken_up(store, not_started, monkeypatch, end, started):
     monkeypatch.setattr(scheduler, "ensure_running", ensure_running)  # `trained` keeps it from starting any
 
-    scheduler.take_up(store)
+    scheduler.resume_pending(store)
     assert not_started == []
 
     (run_id,) = queue(store, QUICK)
     if end:
         end(store, run_id)
-    scheduler.take_up(store)
+    scheduler.resume_pending(store)
 
     assert not_started == started
 

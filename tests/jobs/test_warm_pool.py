@@ -13,33 +13,33 @@ import pytest
 
 from core.config import FRAMEWORK_TITLES, configure
 from core.jobs import warm_pool
-from core.jobs.warm_pool import Spares, ask, hand_over
+from core.jobs.warm_pool import WarmPool, assign, request
 from core.runs import Store
-from core.system.paths import home, run_directory, store_url
+from core.system.paths import data_dir, run_directory, store_url
 from core.system.processes import spawn
 from core.training.checkpoints import load
 from tests import processes
-from tests.test_scheduler import Scheduler, tick_until, wait_for
+from tests.jobs.test_scheduler import Scheduler, tick_until, wait_for
 
 QUICK = configure(architecture="ann-100", train_limit=500, epochs=2, threads=1)
-KERAS = QUICK.model_copy(update={"framework": "tensorflow"})
+KERAS = QUICK.model_copy(update={"framework": "keras"})
 
 
 @pytest.fixture
-def kept(duet_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spares]:
+def kept(duet_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmPool]:
     """Spares that warm nothing up, on a machine with plenty of memory that is looked at each time."""
     monkeypatch.setattr(
         warm_pool, "spawn", lambda _module, *_arguments, **options: spawn("tests.workers", "spare", **options)
     )
     monkeypatch.setattr(warm_pool, "_MEMORY_LOOK_S", -1.0)
     monkeypatch.setattr(warm_pool.psutil, "virtual_memory", lambda: SimpleNamespace(available=2**40))
-    kept = Spares()
+    kept = WarmPool()
     yield kept
     kept.close()
     wait_for(lambda: not processes.of_home(duet_home), seconds=10)
 
 
-def spare_processes(kept: Spares) -> dict[str, subprocess.Popen]:
+def spare_processes(kept: WarmPool) -> dict[str, subprocess.Popen]:
     return {framework: process for framework, (_, process) in kept._processes.items()}
 
 
@@ -47,32 +47,32 @@ def test_nothing_is_kept_until_it_is_asked_for(kept):
     assert not kept.tick(free=True)
     assert spare_processes(kept) == {}
 
-    ask([QUICK, KERAS])
+    request([QUICK, KERAS])
     assert kept.tick(free=True)
-    assert set(spare_processes(kept)) == {"pytorch", "tensorflow"}
+    assert set(spare_processes(kept)) == {"pytorch", "keras"}
 
 
 @pytest.mark.usefixtures("kept")
 def test_the_same_is_asked_once_a_while(duet_home):
     """A page asks each time it runs."""
-    ask([QUICK])
+    request([QUICK])
     first = (duet_home / "spares.json").stat()
-    ask([QUICK])
+    request([QUICK])
     assert (duet_home / "spares.json").stat().st_ino == first.st_ino, "it was written again"
 
-    ask([QUICK, KERAS])
+    request([QUICK, KERAS])
     second = (duet_home / "spares.json").stat()
     assert second.st_ino != first.st_ino
     os.utime(duet_home / "spares.json", (second.st_mtime - 70, second.st_mtime - 70))
-    ask([QUICK, KERAS])
+    request([QUICK, KERAS])
     assert (duet_home / "spares.json").stat().st_mtime > second.st_mtime - 60
 
 
 @pytest.mark.usefixtures("kept")
 def test_what_was_asked_just_before_the_scheduler_began_is_heard():
     """Whoever asks starts the scheduler if there is none, and it takes a moment to begin."""
-    ask([QUICK])
-    new = Spares()
+    request([QUICK])
+    new = WarmPool()
 
     assert new.tick(free=True)
     assert set(spare_processes(new)) == {"pytorch"}
@@ -80,8 +80,8 @@ def test_what_was_asked_just_before_the_scheduler_began_is_heard():
 
 
 def test_what_was_asked_long_ago_is_not_heard(kept):
-    ask([QUICK])
-    os.utime(home() / "spares.json", (1.7e9, 1.7e9))
+    request([QUICK])
+    os.utime(data_dir() / "spares.json", (1.7e9, 1.7e9))
 
     assert not kept.tick(free=True)
 
@@ -109,7 +109,7 @@ def test_spare_is_replaced_once_nothing_trains(kept):
     taken.communicate()
 
 
-@pytest.mark.parametrize("changes", [{"threads": 2}, {"device": "gpu:0"}, {"framework": "tensorflow"}])
+@pytest.mark.parametrize("changes", [{"threads": 2}, {"device": "gpu:0"}, {"framework": "keras"}])
 def test_spare_serves_only_what_it_was_warmed_for(kept, changes):
     kept.want([QUICK])
     kept.tick(free=True)
@@ -123,7 +123,7 @@ def test_spare_for_other_threads_is_replaced(kept):
     kept.tick(free=True)
     before = spare_processes(kept)["pytorch"]
 
-    ask([QUICK.model_copy(update={"threads": 2})])
+    request([QUICK.model_copy(update={"threads": 2})])
     kept.tick(free=True)
 
     assert before.poll() is not None
@@ -132,15 +132,15 @@ def test_spare_for_other_threads_is_replaced(kept):
 
 @pytest.mark.usefixtures("kept")
 def test_scheduler_that_starts_after_it_was_asked_has_a_spare_ready():
-    ask([QUICK])
-    with closing(Spares()) as later:
+    request([QUICK])
+    with closing(WarmPool()) as later:
         later.tick(free=True)
 
         assert list(spare_processes(later)) == ["pytorch"]
 
 
 def test_what_was_asked_long_ago_warms_nothing(duet_home, kept):
-    ask([QUICK])
+    request([QUICK])
     long_ago = time.time() - 2 * warm_pool._WANTED_S
     os.utime(duet_home / "spares.json", (long_ago, long_ago))
 
@@ -161,7 +161,7 @@ def test_dead_spare_serves_nobody(kept):
 
 
 def test_no_gpu_is_kept_warm(kept):
-    ask([QUICK.model_copy(update={"device": "gpu:0"})])
+    request([QUICK.model_copy(update={"device": "gpu:0"})])
 
     assert not kept.tick(free=True)
 
@@ -199,7 +199,7 @@ def test_spare_trains_the_run_that_it_is_told(kept):
     kept.tick(free=True)
 
     spare = kept.take(QUICK)
-    hand_over(spare, run_id, store_url())
+    assign(spare, run_id, store_url())
 
     assert spare.wait(30) == 0
     assert store.get(run_id).state == "done"

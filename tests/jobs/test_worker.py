@@ -19,18 +19,20 @@ from core.jobs.worker import execute
 from core.runs import Request, Run, Store
 from core.system.paths import run_directory, store_url
 from core.training import checkpoints
-from core.training.records import Point
+from core.training.records import StepMetrics
 from tests.conftest import furnish
 from tests.waiting import wait_for
 
 CONFIG = configure(architecture="ann-100", train_limit=500, epochs=3, threads=1, learning_rate=0.05)
 
 
-def nothing(_point: Point, _total: int) -> None:
+def nothing(_point: StepMetrics, _total: int) -> None:
     """Take no notice of a measurement."""
 
 
-def train(config: RunConfig, store: Store | None = None, on_point: Callable[[Point, int], None] = nothing, **options):
+def train(
+    config: RunConfig, store: Store | None = None, on_point: Callable[[StepMetrics, int], None] = nothing, **options
+):
     """Train a run in this process and return what the store knows of it then."""
     store = store or Store(store_url())
     run_id = store.create(config, submission="a", claimed=True)
@@ -113,7 +115,7 @@ def check_stopped(run: Run) -> None:
 def test_stopped_run_keeps_its_best_network():
     stop = threading.Event()
 
-    def stop_in_third_epoch(point: Point, _total: int) -> None:
+    def stop_in_third_epoch(point: StepMetrics, _total: int) -> None:
         if point.epoch > 2:
             stop.set()
 
@@ -126,7 +128,7 @@ def test_stopped_run_keeps_its_best_network():
 def test_stop_asked_for_in_the_store_reaches_the_training():
     store = Store(store_url())
 
-    def ask(point: Point, _total: int) -> None:
+    def ask(point: StepMetrics, _total: int) -> None:
         if point.split == "validation":
             store.request_stop(store.find()[0].id)
 
@@ -160,9 +162,9 @@ def test_too_high_a_learning_rate_is_told():
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let trainings report three points and then fail."""
 
-    def report_and_fail(*_: object, report: Callable[[Point], None], **__: object) -> None:
+    def report_and_fail(*_: object, report: Callable[[StepMetrics], None], **__: object) -> None:
         for step in (1, 2, 3):
-            report(Point(step, step / 10, "train", 1.0, 0.5, 1.0))
+            report(StepMetrics(step, step / 10, "train", 1.0, 0.5, 1.0))
         raise error
 
     monkeypatch.setattr(worker, "train", report_and_fail)
@@ -193,7 +195,7 @@ def test_allocation_that_fails_is_told(monkeypatch):
 def test_run_that_was_ended_from_outside_publishes_nothing_more(then_fails):
     store = Store(store_url())
 
-    def end(_point: Point, _total: int) -> None:
+    def end(_point: StepMetrics, _total: int) -> None:
         (run,) = store.find()
         if run.state == "running":
             store.fail(run.id, run.attempt, failure="It was given up.", advice="None.")
@@ -208,7 +210,7 @@ def test_run_that_was_ended_from_outside_publishes_nothing_more(then_fails):
 
 def test_thread_gives_signs_of_life_only_where_measurements_do_not(monkeypatch):
     clock, beats, stop = SimpleNamespace(monotonic=lambda: clock.now, now=0.0), [], threading.Event()
-    store = SimpleNamespace(beat=lambda *sign: beats.append(sign) or "pause")
+    store = SimpleNamespace(heartbeat=lambda *sign: beats.append(sign) or "pause")
     monkeypatch.setattr(worker, "_BEAT_S", 0.01)
     monkeypatch.setattr(worker, "time", clock)
     with worker._Heartbeat(store, "a", 1, stop) as heartbeat:
@@ -234,12 +236,12 @@ def test_busy_store_does_not_end_the_signs_of_life(monkeypatch):
     class Busy(Store):
         beats = 0
 
-        def beat(self, run_id: str, attempt: int, load: dict[str, float] | None = None) -> Request | None:
+        def heartbeat(self, run_id: str, attempt: int, load: dict[str, float] | None = None) -> Request | None:
             self.beats += 1
             if self.beats < 3:
                 raise OperationalError("UPDATE runs", {}, Exception("database is locked"))
             self.request_stop(run_id)
-            return super().beat(run_id, attempt, load)
+            return super().heartbeat(run_id, attempt, load)
 
     run = train(CONFIG.model_copy(update={"epochs": 1000}), Busy(store_url()))
 

@@ -13,7 +13,7 @@ from core.networks.editing import (
     places,
     removed,
 )
-from core.networks.layers import Activation, BatchNorm, Convolution, Dropout, Flatten, Residual, summarise
+from core.networks.layers import Activation, BatchNorm, Convolution, Dropout, Flatten, Residual, layer_rows
 from core.networks.zoo import ARCHITECTURES
 from tests.sample_networks import network
 
@@ -27,7 +27,7 @@ def kinds(layers) -> list[str]:
 
 def test_places_name_layers_as_the_rows_do():
     for architecture in ARCHITECTURES.values():
-        rows = {row.name for row in summarise(architecture, (28, 28, 1), 10)}
+        rows = {row.name for row in layer_rows(architecture, (28, 28, 1), 10)}
         assert {name for _, name, _ in places(architecture.layers)} == rows
     assert [path for path, _, _ in places(LAYERS)] == [(0,), (1,), (1, 0), (1, 1), (1, 2), (2,)]
 
@@ -76,7 +76,7 @@ def test_new_layer_fits_an_image(kind):
 
     assert layer.kind == kind
     if kind != "dense":
-        assert summarise(network(layer), (12, 12, 7), classes=3)
+        assert layer_rows(network(layer), (12, 12, 7), classes=3)
 
 
 @pytest.mark.parametrize("kind", KINDS_IN_A_RESIDUAL)

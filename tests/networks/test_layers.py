@@ -18,13 +18,13 @@ from core.networks.layers import (
     LayerError,
     MaxPool,
     Residual,
-    check,
+    check_network,
     count_parameters,
     explain_parameters,
-    follow,
+    iter_layer_rows,
+    layer_rows,
     named,
     pool_before_relu,
-    summarise,
 )
 from core.networks.zoo import ARCHITECTURES
 
@@ -62,7 +62,7 @@ def test_every_size_is_known():
 
 @pytest.mark.parametrize(("name", "values"), FLATTENED.items())
 def test_published_networks_flatten_what_was_published(name, values):
-    assert [row.output_shape for row in summarise(ARCHITECTURES[name], **MNIST) if row.layer.kind == "flatten"] == [
+    assert [row.output_shape for row in layer_rows(ARCHITECTURES[name], **MNIST) if row.layer.kind == "flatten"] == [
         (values,)
     ]
 
@@ -79,7 +79,7 @@ class TestEveryNetwork:
         assert ARCHITECTURES[name].description.endswith(".")
 
     def test_can_learn_mnist(self, name):
-        check(ARCHITECTURES[name], **MNIST)
+        check_network(ARCHITECTURES[name], **MNIST)
 
     def test_has_its_size(self, name):
         assert count_parameters(ARCHITECTURES[name], **MNIST) == PARAMETERS[name]
@@ -87,10 +87,10 @@ class TestEveryNetwork:
     @pytest.mark.parametrize("input_shape", [(28, 28, 1), (32, 32, 3), (27, 31, 1)])
     @pytest.mark.parametrize("classes", [2, 10, 24])
     def test_gives_one_logit_a_class(self, name, input_shape, classes):
-        assert summarise(ARCHITECTURES[name], input_shape, classes)[-1].output_shape == (classes,)
+        assert layer_rows(ARCHITECTURES[name], input_shape, classes)[-1].output_shape == (classes,)
 
     def test_has_rows_that_follow_on_each_other(self, name):
-        rows = summarise(ARCHITECTURES[name], **MNIST)
+        rows = layer_rows(ARCHITECTURES[name], **MNIST)
 
         assert rows[0].input_shape == (28, 28, 1)
         for before, after in pairwise(rows):
@@ -127,7 +127,7 @@ class TestEveryNetwork:
     ids=repr,
 )
 def test_layer_knows_its_output_and_its_parameters(layer, input_shape, output_shape, parameters):
-    (row,) = summarise(network(layer), input_shape, classes=10)
+    (row,) = layer_rows(network(layer), input_shape, classes=10)
 
     assert row.output_shape == output_shape
     assert row.parameters == parameters
@@ -155,7 +155,7 @@ def test_layers_are_numbered_among_their_kind():
 
 def test_layers_of_a_residual_come_before_its_sum_and_bear_its_name():
     block = Residual(layers=(Convolution(filters=1), BatchNorm(), Activation(), Convolution(filters=1)))
-    rows = summarise(network(Convolution(filters=1), block, Residual(layers=(BatchNorm(),))), **MNIST)
+    rows = layer_rows(network(Convolution(filters=1), block, Residual(layers=(BatchNorm(),))), **MNIST)
 
     assert [row.name for row in rows] == [
         "convolution_1",
@@ -220,11 +220,11 @@ def test_only_a_relu_right_before_a_pooling_moves():
 )
 def test_network_that_cannot_be_built_is_refused(layers, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        summarise(network(*layers), **MNIST)
+        layer_rows(network(*layers), **MNIST)
 
 
 def test_rows_before_a_misfit_are_there():
-    rows = follow(network(Convolution(filters=2), MaxPool(), Dense(units=5), Flatten()), **MNIST)
+    rows = iter_layer_rows(network(Convolution(filters=2), MaxPool(), Dense(units=5), Flatten()), **MNIST)
 
     assert [next(rows).name, next(rows).output_shape] == ["convolution_1", (14, 14, 2)]
     with pytest.raises(LayerError) as error:
@@ -258,7 +258,7 @@ def test_rows_before_a_misfit_are_there():
 )
 def test_network_that_cannot_tell_the_classes_apart_is_refused(layers, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        check(network(*layers), **MNIST)
+        check_network(network(*layers), **MNIST)
 
 
 def test_batch_of_one_image_is_refused_where_its_mean_would_take_all_of_it():
@@ -270,9 +270,9 @@ def test_batch_of_one_image_is_refused_where_its_mean_would_take_all_of_it():
     with pytest.raises(
         ValueError, match=r"^Batch size \(--batch-size\): expected at least 2 with tried, received 1: batch_norm_1 "
     ):
-        check(flat, **MNIST, batch_size=1)
-    check(flat, **MNIST, batch_size=2)
-    check(spread, **MNIST, batch_size=1)
+        check_network(flat, **MNIST, batch_size=1)
+    check_network(flat, **MNIST, batch_size=2)
+    check_network(spread, **MNIST, batch_size=1)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_batch_of_one_image_is_refused_where_its_mean_would_take_all_of_it():
     ids=repr,
 )
 def test_count_is_explained(layer, input_shape, sentence):
-    (row,) = summarise(network(layer), input_shape, classes=10)
+    (row,) = layer_rows(network(layer), input_shape, classes=10)
 
     assert explain_parameters(row) == sentence
 

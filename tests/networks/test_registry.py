@@ -8,17 +8,26 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from core.cli import train
+from core.cli import parity, train
+from core.cli.networks import main
 from core.config import configure
 from core.datasets import load
 from core.export import build
 from core.inference.service import Predictor
 from core.jobs.worker import execute
 from core.networks.layers import Architecture, Dense, Flatten, Residual
-from core.networks.registry import delete, free_name, get_architecture, main, names, own_names, recall, restore, save
+from core.networks.registry import (
+    custom_names,
+    delete,
+    free_name,
+    get_architecture,
+    get_including_deleted,
+    names,
+    restore,
+    save,
+)
 from core.networks.zoo import ARCHITECTURES
 from core.runs import open_store
-from core.studies import parity
 from core.system.paths import run_directory
 from tests.sample_networks import NETWORKS
 
@@ -40,7 +49,7 @@ def test_built_in_networks_come_first():
     save(own("my-net"))
 
     assert names() == [*ARCHITECTURES, "a-net", "my-net"]
-    assert own_names() == ["a-net", "my-net"]
+    assert custom_names() == ["a-net", "my-net"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -65,7 +74,7 @@ def test_name_that_is_none_is_refused(name):
     with pytest.raises(ValueError, match=r"^Name: expected 1 to 40 small letters") as refusal:
         save(own(name))
     assert repr(name[:60]) in str(refusal.value)
-    assert own_names() == []
+    assert custom_names() == []
     with pytest.raises(ValueError, match="received"):
         get_architecture(name)
 
@@ -79,7 +88,7 @@ def test_name_stands_for_the_same_layers_for_good():
     delete("my-net", nobody)
     with pytest.raises(ValueError, match=r"^Name: my-net is the name of a network that was deleted, with other layers"):
         save(own(units=6))
-    assert own_names() == []
+    assert custom_names() == []
     save(own(units=5))
     assert get_architecture("my-net") == own(units=5)
 
@@ -102,13 +111,13 @@ def test_deleted_network_is_gone_until_it_is_restored():
 
 def test_a_run_finds_its_network_though_it_was_deleted():
     save(own())
-    assert recall("my-net") == own()
+    assert get_including_deleted("my-net") == own()
     delete("my-net", nobody)
-    assert recall("my-net") == own()
-    assert recall("ann-100") == ARCHITECTURES["ann-100"]
+    assert get_including_deleted("my-net") == own()
+    assert get_including_deleted("ann-100") == ARCHITECTURES["ann-100"]
     for name in ("vgg", "../networks/my-net"):
         with pytest.raises(ValueError, match="expected one of"):
-            recall(name)
+            get_including_deleted(name)
 
 
 def test_a_run_outlives_its_network():
@@ -141,7 +150,7 @@ def test_network_in_use_is_not_deleted():
     runs = [f"{i:012x}" for i in range(7)]
     with pytest.raises(ValueError, match=re.escape(f"stop {', '.join(runs[:5])} and 2 more, or wait")):
         delete("my-net", lambda name: runs if name == "my-net" else [])
-    assert own_names() == ["my-net"]
+    assert custom_names() == ["my-net"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +167,7 @@ def test_what_cannot_be_deleted_or_restored_is_refused(change, sentence):
     save(own())
     with pytest.raises(ValueError, match=sentence):
         change()
-    assert own_names() == ["my-net"]
+    assert custom_names() == ["my-net"]
 
 
 def test_damaged_file_is_named_and_can_be_deleted(duet_home):
@@ -169,7 +178,7 @@ def test_damaged_file_is_named_and_can_be_deleted(duet_home):
     with pytest.raises(ValueError, match=re.escape(f"Network my-net: its file {path} is damaged")):
         get_architecture("my-net")
     delete("my-net", nobody)
-    assert own_names() == []
+    assert custom_names() == []
 
 
 def test_free_name_is_free():

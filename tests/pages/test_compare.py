@@ -12,7 +12,7 @@ from core.runs import open_store
 from core.studies.parity_background import Asked, Progress
 from core.training.records import Epoch
 from tests.page import page_at
-from tests.test_parity import MEASURED
+from tests.studies.test_parity import MEASURED
 
 
 def compare_page(**query: str) -> AppTest:
@@ -38,7 +38,7 @@ def test_finished_runs_are_laid_over_one_another(monkeypatch: pytest.MonkeyPatch
     assert list(differing["Setting"]) == ["Framework"]
     assert sorted(figures["Test accuracy"]) == sorted(run.results["test_accuracy"] for run in runs)
     assert figures["95% interval"].str.contains(" to ").all()
-    ones = apart["Only the first reads"][0] - apart["Only the other reads"][0]
+    ones = apart["Only the first is right"][0] - apart["Only the other is right"][0]
     reading = [int(np.trace(run.results["confusion"])) for run in runs]
     assert ones == reading[0] - reading[1]
 
@@ -56,7 +56,7 @@ def launched_together(seeds: int, done: int) -> str:
     """A group of pairs of which `done` have finished, Keras a little better each time; return its id."""
     store = open_store()
     for seed in range(seeds):
-        for framework, better in (("pytorch", 0.0), ("tensorflow", 0.01 + seed / 1000)):
+        for framework, better in (("pytorch", 0.0), ("keras", 0.01 + seed / 1000)):
             run_id = store.create(
                 configure(framework=framework, seed=seed),
                 submission=f"{framework}{seed}",
@@ -87,7 +87,7 @@ def test_seeds_are_shown_with_their_spread_and_the_difference() -> None:
     assert "6 of 8 runs are done" in captions
     assert "From 3 seeds it is known only roughly" in captions
     assert "**+1.10 percentage points** on average over 3 seeds" in page.info[0].value
-    assert "Chance alone would rarely do that" in page.info[0].value
+    assert "Significant at the 5% level" in page.info[0].value
 
 
 def test_one_seed_is_told_to_have_no_spread() -> None:
@@ -108,7 +108,7 @@ def test_without_seeds_it_says_how_to_get_them() -> None:
 
 def test_a_measurement_is_begun_with_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[Asked] = []
-    monkeypatch.setattr("ui.compare.parity.start", begun.append)
+    monkeypatch.setattr("ui.compare.parity.start_parity", begun.append)
     page = compare_page(comparison="Parity")
 
     assert list(page.table[0].value.index) == [row.name for row in FRAMEWORK_DEFAULTS]
@@ -129,7 +129,7 @@ def test_a_measurement_is_begun_with_what_was_chosen(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_measurement_is_shown_as_far_as_it_is(monkeypatch: pytest.MonkeyPatch, found: Progress, shown: str) -> None:
-    monkeypatch.setattr("ui.compare.parity.progress", lambda _asked: found)
+    monkeypatch.setattr("ui.compare.parity.parity_progress", lambda _asked: found)
 
     page = compare_page(comparison="Parity")
 

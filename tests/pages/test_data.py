@@ -12,7 +12,7 @@ from core import datasets
 from core.config import RunConfig
 from core.datasets import load
 from core.datasets.importing import import_dataset
-from core.datasets.inspection.cache import keep
+from core.datasets.inspection.cache import write_cached
 from core.datasets.inspection.image_map import principal_components
 from core.runs import new_id, open_store
 from tests.page import page_at
@@ -46,8 +46,8 @@ def test_an_augmentation_is_shown_and_warned_of(page: AppTest) -> None:
     page.query_params["view"] = "Augmentation"
     page.run()
     assert "Nothing is changed yet" in texts(page)
-    page.number_input(key="knob-rotation").set_value(10.0).run()
-    page.toggle(key="knob-flip_horizontal").set_value(True).run()
+    page.number_input(key="setting-rotation").set_value(10.0).run()
+    page.toggle(key="setting-flip_horizontal").set_value(True).run()
 
     assert not page.exception
     assert "flipped digit" in texts(page)
@@ -201,7 +201,7 @@ def test_the_map_shows_the_asked_point_and_those_beside_it(page: AppTest) -> Non
 def test_a_map_by_tsne_is_shown_when_it_is_ready(page: AppTest) -> None:
     dataset = store(plant_faults())
     known = principal_components(dataset)
-    keep(dataset.fingerprint, "tsne-1", {"positions": known.positions, "points": known.points})
+    write_cached(dataset.fingerprint, "tsne-1", {"positions": known.positions, "points": known.points})
     page.query_params.update({"view": "Map", "map": "t-SNE", "dataset": "Tiny"})
     page.run()
     assert not page.exception
@@ -262,7 +262,7 @@ def test_a_data_set_is_renamed_deleted_and_brought_back(page: AppTest) -> None:
     assert datasets.names() == ["mnist", "tiny"]
     page.text_input[-1].set_value("Cats *and* dogs")
     next(button for button in page.button if button.label == "Rename").click().run()
-    assert datasets.specify("tiny").title == "Cats *and* dogs"
+    assert datasets.get_specification("tiny").title == "Cats *and* dogs"
     assert not page.exception
 
 

@@ -28,7 +28,7 @@ def test_one_click_queues_a_pair_on_the_same_terms(store: Store) -> None:
 
     runs = store.find()
     assert not page.exception
-    assert sorted(run.config.framework for run in runs) == ["pytorch", "tensorflow"]
+    assert sorted(run.config.framework for run in runs) == ["keras", "pytorch"]
     assert runs[0].pair == runs[1].pair is not None
     first, second = (run.config.model_dump(exclude={"framework"}) for run in runs)
     assert first == second

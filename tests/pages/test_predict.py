@@ -61,7 +61,7 @@ def test_without_runs_it_says_what_to_do(page, tmp_path, monkeypatch):
     assert not page.selectbox
 
 
-@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
 def test_the_run_in_the_address_reads(page, framework, sevens):
     page.query_params["run"] = run_of(framework)
     upload(page, ("seven.png", sevens[0]))
@@ -69,7 +69,7 @@ def test_the_run_in_the_address_reads(page, framework, sevens):
     assert not page.exception
     assert page.selectbox[0].value == run_of(framework)
     assert len(answers(page)) == 1
-    title = {"pytorch": "PyTorch", "tensorflow": "Keras"}[framework]
+    title = {"pytorch": "PyTorch", "keras": "Keras"}[framework]
     assert f"{title} · ann-100" in [caption.value for caption in page.caption]
     assert len(page.get("vega_lite_chart")) == 1
     assert not page.error
@@ -77,7 +77,7 @@ def test_the_run_in_the_address_reads(page, framework, sevens):
 
 def test_a_chosen_run_gets_into_the_address(page):
     page.run()
-    other = run_of("tensorflow") if page.selectbox[0].value == run_of("pytorch") else run_of("pytorch")
+    other = run_of("keras") if page.selectbox[0].value == run_of("pytorch") else run_of("pytorch")
     page.selectbox[0].set_value(other).run()
     page.run()
 

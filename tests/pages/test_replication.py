@@ -29,8 +29,8 @@ def test_without_a_report_it_says_what_to_do() -> None:
 
 
 def test_rows_are_shown_with_where_they_were_measured(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = Row("ann-100", "tensorflow", "MNIST", "test accuracy", 0.9758, (0.97, 0.98), 8.0, "")
-    missing = Row("cnn-64-32-32", "tensorflow", "MNIST", "test accuracy", 0.9896, (), None, "run `this`")
+    measured = Row("ann-100", "keras", "MNIST", "test accuracy", 0.9758, (0.97, 0.98), 8.0, "")
+    missing = Row("cnn-64-32-32", "keras", "MNIST", "test accuracy", 0.9896, (), None, "run `this`")
     monkeypatch.setattr(replication, "rows", lambda _store: [measured, missing])
     write_report(open_store(), document, "python -m core replicate --seeds 2")
 

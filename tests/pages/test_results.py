@@ -141,7 +141,7 @@ def test_the_newest_epoch_is_shown_until_another_is_chosen(store: Store) -> None
 def test_what_a_training_uses_is_told_while_it_trains(store: Store) -> None:
     run_id = store.create(RunConfig(), submission=new_id(), claimed=True)
     store.begin(run_id, 1, total_steps=90)
-    store.beat(run_id, 1, {"memory_bytes": 1_230_000_000, "cpu_percent": 187.0})
+    store.heartbeat(run_id, 1, {"memory_bytes": 1_230_000_000, "cpu_percent": 187.0})
 
     page = results_page(run=run_id)
 
@@ -153,14 +153,14 @@ def test_what_appears_above_the_curves_does_not_move_them(store: Store) -> None:
     pair = new_id()
     first, second = (
         store.create(RunConfig(framework=framework), pair=pair, submission=new_id(), claimed=True)
-        for framework in ("pytorch", "tensorflow")
+        for framework in ("pytorch", "keras")
     )
     for run_id in (first, second):
         store.begin(run_id, 1, total_steps=90)
     page = results_page(run=first)
     before = places(page.main, "vega_lite_chart")
 
-    store.beat(first, 1, {"memory_bytes": 1_230_000_000, "cpu_percent": 187.0})
+    store.heartbeat(first, 1, {"memory_bytes": 1_230_000_000, "cpu_percent": 187.0})
     page.run()
     assert places(page.main, "vega_lite_chart") == before
     store.fail(second, 1, failure="It diverged.", advice="Lower the rate.", cause="diverged")

@@ -159,7 +159,7 @@ def test_silent_run_says_so_and_what_to_do(store: Store) -> None:
     run_id = store.create(CONFIG, submission=new_id(), claimed=True)
     store.enter(run_id, 1, pid=1, process_started_at=0.0)
     store.begin(run_id, 1, total_steps=10)
-    store.mark_silent(run_id, 1)
+    store.mark_unresponsive(run_id, 1)
 
     page = run_page(run_id)
 

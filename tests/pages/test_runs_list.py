@@ -94,7 +94,7 @@ def test_runs_are_listed_in_the_order_that_is_asked_for(store: Store, order: str
 )
 def test_the_address_filters(store: Store, query: dict[str, str], expected: list[str]) -> None:
     ended(store, "first")
-    store.tag(ended(store, "second", CONFIG.model_copy(update={"framework": "tensorflow"}), "failed"), add=["thesis"])
+    store.tag(ended(store, "second", CONFIG.model_copy(update={"framework": "keras"}), "failed"), add=["thesis"])
     store.delete(ended(store, "gone"))
 
     page = results_page(**query)

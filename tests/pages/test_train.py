@@ -1,4 +1,4 @@
-"""The train page, without a browser: knobs, recipes, refusals, the layer table, and what a launch queues."""
+"""The train page, without a browser: settings, recipes, refusals, the layer table, and what a launch queues."""
 
 import json
 import threading
@@ -66,28 +66,28 @@ def captions(page: AppTest) -> str:
     return "\n".join(caption.value for caption in page.caption)
 
 
-def knobs(page: AppTest) -> dict[str, object]:
+def widgets(page: AppTest) -> dict[str, object]:
     """The widgets of the settings that are shown, by the setting's name."""
     widgets = (*page.selectbox, *page.number_input, *page.text_input, *page.toggle)
-    return {widget.key.removeprefix("knob-"): widget for widget in widgets if str(widget.key).startswith("knob-")}
+    return {widget.key.removeprefix("setting-"): widget for widget in widgets if str(widget.key).startswith("setting-")}
 
 
 @pytest.mark.parametrize(("optimizer", "schedule"), list(zip(OPTIMIZER_FIELDS, SCHEDULE_FIELDS, strict=True)))
-def test_every_setting_that_does_something_has_a_knob_with_help(page: AppTest, optimizer: str, schedule: str) -> None:
-    page.selectbox(key="knob-optimizer").set_value(optimizer)
-    page.selectbox(key="knob-schedule").set_value(schedule).run()
+def test_every_setting_that_does_something_has_a_widget_with_help(page: AppTest, optimizer: str, schedule: str) -> None:
+    page.selectbox(key="setting-optimizer").set_value(optimizer)
+    page.selectbox(key="setting-schedule").set_value(schedule).run()
 
     settings = configure(optimizer=optimizer, schedule=schedule).model_dump()
     assert not page.exception
-    assert set(knobs(page)) == {name for name in settings if name != "framework" and is_used(name, settings)}
-    assert all(widget.help for widget in knobs(page).values())
+    assert set(widgets(page)) == {name for name in settings if name != "framework" and is_used(name, settings)}
+    assert all(widget.help for widget in widgets(page).values())
 
 
-def test_a_knob_goes_when_another_below_it_makes_it_idle(page: AppTest) -> None:
-    page.selectbox(key="knob-validation_part").set_value("test").run()
-    assert "validation_share" not in knobs(page)
-    page.selectbox(key="knob-validation_part").set_value("last").run()
-    assert "validation_share" in knobs(page)
+def test_a_setting_goes_when_another_below_it_makes_it_idle(page: AppTest) -> None:
+    page.selectbox(key="setting-validation_part").set_value("test").run()
+    assert "validation_share" not in widgets(page)
+    page.selectbox(key="setting-validation_part").set_value("last").run()
+    assert "validation_share" in widgets(page)
 
 
 def test_groups_have_headings_in_their_order(page: AppTest) -> None:
@@ -97,30 +97,30 @@ def test_groups_have_headings_in_their_order(page: AppTest) -> None:
 
 
 def test_choices_have_plain_titles(page: AppTest) -> None:
-    assert "One-cycle" in page.selectbox(key="knob-schedule").options
-    assert "Highest validation accuracy" in page.selectbox(key="knob-monitor").options
+    assert "One-cycle" in page.selectbox(key="setting-schedule").options
+    assert "Highest validation accuracy" in page.selectbox(key="setting-monitor").options
 
 
 def test_the_learning_rate_follows_the_optimizer_until_the_user_sets_it(page: AppTest) -> None:
-    page.selectbox(key="knob-optimizer").set_value("adam").run()
-    assert page.number_input(key="knob-learning_rate").value == 0.001
+    page.selectbox(key="setting-optimizer").set_value("adam").run()
+    assert page.number_input(key="setting-learning_rate").value == 0.001
     assert "The learning rate is now 0.001, as is usual for Adam. It was 0.01." in captions(page)
 
-    page.selectbox(key="knob-optimizer").set_value("adadelta").run()
-    assert page.number_input(key="knob-learning_rate").value == 1.0
+    page.selectbox(key="setting-optimizer").set_value("adadelta").run()
+    assert page.number_input(key="setting-learning_rate").value == 1.0
 
-    page.number_input(key="knob-learning_rate").set_value(0.3).run()
+    page.number_input(key="setting-learning_rate").set_value(0.3).run()
     assert "The learning rate" not in captions(page)
-    page.selectbox(key="knob-optimizer").set_value("sgd").run()
-    assert page.number_input(key="knob-learning_rate").value == 0.3
+    page.selectbox(key="setting-optimizer").set_value("sgd").run()
+    assert page.number_input(key="setting-learning_rate").value == 0.3
     assert "The learning rate stays at 0.3, as you have set it. 0.01 is usual for SGD" in captions(page)
 
 
 def test_what_is_not_shown_is_neither_refused_nor_launched(page: AppTest, store: Store) -> None:
-    page.number_input(key="knob-momentum").set_value(7.0).run()
+    page.number_input(key="setting-momentum").set_value(7.0).run()
     assert "--momentum" in page.error[0].value
 
-    page.selectbox(key="knob-optimizer").set_value("adam").run()
+    page.selectbox(key="setting-optimizer").set_value("adam").run()
     assert not page.error
     page.button(key="launch").click().run()
     assert {run.config.momentum for run in store.find()} == {RunConfig().momentum}
@@ -128,7 +128,7 @@ def test_what_is_not_shown_is_neither_refused_nor_launched(page: AppTest, store:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_layers_are_counted_before_anything_is_trained(page: AppTest, name: str) -> None:
-    page.selectbox(key="knob-architecture").set_value(name).run()
+    page.selectbox(key="setting-architecture").set_value(name).run()
 
     parameters = count_parameters(ARCHITECTURES[name], (28, 28, 1), 10)
     assert page.dataframe[0].value["Parameters"].sum() == parameters
@@ -142,7 +142,7 @@ def test_the_layers_are_counted_before_anything_is_trained(page: AppTest, name: 
 
 @pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("learning_rate", -1.0), ("train_limit", 100_000)])
 def test_a_value_out_of_range_is_refused_in_the_command_lines_words(page: AppTest, name: str, value: float) -> None:
-    page.number_input(key=f"knob-{name}").set_value(value).run()
+    page.number_input(key=f"setting-{name}").set_value(value).run()
 
     assert len(page.error) == 1
     assert f"--{name.replace('_', '-')}" in page.error[0].value
@@ -168,7 +168,7 @@ def test_a_recipe_fills_the_form(page: AppTest, name: str) -> None:
     settings = configure(**RECIPES[name].settings).model_dump()
     for setting, value in RECIPES[name].settings.items():
         if setting != "framework" and is_used(setting, settings):
-            assert knobs(page)[setting].value == value
+            assert widgets(page)[setting].value == value
     framework = RECIPES[name].settings.get("framework")
     assert page.segmented_control(key="frameworks").value == FRAMEWORK_TITLES.get(framework, "Both")
     assert "Everything is as the recipe says" in captions(page)
@@ -176,9 +176,9 @@ def test_a_recipe_fills_the_form(page: AppTest, name: str) -> None:
 
 def test_what_was_changed_since_is_marked_and_reset_by_one_click(page: AppTest) -> None:
     page.selectbox(key="recipe").set_value("ann-100").run()
-    page.number_input(key="knob-epochs").set_value(3).run()
-    page.selectbox(key="knob-optimizer").set_value("adam").run()
-    page.toggle(key="knob-flip_vertical").set_value(True).run()
+    page.number_input(key="setting-epochs").set_value(3).run()
+    page.selectbox(key="setting-optimizer").set_value("adam").run()
+    page.toggle(key="setting-flip_vertical").set_value(True).run()
     page.segmented_control(key="frameworks").set_value("PyTorch").run()
 
     assert "5 settings changed: Framework, Epochs, Learning rate, Optimizer, Vertical flip." in page.markdown[0].value
@@ -186,14 +186,15 @@ def test_what_was_changed_since_is_marked_and_reset_by_one_click(page: AppTest) 
         assert f"Changed. The recipe says {says}." in captions(page)
     page.button(key="reset-recipe").click().run()
     assert "Changed" not in captions(page)
-    assert (page.number_input(key="knob-epochs").value, page.toggle(key="knob-flip_vertical").value) == (15, False)
+    assert page.number_input(key="setting-epochs").value == 15
+    assert page.toggle(key="setting-flip_vertical").value is False
     assert page.segmented_control(key="frameworks").value == "Keras"
     assert "reset-recipe" not in [button.key for button in page.button]
 
 
 def test_a_recipe_and_its_changes_are_there_again_after_another_page(page: AppTest) -> None:
     page.selectbox(key="recipe").set_value("ann-100").run()
-    page.number_input(key="knob-epochs").set_value(3).run()
+    page.number_input(key="setting-epochs").set_value(3).run()
     page.switch_page("../pages/home.py").run()
     page.switch_page("../pages/train.py").run()
 
@@ -204,30 +205,30 @@ def test_a_recipe_and_its_changes_are_there_again_after_another_page(page: AppTe
 def test_own_settings_are_not_compared(page: AppTest) -> None:
     page.selectbox(key="recipe").set_value("ann-100").run()
     page.selectbox(key="recipe").set_value("Own settings").run()
-    page.number_input(key="knob-epochs").set_value(3).run()
+    page.number_input(key="setting-epochs").set_value(3).run()
 
     assert "recipe says" not in captions(page)
-    assert page.selectbox(key="knob-architecture").value == "ann-100", "what a recipe filled in stays"
+    assert page.selectbox(key="setting-architecture").value == "ann-100", "what a recipe filled in stays"
 
 
 def test_a_browser_that_sees_only_the_defaults_shows_what_is_chosen(page: AppTest) -> None:
     """Of two runs of the page in quick succession only the first tells it to change what it shows."""
     page.selectbox(key="recipe").set_value("best").run()
-    page.number_input(key="knob-batch_size").set_value(77).run()
+    page.number_input(key="setting-batch_size").set_value(77).run()
 
-    assert page.number_input(key="knob-batch_size").proto.default == 77
+    assert page.number_input(key="setting-batch_size").proto.default == 77
     for widget in (*page.number_input, *page.toggle):
         assert widget.proto.default == (widget.value or 0)
     for widget in page.selectbox:
-        if widget.key.startswith("knob-"):
+        if widget.key.startswith("setting-"):
             assert widget.options[widget.proto.default] == widget.format_func(widget.value)
 
 
 @pytest.mark.parametrize(("choice", "frameworks"), [("Both", 2), ("PyTorch", 1), ("Keras", 1)])
 def test_a_launch_queues_what_was_chosen(page: AppTest, store: Store, choice: str, frameworks: int) -> None:
     page.segmented_control(key="frameworks").set_value(choice).run()
-    page.number_input(key="knob-epochs").set_value(7).run()
-    page.number_input(key="knob-train_limit").set_value(500).run()
+    page.number_input(key="setting-epochs").set_value(7).run()
+    page.number_input(key="setting-train_limit").set_value(500).run()
     page.button(key="launch").click().run()
 
     runs = store.find()
@@ -238,10 +239,10 @@ def test_a_launch_queues_what_was_chosen(page: AppTest, store: Store, choice: st
 def test_a_schedule_is_drawn_before_launch(page: AppTest) -> None:
     assert not page.get("vega_lite_chart")
 
-    page.selectbox(key="knob-schedule").set_value("one_cycle").run()
+    page.selectbox(key="setting-schedule").set_value("one_cycle").run()
     assert len(page.get("vega_lite_chart")) == 1
-    page.selectbox(key="knob-schedule").set_value("constant")
-    page.number_input(key="knob-warmup_epochs").set_value(1.0).run()
+    page.selectbox(key="setting-schedule").set_value("constant")
+    page.number_input(key="setting-warmup_epochs").set_value(1.0).run()
     assert len(page.get("vega_lite_chart")) == 1
 
 
@@ -254,7 +255,7 @@ def test_the_first_batch_is_shown_as_it_is_trained_without_waiting_for_it(
     page: AppTest, warm_process: Answering
 ) -> None:
     assert not grids(page)
-    page.number_input(key="knob-rotation").set_value(10.0).run()
+    page.number_input(key="setting-rotation").set_value(10.0).run()
     assert "PyTorch is starting" in captions(page)
     assert not grids(page)
     assert "launch" in [button.key for button in page.button]
@@ -269,31 +270,31 @@ def test_the_first_batch_is_shown_as_it_is_trained_without_waiting_for_it(
     shown = SHOWN if len(batch.indices) > SHOWN else len(batch.indices)
     assert grid["names"] == [dataset.class_names[label] for label in dataset.train.labels[batch.indices[:shown]]]
     np.testing.assert_array_equal(warm_process.asked[0], batch.transforms[:shown])
-    page.number_input(key="knob-epochs").set_value(9).run()
+    page.number_input(key="setting-epochs").set_value(9).run()
     assert len(warm_process.asked) == 1, "what does not change the batch asks again"
 
 
 def test_an_augmentation_that_changes_meanings_is_warned_of(page: AppTest, warm_process: Answering) -> None:
     warm_process.go_on.set()
-    page.toggle(key="knob-flip_vertical").set_value(True).run()
+    page.toggle(key="setting-flip_vertical").set_value(True).run()
 
     assert "flipped digit" in page.warning[0].value
 
 
 def test_steps_are_timed_when_the_settings_rest(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[RunConfig] = []
-    monkeypatch.setattr("ui.train.plan.start", timed.append)
+    monkeypatch.setattr("ui.train.plan.start_calibration", timed.append)
     assert any("a guess: no run like it yet" in text.value for text in page.markdown)
 
     monkeypatch.setattr("ui.train.plan._REST_S", 0)
     page.run()
 
-    assert [config.framework for config in timed] == ["pytorch", "tensorflow"]
+    assert [config.framework for config in timed] == ["pytorch", "keras"]
 
 
 def test_an_estimate_from_timed_steps_is_told_as_one(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.jobs.calibration.speed", lambda _config: 1000.0)
-    page.number_input(key="knob-epochs").set_value(2).run()
+    page.number_input(key="setting-epochs").set_value(2).run()
 
     assert any("**About 1 min 53 s** (from some steps timed here)" in text.value for text in page.markdown)
     page.number_input(key="seeds").set_value(2).run()
@@ -317,11 +318,11 @@ def test_too_many_seeds_are_refused_in_the_command_lines_words(page: AppTest) ->
 
 
 def test_the_choice_is_there_again_after_another_page(page: AppTest) -> None:
-    page.number_input(key="knob-epochs").set_value(9).run()
+    page.number_input(key="setting-epochs").set_value(9).run()
     page.switch_page("../pages/home.py").run()
     page.switch_page("../pages/train.py").run()
 
-    assert page.number_input(key="knob-epochs").value == 9
+    assert page.number_input(key="setting-epochs").value == 9
 
 
 def test_a_damaged_data_set_is_told_in_a_sentence_once(page: AppTest, duet_home: Path) -> None:
@@ -330,7 +331,7 @@ def test_a_damaged_data_set_is_told_in_a_sentence_once(page: AppTest, duet_home:
     rename("tiny", "Damaged")  # so that it is opened anew
 
     page.run()  # it is among the choices now
-    page.selectbox(key="knob-dataset").select("tiny").run()
+    page.selectbox(key="setting-dataset").select("tiny").run()
 
     assert not page.exception
     assert not page.error

@@ -6,7 +6,7 @@ import sys
 from core.config import RunConfig, configure
 from core.runs import Store
 from core.system.paths import PROJECT, store_url
-from core.training.records import Epoch, Point
+from core.training.records import Epoch, StepMetrics
 
 CONFIG = configure(architecture="ann-100", train_limit=100)
 
@@ -15,7 +15,7 @@ import sys
 from core.config import configure
 from core.runs import database
 from core.runs import Store
-from core.training import Epoch, Point
+from core.training.records import Epoch, StepMetrics
 url, *arguments = sys.argv[1:]
 config = configure(architecture="ann-100", train_limit=100)
 print("ready", flush=True)
@@ -62,8 +62,8 @@ def running(store: Store, submission: str = "a", config: RunConfig = CONFIG) -> 
     return run_id, attempt
 
 
-def point(step: int, split: str = "train", **values: float) -> Point:
-    return Point(step, step / 10, split, **{"loss": 1.0, "accuracy": 0.5, "seconds": step / 10} | values)
+def point(step: int, split: str = "train", **values: float) -> StepMetrics:
+    return StepMetrics(step, step / 10, split, **{"loss": 1.0, "accuracy": 0.5, "seconds": step / 10} | values)
 
 
 def epoch(number: int, step: int, **values: float | None) -> Epoch:

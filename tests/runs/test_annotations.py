@@ -81,7 +81,7 @@ def test_deleted_run_is_off_the_lists_until_it_is_restored(store):
 
     store.delete(run_id)
     store.delete(run_id)
-    assert (store.find(), store.count(), store.going_on()) == ([], 0, [])
+    assert (store.find(), store.count(), store.pending()) == ([], 0, [])
     assert [run.id for run in store.find(deleted=True)] == [run_id]
     assert store.count(deleted=None) == 1
     assert store.get(run_id).deleted_at is not None
@@ -105,7 +105,7 @@ def test_training_run_is_not_deleted(store):
     with pytest.raises(ValueError, match="is running: stop it, then delete it"):
         store.delete(run_id)
 
-    assert store.beat(run_id, attempt) is None
+    assert store.heartbeat(run_id, attempt) is None
     assert store.count() == 1
 
 
@@ -129,4 +129,4 @@ def test_only_deleted_runs_are_purged_with_their_folders(store):
     assert (store.count(deleted=None), store.metrics(doomed), store.tags()) == (1, [], {})
     with pytest.raises(SupersededError):
         store.add_metrics(doomed, 1, 2, [point(2)])
-    assert store.beat(kept, attempt) is None
+    assert store.heartbeat(kept, attempt) is None

@@ -23,7 +23,7 @@ def varied(store: Store) -> dict[str, str]:
         store.rename(made[name], name)
 
     make("Baseline", "done", 0.97)
-    make("LeNet 100%", "done", 0.99, architecture="lenet-5", framework="tensorflow")
+    make("LeNet 100%", "done", 0.99, architecture="lenet-5", framework="keras")
     make("wide_net", "stopped", dataset="birds")
     make("next")
     store.tag(made["Baseline"], add=["thesis", "good ones"])
@@ -39,7 +39,7 @@ def varied(store: Store) -> dict[str, str]:
         ({}, ["next", "wide_net", "LeNet 100%", "Baseline"]),
         ({"states": ("done",)}, ["LeNet 100%", "Baseline"]),
         ({"states": ()}, []),
-        ({"framework": "tensorflow"}, ["LeNet 100%"]),
+        ({"framework": "keras"}, ["LeNet 100%"]),
         ({"architecture": "ann-100", "dataset": "mnist"}, ["next", "Baseline"]),
         ({"dataset": "birds"}, ["wide_net"]),
         ({"group": "aaaaaaaaaaaa"}, ["next"]),
@@ -83,7 +83,7 @@ def test_runs_are_counted_by_state(store):
     counted = {state: store.count(states=[state]) for state in get_args(State)}
 
     assert {state: count for state, count in counted.items() if count} == {"queued": 1, "done": 2, "stopped": 1}
-    assert store.count(framework="tensorflow", states=["done"]) == 1
+    assert store.count(framework="keras", states=["done"]) == 1
 
 
 def test_what_goes_on_is_told_briefly(store):
@@ -96,7 +96,7 @@ def test_what_goes_on_is_told_briefly(store):
     store.request_stop(ids["gone"])
     store.delete(ids["gone"])
 
-    assert {run.id: (run.state, run.attempt, run.device, run.architecture) for run in store.going_on()} == {
+    assert {run.id: (run.state, run.attempt, run.device, run.architecture) for run in store.pending()} == {
         ids["waits"]: ("queued", 0, "cpu", CONFIG.architecture),
         ids["starts"]: ("starting", 1, "cpu", CONFIG.architecture),
         ids["trains"]: ("running", 1, "cpu", CONFIG.architecture),
@@ -106,7 +106,7 @@ def test_what_goes_on_is_told_briefly(store):
 @pytest.mark.usefixtures("varied")
 def test_what_can_be_filtered_by_is_told(store):
     assert store.values("architecture") == ["ann-100", "lenet-5"]
-    assert store.values("framework") == ["pytorch", "tensorflow"]
+    assert store.values("framework") == ["keras", "pytorch"]
     assert store.values("dataset") == ["birds", "mnist"]
     assert store.tags() == {"good ones": 1, "thesis": 2}
 

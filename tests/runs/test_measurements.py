@@ -5,11 +5,11 @@ import pytest
 
 from core.runs import Store
 from core.runs.downsampling import BLOCK
-from core.training.records import Point
+from core.training.records import StepMetrics
 from tests.runs.making import epoch, point, running
 
 
-def add_curve(store: Store, run_id: str, count: int, first: int = 1, **planted: dict[int, float]) -> list[Point]:
+def add_curve(store: Store, run_id: str, count: int, first: int = 1, **planted: dict[int, float]) -> list[StepMetrics]:
     """Add a falling curve, every 50th point a validation; `planted` are values by number."""
     generator = np.random.default_rng(first)
     points = []
@@ -28,7 +28,7 @@ def add_curve(store: Store, run_id: str, count: int, first: int = 1, **planted: 
     return points
 
 
-def numbers(curve: list[tuple[int, Point]]) -> list[int]:
+def numbers(curve: list[tuple[int, StepMetrics]]) -> list[int]:
     return [number for number, _ in curve]
 
 
@@ -78,7 +78,7 @@ def test_curves_miss_nothing_that_is_measured_while_they_are_read(store, monkeyp
     add_curve(store, run_id, 60)
     curve = store.curve
 
-    def slow(run_id: str, split: str, buckets: int) -> list[tuple[int, Point]]:
+    def slow(run_id: str, split: str, buckets: int) -> list[tuple[int, StepMetrics]]:
         if split == "validation":
             add_curve(store, run_id, 60, first=61)
         return curve(run_id, split, buckets)

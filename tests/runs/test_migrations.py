@@ -1,5 +1,6 @@
-"""A database of an older Duet: `version_1.sql` was dumped from one that version 1 itself had made."""
+"""A database of an older Duet: `version_4.sql` was dumped from one that version 4 itself had made."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,45 +12,53 @@ from core.runs import Store, migrations
 from core.runs.schema import VERSION
 from tests.runs.making import outputs, point, start_together
 
-VERSION_1 = (Path(__file__).parent / "version_1.sql").read_text()
+VERSION_4 = (Path(__file__).parent / "version_4.sql").read_text()
 
 
 @pytest.fixture
-def version_1(url: str) -> str:
-    """The URL of a database of version 1."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        for statement in _statements(connection.dialect.name):
-            connection.exec_driver_sql(statement)
+def version_4(url: str) -> str:
+    """The URL of a database of version 4."""
+    with closing(sqlite3.connect(":memory:")) as dump:
+        dump.executescript(VERSION_4)
+        statements = dump.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, rowid")
+        tables = sorted((sql for (sql,) in statements), key=lambda sql: not sql.startswith("CREATE TABLE runs"))
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        metadata = sa.MetaData()
+        with engine.begin() as connection:
+            for statement in sorted(tables, key=lambda sql: not sql.startswith("CREATE TABLE")):
+                if connection.dialect.name == "postgresql":
+                    statement = statement.replace("BOOLEAN DEFAULT 0", "BOOLEAN DEFAULT false")
+                connection.exec_driver_sql(statement)
+            metadata.reflect(connection)
+            for table in metadata.sorted_tables:  # those that others refer to come first
+                found = dump.execute(f'SELECT * FROM "{table.name}"')
+                names = [column[0] for column in found.description]
+                if rows := [dict(zip(names, row, strict=True)) for row in found]:
+                    connection.execute(table.insert(), [_typed(table, row) for row in rows])
     return url
 
 
-def _statements(dialect: str) -> list[str]:
-    """Return the dump as one dialect understands it, tables before the rows that refer to them."""
-    lines = [line for line in VERSION_1.replace(";\n", ";\0").split("\0") if line.strip()]
-    lines = [line for line in lines if not line.startswith(("BEGIN", "COMMIT"))]
-    if dialect == "sqlite":
-        return lines
-    order = ("CREATE TABLE schema", "CREATE TABLE runs", "CREATE TABLE", "CREATE INDEX", 'INSERT INTO "runs"', "INSERT")
-    ordered = sorted(lines, key=lambda line: next(i for i, start in enumerate(order) if line.startswith(start)))
-    return [_with_booleans(line) for line in ordered]
+def _typed(table: sa.Table, row: dict) -> dict:
+    """Return a row with the types of its columns: SQLite keeps truths as numbers and JSON as text."""
+    typed = {}
+    for name, value in row.items():
+        kind = table.c[name].type
+        if value is not None and isinstance(kind, sa.Boolean):
+            value = bool(value)
+        elif value is not None and isinstance(kind, sa.JSON):
+            value = json.loads(value)
+        typed[name] = value
+    return typed
 
 
-def _with_booleans(statement: str) -> str:
-    """Return a statement with `stop_requested`, a 0 in SQLite's dump, as PostgreSQL wants it."""
-    if not statement.startswith('INSERT INTO "runs"'):
-        return statement
-    head, middle, tail = statement.partition(",0,17")
-    assert middle, statement
-    return f"{head},false,17{tail}"
-
-
-def test_runs_of_version_1_are_all_there(version_1):
-    store = Store(version_1)
+def test_runs_of_version_4_are_all_there(version_4):
+    store = Store(version_4)
     done, failed, stopped, first, second, starting = store.find(order="oldest")
 
     assert [run.state for run in (done, failed, stopped, starting)] == ["done", "failed", "stopped", "starting"]
     assert done.results == {"parameters": 79510, "test_accuracy": 0.91, "images_per_second": 1234.5}
+    assert (done.config.ema_decay, done.config.checkpoint_policy) == (0.9, "last")
+    assert [run.config.framework for run in (done, failed)] == ["pytorch", "keras"]
     assert (done.config.epochs, done.pair, done.pair == failed.pair) == (3, "0123456789ab", True)
     assert (failed.failure, failed.advice, failed.traceback) == ("Out of memory.", "Use less.", "Traceback")
     assert [run.id for run in store.queue()] == [first.id, second.id]
@@ -58,13 +67,13 @@ def test_runs_of_version_1_are_all_there(version_1):
     store.close()
 
 
-def test_figures_of_version_1_can_be_found_and_drawn(version_1):
-    store = Store(version_1)
+def test_figures_of_version_4_can_be_found_and_drawn(version_4):
+    store = Store(version_4)
     done, *_ = store.find(order="oldest")
 
     assert [run.id for run in store.find(order="most accurate", limit=1)] == [done.id]
     assert store.count(dataset="birds") == store.count(dataset="birds", states=["queued"]) == 1
-    assert store.count(framework="tensorflow") == 2
+    assert store.count(framework="keras") == 2
     assert store.speeds(done.config) == {64: 1234.5}
     assert len(store.metrics(done.id)) == 150
     assert store.metrics(done.id, after=149)[0][1].step == 150
@@ -72,8 +81,8 @@ def test_figures_of_version_1_can_be_found_and_drawn(version_1):
     store.close()
 
 
-def test_runs_of_version_1_go_on(version_1):
-    store = Store(version_1)
+def test_runs_of_version_4_go_on(version_4):
+    store = Store(version_4)
     *_, starting = store.find(order="oldest")
 
     store.begin(starting.id, starting.attempt, total_steps=10)
@@ -101,14 +110,14 @@ def described(url: str) -> dict:
     }
 
 
-def test_migrated_tables_are_those_of_a_new_database(version_1, tmp_path):
-    Store(version_1).close()
-    migrated = described(version_1)
-    engine = sa.create_engine(version_1, poolclass=sa.NullPool)
+def test_migrated_tables_are_those_of_a_new_database(version_4, tmp_path):
+    Store(version_4).close()
+    migrated = described(version_4)
+    engine = sa.create_engine(version_4, poolclass=sa.NullPool)
     if engine.dialect.name == "sqlite":
         fresh = f"sqlite:///{tmp_path / 'fresh.sqlite3'}"
     else:
-        fresh = version_1
+        fresh = version_4
         with engine.begin() as connection:
             for table in migrated:
                 connection.execute(sa.text(f'DROP TABLE "{table}" CASCADE'))
@@ -118,36 +127,36 @@ def test_migrated_tables_are_those_of_a_new_database(version_1, tmp_path):
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_file_is_copied_before_it_is_changed(version_1, database):
-    Store(version_1).close()
+def test_file_is_copied_before_it_is_changed(version_4, database):
+    Store(version_4).close()
 
-    with closing(sqlite3.connect(database.with_name("duet.sqlite3.schema-1"))) as copy:
-        assert copy.execute("SELECT version FROM schema").fetchall() == [(1,)]
+    with closing(sqlite3.connect(database.with_name("duet.sqlite3.schema-4"))) as copy:
+        assert copy.execute("SELECT version FROM schema").fetchall() == [(4,)]
         assert copy.execute("SELECT COUNT(*) FROM metrics").fetchone() == (151,)
-        assert "name" not in [column[1] for column in copy.execute("PRAGMA table_info(runs)")]
+        assert "unresponsive" not in [column[1] for column in copy.execute("PRAGMA table_info(runs)")]
 
 
-def test_migration_that_fails_changes_nothing(version_1, monkeypatch):
+def test_migration_that_fails_changes_nothing(version_4, monkeypatch):
     def fail(connection: sa.Connection) -> None:
-        migrations._from_1(connection)
+        migrations._from_4(connection)
         raise RuntimeError("The power is gone.")
 
-    before = described(version_1)
+    before = described(version_4)
     with monkeypatch.context() as patch:
-        patch.setitem(migrations.MIGRATIONS, 1, fail)
+        patch.setitem(migrations.MIGRATIONS, 4, fail)
         with pytest.raises(RuntimeError, match="The power is gone"):
-            Store(version_1)
+            Store(version_4)
 
-    assert described(version_1) == before
-    store = Store(version_1)
+    assert described(version_4) == before
+    store = Store(version_4)
     assert store.count() == 6
     store.close()
 
 
-def test_two_first_starts_at_once_migrate_once(version_1):
+def test_two_first_starts_at_once_migrate_once(version_4):
     counts = outputs(start_together("print(Store(url).count())", ["", "", ""]))
 
     assert counts == ["6\n"] * 3
-    with sa.create_engine(version_1, poolclass=sa.NullPool).connect() as connection:
+    with sa.create_engine(version_4, poolclass=sa.NullPool).connect() as connection:
         versions = connection.exec_driver_sql("SELECT version FROM schema ORDER BY version").scalars().all()
-    assert versions == [1, VERSION]
+    assert versions == [4, VERSION]

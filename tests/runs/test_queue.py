@@ -3,7 +3,7 @@
 import pytest
 
 from core.runs import Store
-from core.runs.queue import in_turn
+from core.runs.queue import fair_order
 from tests.runs.making import CONFIG
 
 
@@ -128,7 +128,7 @@ def test_nobody_waits_for_ever(store):
     names = {run.id: run.name for run in store.queue()}
 
     def turns(**served: float) -> str:
-        return "".join(names[run.id] for run in in_turn(store.waiting(), served))
+        return "".join(names[run.id] for run in fair_order(store.waiting(), served))
 
     assert turns(busy=2.0, patient=1.0) == "xabc"
     assert turns(busy=1.0, patient=2.0) == "axbc"

@@ -46,7 +46,7 @@ def test_claimed_run_is_not_claimed_again(store):
 CHANGES = {
     "enter": lambda store, run_id, attempt: store.enter(run_id, attempt, pid=9, process_started_at=9.0),
     "begin": lambda store, run_id, attempt: store.begin(run_id, attempt, total_steps=9),
-    "beat": lambda store, run_id, attempt: store.beat(run_id, attempt),
+    "beat": lambda store, run_id, attempt: store.heartbeat(run_id, attempt),
     "add_metrics": lambda store, run_id, attempt: store.add_metrics(run_id, attempt, 1, [point(9)]),
     "finish": lambda store, run_id, attempt: store.finish(run_id, attempt, "done", {"late": True}),
     "fail": lambda store, run_id, attempt: store.fail(run_id, attempt, failure="late", advice="late"),
@@ -131,7 +131,7 @@ def test_queued_run_is_stopped_at_once(store):
 
 
 SIGNS = {
-    "a beat": lambda store, run_id, attempt, load=None: store.beat(run_id, attempt, load),
+    "a beat": lambda store, run_id, attempt, load=None: store.heartbeat(run_id, attempt, load),
     "measurements": lambda store, run_id, attempt, load=None: store.add_metrics(run_id, attempt, 1, [point(9)], load),
 }
 
@@ -147,12 +147,12 @@ def test_what_it_is_asked_comes_back_from_every_sign_of_life(store, sign, ask, a
 
 def test_active_run_is_asked_to_stop(store):
     run_id, attempt = running(store)
-    assert store.beat(run_id, attempt) is None
+    assert store.heartbeat(run_id, attempt) is None
 
     store.request_stop(run_id)
     store.request_stop(run_id)
 
-    assert store.beat(run_id, attempt) == "stop"
+    assert store.heartbeat(run_id, attempt) == "stop"
     assert (store.get(run_id).state, store.get(run_id).stop_requested) == ("running", True)
 
 
@@ -202,7 +202,7 @@ def test_time_left_comes_from_the_time_so_far(store, monkeypatch):
     assert store.get(run_id).seconds_left == 30.0
 
     clock.now = 500.0  # somebody sets it back
-    store.beat(run_id, attempt)
+    store.heartbeat(run_id, attempt)
     assert store.get(run_id).seconds_left == 0.0
 
     store.finish(run_id, attempt, "done", {})
@@ -233,7 +233,7 @@ def test_speeds_are_those_of_runs_like_it_newest_first(store):
     finish("b", 200.0, epochs=9)
     finish("c", 300.0, batch_size=128)
     finish("d", 400.0, threads=1)
-    finish("e", 500.0, framework="tensorflow")
+    finish("e", 500.0, framework="keras")
     finish("f", 600.0, device="gpu:0")
     store.finish(*running(store, "g"), "stopped", {"images_per_second": 700.0})
 
@@ -337,7 +337,7 @@ def test_active_run_is_asked_to_pause(store):
     run_id, attempt = running(store)
 
     store.request_pause(run_id)
-    assert store.beat(run_id, attempt) == "pause"
+    assert store.heartbeat(run_id, attempt) == "pause"
 
     store.finish(run_id, attempt, "paused", {"best_epoch": 1})
     paused = store.get(run_id)
@@ -350,7 +350,7 @@ def test_stop_wins_over_a_pause(store):
     run_id, attempt = running(store)
     store.request_pause(run_id)
     store.request_stop(run_id)
-    assert store.beat(run_id, attempt) == "stop"
+    assert store.heartbeat(run_id, attempt) == "stop"
 
     store.finish(run_id, attempt, "paused", {})  # it has not heard of the stop yet
 
@@ -409,13 +409,13 @@ def test_clone_with_a_wrong_setting_is_refused(store, changes, told):
 @pytest.mark.parametrize("sign", SIGNS.values(), ids=SIGNS)
 def test_silence_ends_with_the_next_sign_of_life(store, sign):
     run_id, attempt = running(store)
-    store.mark_silent(run_id, attempt)
-    assert store.get(run_id).silent
+    store.mark_unresponsive(run_id, attempt)
+    assert store.get(run_id).unresponsive
 
     sign(store, run_id, attempt, {"memory_bytes": 1e6, "cpu_percent": 150.0})
 
     run = store.get(run_id)
-    assert (run.silent, run.process_load) == (False, {"memory_bytes": 1e6, "cpu_percent": 150.0})
+    assert (run.unresponsive, run.process_load) == (False, {"memory_bytes": 1e6, "cpu_percent": 150.0})
 
 
 def test_setting_is_kept(store):

@@ -10,9 +10,9 @@ from core.charts.runs import curve_frame
 from core.config import configure
 from core.engines.framework_defaults import pair_terms
 from core.runs import Run, Store, open_store
-from core.studies.comparison import differing_settings, paired_difference, run_labels, seed_groups, spread
-from core.training.records import Epoch, Point
-from tests.test_parity import MEASURED
+from core.studies.comparison import differing_settings, mean_std, paired_difference, run_labels, seed_groups
+from core.training.records import Epoch, StepMetrics
+from tests.studies.test_parity import MEASURED
 
 
 def queued(store: Store, **settings: object) -> Run:
@@ -21,7 +21,7 @@ def queued(store: Store, **settings: object) -> Run:
 
 
 def test_only_settings_that_differ_are_told():
-    configs = [configure(framework="pytorch", epochs=3), configure(framework="tensorflow", epochs=3)]
+    configs = [configure(framework="pytorch", epochs=3), configure(framework="keras", epochs=3)]
 
     assert differing_settings(configs) == {"Framework": ["PyTorch", "Keras"]}
     assert differing_settings(configs[:1] * 2) == {}
@@ -36,23 +36,23 @@ def test_settings_that_do_nothing_are_no_difference():
 
 
 def test_spread_is_mean_and_standard_deviation():
-    assert spread([1.0, 2.0, 3.0]) == (2.0, 1.0, 3)
-    assert spread([1.0, 2.0, 3.0]).in_words(".1f") == "2.0 ± 1.0"
+    assert mean_std([1.0, 2.0, 3.0]) == (2.0, 1.0, 3)
+    assert mean_std([1.0, 2.0, 3.0]).in_words(".1f") == "2.0 ± 1.0"
 
 
 def test_one_figure_has_no_spread():
-    assert spread([0.5]) == (0.5, None, 1)
-    assert spread([0.5]).in_words(".2%") == "50.00%"
+    assert mean_std([0.5]) == (0.5, None, 1)
+    assert mean_std([0.5]).in_words(".2%") == "50.00%"
 
 
 def test_difference_is_students_paired_interval():
     """By hand: differences 1, 2, 3 have mean 2 and deviation 1; t of 2 degrees of freedom at 97.5% is 4.3027."""
     found = paired_difference([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
 
-    assert found.spread == (2.0, 1.0, 3)
+    assert found.mean_std == (2.0, 1.0, 3)
     assert (found.low, found.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
-    assert found.by_chance
-    assert not paired_difference([1.0, 2.0, 3.0], [2.0, 3.1, 4.0]).by_chance
+    assert not found.significant
+    assert paired_difference([1.0, 2.0, 3.0], [2.0, 3.1, 4.0]).significant
 
 
 def test_one_seed_tells_no_difference():
@@ -68,7 +68,7 @@ def test_bands_are_a_deviation_around_the_mean_of_what_every_seed_has_validated(
         "b": [epoch(1, 0.4), epoch(2, 0.3)],
         "c": [epoch(1, 0.5)],
     }
-    frame = seed_frame(epochs, {"a": "pytorch", "b": "pytorch", "c": "tensorflow"})
+    frame = seed_frame(epochs, {"a": "pytorch", "b": "pytorch", "c": "keras"})
 
     deviation = 0.2 / 2**0.5
     assert frame[["framework", "epoch", "seeds"]].to_numpy().tolist() == [["PyTorch", 1, 2], ["Keras", 1, 1]]
@@ -98,7 +98,7 @@ def test_runs_that_are_alike_are_told_apart_by_their_seeds_and_then_by_their_ids
     first, second, other = (
         queued(store, seed=1, epochs=2),
         queued(store, seed=1, epochs=3),
-        queued(store, framework="tensorflow"),
+        queued(store, framework="keras"),
     )
     seeded = queued(store, seed=2)
 
@@ -111,7 +111,7 @@ def test_runs_that_are_alike_are_told_apart_by_their_seeds_and_then_by_their_ids
 
 
 def test_curves_have_a_colour_a_run():
-    points = [Point(1, 0.5, "train", 0.7, 0.8, 1.0), Point(2, 1.0, "validation", 0.6, 0.9, 1.0)]
+    points = [StepMetrics(1, 0.5, "train", 0.7, 0.8, 1.0), StepMetrics(2, 1.0, "validation", 0.6, 0.9, 1.0)]
     frame = curve_frame({"a": points, "b": points}, {"a": "pytorch", "b": "pytorch"})
 
     drawn = run_curves(frame, {"a": "one", "b": "two"}, "loss").to_dict()

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.engines import get_backend
+from core.cli import parity as command
+from core.engines import get_engine
 from core.engines.framework_defaults import FRAMEWORK_DEFAULTS
 from core.networks.layers import Dropout
 from core.networks.zoo import ARCHITECTURES
 from core.studies import parity
-from core.studies.parity import Parity, Parting, Step, from_json, measure, to_json, to_markdown, without_dropout
+from core.studies.parity import Divergence, Parity, Step, from_json, measure, to_json, to_markdown, without_dropout
 
 MEASURED = Parity(
     architecture="cnn-32-64-dropout",
@@ -22,7 +23,7 @@ MEASURED = Parity(
     tolerance=1e-9,
     logits=1e-16,
     steps=(Step(1, 1e-16, 2e-14, 1e-15), Step(2, 3e-15, None, 4e-14)),
-    parting=None,
+    divergence=None,
     losses=(2.3, 2.2),
     seconds=1.5,
 )
@@ -36,7 +37,7 @@ def test_an_aligned_pair_keeps_what_is_promised(precision):
 
     assert found.passed
     assert found.reason == ""
-    assert found.parting is None
+    assert found.divergence is None
     assert seen == [step.step for step in found.steps] == list(range(1, 13))
     assert [step.step for step in found.steps if step.gradients is not None] == [1, 11]
     assert found.losses[1] < found.losses[0], "nothing was learnt"
@@ -46,8 +47,8 @@ def test_an_aligned_pair_keeps_what_is_promised(precision):
 def test_own_defaults_part_at_the_first_step():
     found = measure("ann-100", "rmsprop", "float64", steps=3, defaults="framework")
 
-    assert found.parting.layer == "dense_1"
-    assert found.parting.step == 1
+    assert found.divergence.layer == "dense_1"
+    assert found.divergence.step == 1
     assert found.loss > 0.01
     assert not found.passed
     assert "defaults" in found.reason
@@ -56,7 +57,7 @@ def test_own_defaults_part_at_the_first_step():
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 def test_a_wrong_engine_does_not_pass(monkeypatch, optimizer):
     """A defect of the size of one default must be seen: the measurement can fail."""
-    backend = get_backend("tensorflow")
+    backend = get_engine("keras")
     normalise = backend.Engine._normalise
     monkeypatch.setattr(backend.Engine, "_normalise", lambda self, *images: normalise(self, *images) * (1 + 1e-7))
 
@@ -86,7 +87,7 @@ def test_a_layer_is_measured_as_a_whole():
 
 
 def test_survives_json():
-    parted = replace(MEASURED, parting=Parting("dense_1", 2, 1e-8))
+    parted = replace(MEASURED, divergence=Divergence("dense_1", 2, 1e-8))
     values = json.loads(json.dumps(to_json([MEASURED, parted])))
 
     assert from_json(values) == [MEASURED, parted]
@@ -108,7 +109,7 @@ def test_the_page_of_the_docs_gives_a_reason_for_what_is_not_kept():
 
 
 def test_command_prints_json_and_progress(capsys):
-    assert parity.main(["--architecture", "ann-100", "--optimizer", "sgd", "--steps", "2", "--json"]) == 0
+    assert command.main(["--architecture", "ann-100", "--optimizer", "sgd", "--steps", "2", "--json"]) == 0
 
     shown = capsys.readouterr()
     assert [each["precision"] for each in json.loads(shown.out)["measured"]] == ["float32", "float64"]
@@ -120,7 +121,7 @@ def test_command_joins_what_others_have_measured(capsys, tmp_path):
     for name, part in parts.items():
         (tmp_path / name).write_text(json.dumps(to_json([part])))
 
-    assert parity.main(["--json", "--read", *(str(tmp_path / name) for name in parts)]) == 0
+    assert command.main(["--json", "--read", *(str(tmp_path / name) for name in parts)]) == 0
     assert from_json(json.loads(capsys.readouterr().out)) == [parts["sgd"], parts["adam"]]
 
 
@@ -138,7 +139,7 @@ def test_command_joins_what_others_have_measured(capsys, tmp_path):
 )
 def test_command_refuses_with_one_sentence(capsys, arguments, sentence):
     with pytest.raises(SystemExit) as end:
-        parity.main(arguments)
+        command.main(arguments)
 
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith(sentence)

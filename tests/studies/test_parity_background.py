@@ -7,28 +7,28 @@ import time
 import pytest
 
 from core.studies import parity_background
-from core.studies.parity_background import Asked, progress, start
+from core.studies.parity_background import Asked, parity_progress, start_parity
 
 ASKED = Asked("ann-100", "sgd", steps=2, defaults="aligned")
 
 
 def test_a_measurement_runs_apart_and_is_kept():
-    assert progress(ASKED).state == "never"
-    start(ASKED)
-    start(ASKED)  # a second visitor
+    assert parity_progress(ASKED).state == "never"
+    start_parity(ASKED)
+    start_parity(ASKED)  # a second visitor
     deadline = time.monotonic() + 60
-    while progress(ASKED).state == "running":
+    while parity_progress(ASKED).state == "running":
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
-    found = progress(ASKED)
+    found = parity_progress(ASKED)
 
     assert found.state == "done"
     assert [parity.precision for parity in found.parities] == ["float32", "float64"]
     assert all(parity.passed for parity in found.parities)
-    start(ASKED)
-    assert progress(ASKED) == found
-    assert progress(ASKED._replace(steps=3)).state == "never"
+    start_parity(ASKED)
+    assert parity_progress(ASKED) == found
+    assert parity_progress(ASKED._replace(steps=3)).state == "never"
 
 
 def made(log: str, **process: object):
@@ -42,11 +42,11 @@ def test_progress_is_read_from_the_log():
     process = parity_background.psutil.Process()
     made("1% begun\n42% ann-100, SGD\n", pid=os.getpid(), started_at=parity_background.started_at(process))
 
-    assert progress(ASKED)[:3] == ("running", 0.42, "ann-100, SGD")
+    assert parity_progress(ASKED)[:3] == ("running", 0.42, "ann-100, SGD")
 
 
 @pytest.mark.parametrize(("log", "sentence"), [("1% begun\nKilled\n", "Killed"), ("", "It ended without a word.")])
 def test_a_dead_measurement_says_so_and_can_begin_again(log, sentence):
     made(log, pid=os.getpid(), started_at=0.0)
 
-    assert progress(ASKED)[:3] == ("failed", 0.0, sentence)
+    assert parity_progress(ASKED)[:3] == ("failed", 0.0, sentence)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.cli.replicate import main
 from core.config import FRAMEWORK_TITLES, RunConfig
 from core.recipes import RECIPES, Reported
 from core.runs import Run, Store, new_id, open_store
@@ -14,14 +15,13 @@ from core.studies.replication import (
     config_of,
     data_of,
     finished_runs,
-    main,
     measure,
     read_report,
     rows,
     train,
     write_report,
 )
-from core.training.records import Point
+from core.training.records import StepMetrics
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def finish(store: Store, config: RunConfig, accuracy: float) -> Run:
     run_id = store.create(config, submission=new_id(), claimed=True)
     store.begin(run_id, 1, total_steps=config.epochs)
     points = [
-        Point(epoch, float(epoch), "validation", 0.5, accuracy - 0.01 * (config.epochs - epoch), 2.0)
+        StepMetrics(epoch, float(epoch), "validation", 0.5, accuracy - 0.01 * (config.epochs - epoch), 2.0)
         for epoch in range(1, config.epochs + 1)
     ]
     store.add_metrics(run_id, 1, 1, points)
@@ -88,7 +88,7 @@ def test_row_of_the_other_framework_appears_with_its_first_run(store):
 
     assert [row.framework for row in rows(store) if row.recipe == "ann-100" and row.figure == "test accuracy"] == [
         "pytorch",
-        "tensorflow",
+        "keras",
     ]
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from core.system.paths import PROJECT, home, run_directory, store_url
+from core.system.paths import PROJECT, data_dir, run_directory, store_url
 
 
 def test_home_is_what_duet_home_names_and_is_made(tmp_path, monkeypatch):
     monkeypatch.setenv("DUET_HOME", str(tmp_path / "deep" / "home"))
 
-    assert home() == tmp_path / "deep" / "home"
-    assert home().is_dir()
+    assert data_dir() == tmp_path / "deep" / "home"
+    assert data_dir().is_dir()
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -18,7 +18,7 @@ def test_home_is_the_folder_checkpoints_otherwise(monkeypatch, value):
     if value is not None:
         monkeypatch.setenv("DUET_HOME", value)
 
-    assert home() == PROJECT / "checkpoints"
+    assert data_dir() == PROJECT / "checkpoints"
 
 
 def test_run_has_a_folder_of_its_own(duet_home):

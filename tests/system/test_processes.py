@@ -18,16 +18,16 @@ time.sleep(60)
 _TRAINS_AND_LEAVES = """
 import os
 import numpy as np
-from core.architectures import ARCHITECTURES
-from core.backends import get_backend
+from core.networks.zoo import ARCHITECTURES
+from core.engines import get_engine
 from core.config import configure
-from core.processes import leave
+from core.system.processes import fast_exit
 
-engine = get_backend("tensorflow").Engine(configure(), ARCHITECTURES["ann-100"], (28, 28, 1), 10)
+engine = get_engine("keras").Engine(configure(), ARCHITECTURES["ann-100"], (28, 28, 1), 10)
 engine.load_data(np.zeros((8, 28, 28, 1), np.uint8), np.zeros(8, np.int64))
 engine.train(np.arange(8).reshape(1, 8))
 print(len(os.listdir(os.environ["TMPDIR"])), flush=True)
-leave()
+fast_exit()
 """
 
 
@@ -50,7 +50,8 @@ def test_keras_leaves_no_files_when_its_process_leaves(tmp_path):
 
 def test_process_does_what_it_promised_for_its_end_and_leaves():
     leaves = (
-        "import atexit; from core.system.processes import leave; atexit.register(print, 'done', flush=True); leave()"
+        "import atexit; from core.system.processes import fast_exit; "
+        "atexit.register(print, 'done', flush=True); fast_exit()"
     )
 
     process = subprocess.run([sys.executable, "-c", leaves], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)

@@ -20,7 +20,7 @@ DESCRIPTION = Description(
     architecture=get_architecture("ann-100"),
     input_shape=(28, 28, 1),
     class_names=("zero", "Größe", "7"),
-    preparation="ink",
+    preparation="handwriting",
     fingerprint="0123",
 )
 

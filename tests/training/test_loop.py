@@ -11,13 +11,13 @@ import pytest
 from core import datasets
 from core.config import Framework, configure
 from core.datasets import Dataset, Split
-from core.engines import Chunk, get_backend
-from core.engines.initialisation import draw
+from core.engines import Chunk, get_engine
+from core.engines.initialisation import initial_weights
 from core.networks.registry import get_architecture
 from core.training import loop
 from core.training.loop import STATE_PAUSE_S, TICK, count_steps, first_batch, split_of, train, validation_of
 from core.training.metrics import loss_and_accuracy
-from core.training.records import DivergedError, Epoch, Outcome, Point, Progress
+from core.training.records import DivergedError, Epoch, Outcome, Progress, StepMetrics
 
 FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
 
@@ -77,13 +77,13 @@ class Watcher:
     """What a training reports and saves; it is asked to stop after `stop_after` chunks."""
 
     def __init__(self, stop_after: float = math.inf):
-        self.points: list[Point] = []
+        self.points: list[StepMetrics] = []
         self.saved: list[tuple[int, dict[str, np.ndarray]]] = []
         self.epochs: list[Epoch] = []
         self.kept: list[tuple[Progress, dict[str, np.ndarray]]] = []
         self._stop_after = stop_after
 
-    def of(self, split: str) -> list[Point]:
+    def of(self, split: str) -> list[StepMetrics]:
         return [point for point in self.points if point.split == split]
 
     def watch(self, engine, dataset: Dataset, begin=None, **settings) -> Outcome:
@@ -299,7 +299,7 @@ class TestEarlyStopping:
 
 class TestKeptWeights:
     def test_may_be_those_of_the_last_epoch(self, note):
-        watcher, outcome = note(NotingEngine(validation=(0.5, 0.9, 0.8)), kept="last")
+        watcher, outcome = note(NotingEngine(validation=(0.5, 0.9, 0.8)), checkpoint_policy="last")
 
         assert [epoch for epoch, _ in watcher.saved] == [1, 2, 3]
         assert (outcome.best_epoch, outcome.val_loss) == (3, pytest.approx(0.8))
@@ -350,13 +350,13 @@ class TestGoingOn:
             assert state["steps"] == progress.step
 
             second = NotingEngine(seconds_per_image=1, validation=validation[progress.epoch :])
-            going_on, outcome = note(second, begin=broken.kept[-1], **settings)
+            pending, outcome = note(second, begin=broken.kept[-1], **settings)
 
             assert not outcome.stopped
             assert second.loaded is state
             assert first.batches + second.batches == whole.batches
             assert first.rates + second.rates == whole.rates
-            assert [e._replace(seconds=0) for e in broken.epochs + going_on.epochs] == [
+            assert [e._replace(seconds=0) for e in broken.epochs + pending.epochs] == [
                 e._replace(seconds=0) for e in undisturbed.epochs
             ]
             assert outcome.best_epoch == 2
@@ -412,7 +412,7 @@ class TestDivergence:
     @pytest.mark.parametrize("framework", FRAMEWORKS)
     def test_of_a_real_network_ends_it(self, framework, dataset):
         config = configure(framework=framework, architecture="ann-100")
-        engine = get_backend(framework).Engine(config, get_architecture("ann-100"), (28, 28, 1), 10)
+        engine = get_engine(framework).Engine(config, get_architecture("ann-100"), (28, 28, 1), 10)
         engine.load_weights({name: np.full_like(values, np.nan) for name, values in engine.weights().items()})
 
         with pytest.raises(DivergedError, match="nan"):
@@ -440,8 +440,8 @@ def test_real_engines_learn_the_same_from_the_same(dataset):
     for framework in FRAMEWORKS:
         settings = {"framework": framework, "architecture": "ann-100", "learning_rate": 0.05}
         config = configure(**settings)
-        engine = get_backend(framework).Engine(config, architecture, dataset.image_shape, 10)
-        engine.load_weights(draw(architecture, dataset.image_shape, 10, config.seed))
+        engine = get_engine(framework).Engine(config, architecture, dataset.image_shape, 10)
+        engine.load_weights(initial_weights(architecture, dataset.image_shape, 10, config.seed))
         watcher = Watcher()
         outcome = watcher.watch(engine, dataset, **settings)
 
@@ -459,4 +459,4 @@ def test_real_engines_learn_the_same_from_the_same(dataset):
     assert [point.loss for point in first] == pytest.approx([point.loss for point in second], abs=1e-4)
     assert first[-1].loss < first[0].loss - 0.3
     for name, values in weights["pytorch"].items():
-        np.testing.assert_allclose(values, weights["tensorflow"][name], atol=1e-4)
+        np.testing.assert_allclose(values, weights["keras"][name], atol=1e-4)

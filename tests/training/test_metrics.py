@@ -10,17 +10,17 @@ from core.training.metrics import (
     ClassScore,
     ConfusedPair,
     Disagreement,
-    Mistake,
+    Misclassification,
     confused_pairs,
     confusion,
     disagreement,
-    interval,
     loss_and_accuracy,
+    most_confident_errors,
     per_class,
     probabilities,
-    rates,
+    row_rates,
     softmax,
-    worst_mistakes,
+    wilson_interval,
 )
 
 # Classes a, b, c and d; nobody is d, though one a is taken for it.
@@ -90,7 +90,7 @@ class TestConfusion:
     def test_rates_are_shares_of_the_true_class(self):
         expected = [[0.5, 0.25, 0, 0.25], [0, 1, 0, 0], [0.25, 0.5, 0.25, 0], [0, 0, 0, 0]]
 
-        np.testing.assert_array_equal(rates(MATRIX), expected)
+        np.testing.assert_array_equal(row_rates(MATRIX), expected)
 
     def test_scores_of_each_class(self):
         nan = pytest.approx(math.nan, nan_ok=True)
@@ -128,11 +128,16 @@ def test_worst_mistakes_are_those_made_with_the_greatest_certainty():
     probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.01, 0.99], [0.4, 0.6], [0.7, 0.3]])
     labels = np.array([1, 0, 1, 0, 1])
 
-    mistakes = worst_mistakes(probabilities, labels)
+    mistakes = most_confident_errors(probabilities, labels)
 
-    assert mistakes == [Mistake(0, 1, 0, 0.9), Mistake(1, 0, 1, 0.7), Mistake(4, 1, 0, 0.7), Mistake(3, 0, 1, 0.6)]
-    assert worst_mistakes(probabilities, labels, limit=2) == mistakes[:2]
-    assert worst_mistakes(probabilities, probabilities.argmax(axis=1)) == []
+    assert mistakes == [
+        Misclassification(0, 1, 0, 0.9),
+        Misclassification(1, 0, 1, 0.7),
+        Misclassification(4, 1, 0, 0.7),
+        Misclassification(3, 0, 1, 0.6),
+    ]
+    assert most_confident_errors(probabilities, labels, limit=2) == mistakes[:2]
+    assert most_confident_errors(probabilities, probabilities.argmax(axis=1)) == []
 
 
 class TestDisagreement:
@@ -145,11 +150,11 @@ class TestDisagreement:
         assert disagreement(first, labels, labels) == Disagreement(only_first=0, only_second=3)
 
     @pytest.mark.parametrize(
-        ("one", "other", "by_chance"),
-        [(0, 0, True), (0, 4, True), (0, 5, True), (0, 6, False), (1, 7, True), (1, 8, False), (40, 60, True)],
+        ("one", "other", "significant"),
+        [(0, 0, False), (0, 4, False), (0, 5, False), (0, 6, True), (1, 7, False), (1, 8, True), (40, 60, False)],
     )
-    def test_is_by_chance_where_a_coin_would_do_it_too(self, one, other, by_chance):
-        assert Disagreement(one, other).by_chance is Disagreement(other, one).by_chance is by_chance
+    def test_is_significant_where_a_coin_would_rarely_do_it(self, one, other, significant):
+        assert Disagreement(one, other).significant is Disagreement(other, one).significant is significant
 
     def test_agrees_with_the_exact_test_wherever_that_is_clear(self):
         """The binomial test itself, for up to 150 images; only within 4.8 to 5 % may the approximation err."""
@@ -159,7 +164,7 @@ class TestDisagreement:
                 ways += math.comb(total, one)
                 chance = min(1.0, 2 * ways / 2**total)
                 if not 0.048 < chance < 0.05:
-                    assert Disagreement(one, total - one).by_chance == (chance > 0.05), (one, total - one)
+                    assert Disagreement(one, total - one).significant == (chance <= 0.05), (one, total - one)
 
 
 class TestInterval:
@@ -174,10 +179,10 @@ class TestInterval:
         ],
     )
     def test_is_that_of_published_examples(self, accuracy, count, low, high):
-        assert interval(accuracy, count) == pytest.approx((low, high), abs=5e-5)
+        assert wilson_interval(accuracy, count) == pytest.approx((low, high), abs=5e-5)
 
     @pytest.mark.parametrize("count", [1, 7, 100, 10_000])
     def test_stays_within_0_and_1(self, count):
         for right in {0, 1, count // 2, count}:
-            low, high = interval(right / count, count)
+            low, high = wilson_interval(right / count, count)
             assert -1e-12 <= low <= right / count <= high + 1e-12 <= 1 + 2e-12

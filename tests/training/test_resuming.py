@@ -11,7 +11,7 @@ from core.networks import registry
 from core.runs import Run, Store, new_id, open_store
 from core.system.paths import run_directory
 from core.training import checkpoints, loop
-from core.training.records import Point
+from core.training.records import StepMetrics
 from tests.sample_networks import EVERYTHING_RANDOM, SETTINGS_OF_EVERYTHING_RANDOM
 
 KILLED_AT_STEPS = (7, 25, 52)
@@ -31,7 +31,7 @@ def states_at_every_chunk(monkeypatch):
 def attempt(store: Store, run_id: str, *, killed_at: int | None = None) -> None:
     number = store.claim(run_id)
 
-    def watch(point: Point, _total: int) -> None:
+    def watch(point: StepMetrics, _total: int) -> None:
         if killed_at is not None and point.step >= killed_at:
             raise Killed
 
@@ -56,7 +56,7 @@ def disturbed(store: Store, config: RunConfig) -> Run:
     return store.get(run_id)
 
 
-@pytest.mark.parametrize(("framework", "optimizer"), [("pytorch", "sgd"), ("tensorflow", "adam")])
+@pytest.mark.parametrize(("framework", "optimizer"), [("pytorch", "sgd"), ("keras", "adam")])
 def test_after_three_kills_all_is_as_in_an_undisturbed_run(framework, optimizer):
     store = open_store()
     changes = {} if optimizer == "sgd" else {"optimizer": optimizer, "learning_rate": 0.002, "nesterov": False}
@@ -87,7 +87,7 @@ def test_paused_run_goes_on():
     run_id = store.create(config, submission=new_id())
     stop = threading.Event()
 
-    def pause(point: Point, _total: int) -> None:
+    def pause(point: StepMetrics, _total: int) -> None:
         if point.step >= 30:
             stop.set()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.config import choices_of, configure
-from core.engines import get_backend
+from core.engines import get_engine
 from core.training.schedules import ONE_CYCLE_START, SCHEDULES, learning_rates, preview
 
 EPOCHS, STEPS = 6, 10
@@ -55,7 +55,7 @@ class TestPyTorch:
     )
     @pytest.mark.filterwarnings("ignore:Detected call of")
     def test_has_the_same_rates(self, settings, name, arguments, every):
-        get_backend("pytorch")
+        get_engine("pytorch")
         import torch
 
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4, momentum=0.9)
@@ -88,7 +88,7 @@ class TestKeras:
         ids=lambda value: value if isinstance(value, str) else "",
     )
     def test_has_the_same_rates(self, settings, name, arguments):
-        get_backend("tensorflow")
+        get_engine("keras")
         import keras
 
         schedule = getattr(keras.optimizers.schedules, name)(0.4, **arguments)

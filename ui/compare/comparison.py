@@ -17,7 +17,7 @@ from core.charts.comparison import run_curves
 from core.charts.runs import curve_frame
 from core.runs import Run, open_store
 from core.studies.comparison import differing_settings, run_labels
-from core.training.metrics import disagreement, interval
+from core.training.metrics import disagreement, wilson_interval
 from ui.shared.test_predictions import test_answers
 
 
@@ -51,7 +51,7 @@ def show_test_figures(runs: Sequence[Run]) -> None:
     labels = run_labels(runs)
     for run in runs:
         results = run.results
-        low, high = interval(results["test_accuracy"], int(np.sum(results["confusion"])))
+        low, high = wilson_interval(results["test_accuracy"], int(np.sum(results["confusion"])))
         rows.append(
             {
                 "Run": labels[run.id],
@@ -89,9 +89,9 @@ def show_disagreements(runs: Sequence[Run]) -> None:
             {
                 "Run": labels[first.id],
                 "Other run": labels[second.id],
-                "Only the first reads": apart.only_first,
-                "Only the other reads": apart.only_second,
-                "May be chance": "yes" if apart.by_chance else "hardly",
+                "Only the first is right": apart.only_first,
+                "Only the other is right": apart.only_second,
+                "Significant": "yes" if apart.significant else "no",
             }
         )
     if len({run.results["fingerprint"] for run in runs}) > 1:

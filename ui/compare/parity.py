@@ -11,7 +11,7 @@ from core.charts.comparison import parity_curves, parity_frame
 from core.config import OPTIMIZER_TITLES, choices_of
 from core.networks.registry import names
 from core.studies.parity import BATCH_SIZE, LOGITS_BAR, LOSS_BAR, STEPS, Parity
-from core.studies.parity_background import Asked, progress, start
+from core.studies.parity_background import Asked, parity_progress, start_parity
 
 _REFRESH_S = 1.0
 _MOST_STEPS = 1000
@@ -37,11 +37,11 @@ def choose_measurement() -> Asked:
 
 def show_measurement(asked: Asked) -> None:
     """Show what was measured, how far the measurement is, or the button that begins it."""
-    st.fragment(_watch, run_every=_REFRESH_S if progress(asked).state == "running" else None)(asked)
+    st.fragment(_watch, run_every=_REFRESH_S if parity_progress(asked).state == "running" else None)(asked)
 
 
 def _watch(asked: Asked) -> None:
-    found = progress(asked)
+    found = parity_progress(asked)
     if found.state == "done":
         _show_parities(found.parities)
     elif found.state == "running":
@@ -51,7 +51,7 @@ def _watch(asked: Asked) -> None:
         if found.state == "failed":
             st.error(f"It could not be measured: {found.sentence}", icon=":material/error:")
         if st.button("Measure", type="primary", icon=":material/straighten:", key="measure"):
-            start(asked)
+            start_parity(asked)
             st.rerun()
     if found.state != "running" and st.session_state.pop("parity-watched", None) == asked:
         st.rerun()  # so that it is not looked at every second any more
@@ -75,11 +75,11 @@ def _show_parities(parities: tuple[Parity, ...]) -> None:
 
 
 def _verdict(parity: Parity) -> str:
-    if parity.parting is None:
+    if parity.divergence is None:
         parted = f"No layer's weights part by {parity.tolerance:g}."
     else:
         parted = (
-            f"`{parity.parting.layer}` is the first layer whose weights part by {parity.tolerance:g}: "
-            f"at step {parity.parting.step}."
+            f"`{parity.divergence.layer}` is the first layer whose weights part by {parity.tolerance:g}: "
+            f"at step {parity.divergence.step}."
         )
     return f"{parted} {parity.reason}"

@@ -11,10 +11,10 @@ from core.datasets import Dataset, names
 from core.datasets.background_import import discard, inspect_apart, receive, start_fetch, start_import
 from core.datasets.catalogue import CATALOGUE
 from core.datasets.importing import Plan
-from ui.data.custom_datasets import show_own_datasets
+from ui.data.custom_datasets import show_custom_datasets
 from ui.data.import_plan import choose_import
 from ui.data.import_progress import watch_import
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 _FORMATS = (
     "A zip or a folder with one sub-folder of images a class (also below `train` and `test`), CSV tables of pixels "
@@ -37,7 +37,7 @@ def show(_dataset: Dataset) -> None:
         try:
             watch_import(import_id, on_done=_open, on_close=_close)
         except ValueError as error:
-            st.error(literal(str(error)), icon=":material/error:")
+            st.error(escape_markdown(str(error)), icon=":material/error:")
             st.button("Close", on_click=_close)
     else:
         sources: dict[str, Callable[[], None]] = {
@@ -49,7 +49,7 @@ def show(_dataset: Dataset) -> None:
             "From", list(sources), default="Upload", required=True, key="source", bind="query-params", wrap=True
         )
         sources[source]()
-    show_own_datasets()
+    show_custom_datasets()
 
 
 def _from_upload() -> None:
@@ -88,7 +88,7 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
         with st.spinner("Looking at it …"):
             look = st.session_state["look"] = _inspect(asked, find_path(), before=look)
     if look.plan is None:
-        st.error(literal(look.refused), icon=":material/error:")
+        st.error(escape_markdown(look.refused), icon=":material/error:")
         st.button("Look again", on_click=lambda: st.session_state.pop("look", None))
     elif choice := choose_import(look.plan):
         _watch(start_import(look.path, **choice))

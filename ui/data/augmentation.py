@@ -7,7 +7,7 @@ from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure
 from core.datasets import Dataset
 from core.engines.augmentation import draw_transforms, is_augmented, warnings
 from core.inference.service import NoAnswerError, prediction_service
-from ui.shared.settings import knob, settings
+from ui.shared.settings import setting, settings
 from ui.shared.sprite_grid import sprite_grid
 
 _KNOBS = ("rotation", "zoom", "shift_x", "shift_y", "flip_horizontal", "flip_vertical", "erasing")
@@ -24,7 +24,7 @@ def show(dataset: Dataset) -> None:
     with form:
         st.caption("These settings are the ones of the Train page: what you choose here is what a launch uses.")
         for name in _KNOBS:
-            knob(name)
+            setting(name)
         seed = int(st.number_input("Draw", min_value=0, value=0, help="Another number shows other random draws."))
     with preview:
         framework = st.segmented_control(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.charts.datasets import are_short
 from core.datasets import Dataset
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 
 def choose_class(dataset: Dataset, on_change: Callable[[], None] | None = None) -> int | None:
@@ -17,7 +17,7 @@ def choose_class(dataset: Dataset, on_change: Callable[[], None] | None = None) 
         name = st.pills(
             "Class (none for all)",
             names,
-            format_func=literal,
+            format_func=escape_markdown,
             key="class",
             bind="query-params",
             wrap=True,

@@ -1,28 +1,30 @@
 """The data sets that were imported or fetched, to be renamed or deleted; a deletion can be undone.
 
-show_own_datasets()
+show_custom_datasets()
 """
 
 import streamlit as st
 
 from core import datasets
-from core.datasets import names, specify
+from core.datasets import get_specification, names
 from core.runs import open_store
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 _ALL_RUNS = 1_000_000
 
 
-def show_own_datasets() -> None:
+def show_custom_datasets() -> None:
     """Show a line for each, and the way back for one that was just deleted."""
-    own = [known for known in map(specify, names()) if not known.bundled]
+    own = [known for known in map(get_specification, names()) if not known.bundled]
     st.subheader("Imported")
     _show_outcome()
     if not own:
         st.caption("Nothing yet.")
     for known in own:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{literal(known.title)}**  \n:gray[{literal(known.source)}]", width="stretch")
+            st.markdown(
+                f"**{escape_markdown(known.title)}**  \n:gray[{escape_markdown(known.source)}]", width="stretch"
+            )
             with st.popover("Rename", icon=":material/edit:"), st.form(f"rename-{known.name}", border=False):
                 title = st.text_input("Name", known.title, max_chars=80)
                 if st.form_submit_button("Rename"):
@@ -39,11 +41,11 @@ def show_own_datasets() -> None:
 
 def _show_outcome() -> None:
     if refused := st.session_state.pop("refused", None):
-        st.error(literal(refused), icon=":material/error:")
+        st.error(escape_markdown(refused), icon=":material/error:")
     if deleted := st.session_state.get("deleted"):
         name, title = deleted
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.info(f"{literal(title)} was deleted.", icon=":material/delete:")
+            st.info(f"{escape_markdown(title)} was deleted.", icon=":material/delete:")
             st.button("Undo", icon=":material/undo:", on_click=_restore, args=(name,))
 
 

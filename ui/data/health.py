@@ -6,10 +6,10 @@ import streamlit as st
 from core.charts.datasets import describe_differences
 from core.datasets import Dataset
 from core.datasets.inspection.gallery import page_count, page_of
-from core.datasets.inspection.health import Finding, check, compare_shares
+from core.datasets.inspection.health import Finding, check_health, compare_shares
 from ui.shared.address import number_in_address
-from ui.shared.formatting import literal
-from ui.shared.image_detail import pick_image, show_close_up
+from ui.shared.formatting import escape_markdown
+from ui.shared.image_detail import pick_image, show_image_detail
 
 COLUMNS = 10
 SIZE = 80
@@ -19,7 +19,7 @@ SIZE = 80
 def show(dataset: Dataset) -> None:
     """Show each finding as a sentence, and the images of the chosen one."""
     with st.spinner("Comparing all images …", show_time=True):
-        findings = check(dataset)
+        findings = check_health(dataset)
     classes = len(dataset.class_names)
     differences = compare_shares(
         *(np.bincount(split.labels, minlength=classes) for split in (dataset.train, dataset.test))
@@ -52,7 +52,7 @@ def show(dataset: Dataset) -> None:
 
 def _line(title: str, sentence: str, *, sound: bool) -> None:
     icon = ":green[:material/check_circle:]" if sound else ":orange[:material/warning:]"
-    st.markdown(f"{icon} **{title}.** {literal(sentence)}")
+    st.markdown(f"{icon} **{title}.** {escape_markdown(sentence)}")
 
 
 def _show_images(dataset: Dataset, finding: Finding) -> None:
@@ -76,9 +76,9 @@ def _show_images(dataset: Dataset, finding: Finding) -> None:
                 title=finding.title,
             )
         with st.container(width=420):
-            show_close_up(dataset, picked, 280)
+            show_image_detail(dataset, picked, 280)
             for place in np.flatnonzero(finding.positions == picked):
-                st.caption(literal(finding.remark(place).capitalize()))
+                st.caption(escape_markdown(finding.remark(place).capitalize()))
 
 
 def _start_over() -> None:

@@ -9,7 +9,7 @@ from core.datasets.inspection import image_map
 from core.datasets.inspection.gallery import labels_of_all
 from core.datasets.inspection.image_map import ImageMap
 from ui.shared.address import number_in_address
-from ui.shared.image_detail import pick_image, show_close_up
+from ui.shared.image_detail import pick_image, show_image_detail
 
 _BESIDE = 20
 _REFRESH_S = 0.5
@@ -83,7 +83,7 @@ def _show_map(dataset: Dataset, found: ImageMap, kind: str) -> None:
                 "zoom, double-click to see all of it again."
             )
         with st.container(width=330):
-            show_close_up(dataset, picked, 280)
+            show_image_detail(dataset, picked, 280)
             beside = _beside(found, picked)
             if len(beside):
                 st.caption("Beside it on the map; pick one to walk on.")

@@ -21,7 +21,7 @@ from ui.data.choices import choose_class
 from ui.data.pixels import show_numbers
 from ui.data.splits import rows_of
 from ui.shared.address import number_in_address
-from ui.shared.image_detail import pick_image, show_close_up
+from ui.shared.image_detail import pick_image, show_image_detail
 from ui.shared.sprite_grid import sprite_grid
 
 COLUMNS = 10
@@ -79,7 +79,7 @@ def show(dataset: Dataset) -> None:
             )
         position = position_of(dataset, split, picked)
         with st.container(width=420):
-            show_close_up(dataset, position, 420, place=f"{SPLIT_TITLES[split].lower()} image {picked:,}")
+            show_image_detail(dataset, position, 420, place=f"{SPLIT_TITLES[split].lower()} image {picked:,}")
     _show_neighbours(dataset, position)
     _show_values(images_at(dataset, np.array([position]))[0])
 

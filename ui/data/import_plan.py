@@ -11,11 +11,11 @@ import streamlit as st
 
 from core.datasets.conversion import fit
 from core.datasets.importing import CHANNELS, MAX_SIDE, MIN_SIDE, Plan
-from ui.data.import_report import show_left_out
+from ui.data.import_report import show_skipped
 from ui.data.picture_row import show_row
-from ui.shared.formatting import counted, literal
+from ui.shared.formatting import counted, escape_markdown
 
-_THINNED = 200
+_DOWNSAMPLED = 200
 _SIZES = 5
 _CLASSES = 30
 
@@ -48,13 +48,15 @@ def _show_findings(plan: Plan) -> None:
     told = ", ".join(sizes[:_SIZES]) + (f" and {len(sizes) - _SIZES} more" if len(sizes) > _SIZES else "")
     classes = ", ".join(plan.class_names[:_CLASSES]) + (" …" if len(plan.class_names) > _CLASSES else "")
     count = f", {sum(plan.images.values()):,} images" if plan.images else ""
-    st.success(f"Recognised: {literal(plan.format)}, {counted(plan.files, 'file')}{count}.", icon=":material/check:")
+    st.success(
+        f"Recognised: {escape_markdown(plan.format)}, {counted(plan.files, 'file')}{count}.", icon=":material/check:"
+    )
     st.markdown(
-        f"{len(plan.class_names)} classes: {literal(classes)}.  \nSizes of the images looked at: {told} pixels."
+        f"{len(plan.class_names)} classes: {escape_markdown(classes)}.  \nSizes of the images looked at: {told} pixels."
     )
     for note in plan.notes:
-        st.info(literal(note), icon=":material/info:")
-    show_left_out(plan.left_out)
+        st.info(escape_markdown(note), icon=":material/info:")
+    show_skipped(plan.skipped)
 
 
 def _show_preview(plan: Plan, shape: tuple[int, int, int]) -> None:
@@ -67,6 +69,6 @@ def _show_preview(plan: Plan, shape: tuple[int, int, int]) -> None:
 
 
 def _thinned(image: np.ndarray) -> np.ndarray:
-    """Leave out so many lines and columns of a large image that its longer side is about `_THINNED`."""
-    step = max(1, max(image.shape[:2]) // _THINNED)
+    """Leave out so many lines and columns of a large image that its longer side is about `_DOWNSAMPLED`."""
+    step = max(1, max(image.shape[:2]) // _DOWNSAMPLED)
     return image[::step, ::step]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.datasets.background_import import Progress, cancel, progress
+from core.datasets.background_import import Progress, cancel_import, import_progress
 from ui.data.import_report import show_report
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 _REFRESH_S = 0.5
 
@@ -24,7 +24,7 @@ def watch_import(import_id: str, on_done: Callable[[str], None], on_close: Calla
     Raises:
         ValueError: if there is none of that id.
     """
-    state = progress(import_id)
+    state = import_progress(import_id)
     if state.state == "running":
         st.fragment(_watch, run_every=_REFRESH_S)(import_id)
     else:
@@ -32,13 +32,15 @@ def watch_import(import_id: str, on_done: Callable[[str], None], on_close: Calla
 
 
 def _watch(import_id: str) -> None:
-    state = progress(import_id)
+    state = import_progress(import_id)
     if state.state != "running":
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.progress(state.share, text=f"Importing · {literal(state.sentence)} It goes on if you leave this page.")
+        st.progress(
+            state.share, text=f"Importing · {escape_markdown(state.sentence)} It goes on if you leave this page."
+        )
         if st.button("Cancel", icon=":material/close:", help="Nothing of it will remain."):
-            cancel(import_id)
+            cancel_import(import_id)
             st.rerun()
 
 
@@ -46,12 +48,12 @@ def _show_end(state: Progress, on_done: Callable[[str], None], on_close: Callabl
     with st.container(border=True):
         match state.state:
             case "done":
-                st.success(literal(state.sentence), icon=":material/check:")
+                st.success(escape_markdown(state.sentence), icon=":material/check:")
                 show_report(state.report)
             case "cancelled":
                 st.info("The import was cancelled; nothing of it remains.", icon=":material/close:")
             case _:
-                st.error(literal(state.sentence), icon=":material/error:")
+                st.error(escape_markdown(state.sentence), icon=":material/error:")
         with st.container(horizontal=True):
             if state.report:
                 st.button("See the images", type="primary", on_click=on_done, args=(state.report.name,))

@@ -1,7 +1,7 @@
 """What an import did: how many images of what kind, what else is good to know, and every file that was left out.
 
 show_report(report)
-show_left_out(plan.left_out)        # also of a plan, before the import
+show_skipped(plan.skipped)        # also of a plan, before the import
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.datasets.files import LeftOut
+from core.datasets.files import Skipped
 from core.datasets.importing import Report
-from ui.shared.formatting import counted, literal
+from ui.shared.formatting import counted, escape_markdown
 
 _SIZES = 5
 
@@ -23,18 +23,18 @@ def show_report(report: Report) -> None:
     more = f" and {len(sizes) - _SIZES:,} other sizes" if len(sizes) > _SIZES else ""
     height, width, channels = report.shape
     st.markdown(
-        f"**{literal(report.format)}**: {report.images['train']:,} images to train on, {report.images['test']:,} "
-        f"to test on, {len(report.class_names)} classes. They came as {told}"
+        f"**{escape_markdown(report.format)}**: {report.images['train']:,} images to train on, "
+        f"{report.images['test']:,} to test on, {len(report.class_names)} classes. They came as {told}"
         f"{more} pixels and are kept as {height}×{width}×{channels}."
     )
     for note in report.notes:
-        st.info(literal(note), icon=":material/info:")
-    show_left_out(report.left_out)
+        st.info(escape_markdown(note), icon=":material/info:")
+    show_skipped(report.skipped)
 
 
-def show_left_out(left_out: Sequence[LeftOut]) -> None:
+def show_skipped(skipped: Sequence[Skipped]) -> None:
     """Show the files that are not used, why, and what would mend each."""
-    if not left_out:
+    if not skipped:
         return
-    st.warning(f"{counted(len(left_out), 'file')} left out.", icon=":material/rule:")
-    st.dataframe(pd.DataFrame(left_out, columns=["File", "Why", "What would mend it"]), hide_index=True, key="left-out")
+    st.warning(f"{counted(len(skipped), 'file')} left out.", icon=":material/rule:")
+    st.dataframe(pd.DataFrame(skipped, columns=["File", "Why", "What would mend it"]), hide_index=True, key="left-out")

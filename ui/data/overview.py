@@ -10,7 +10,7 @@ from core.datasets.inspection.gallery import SPLIT_TITLES, class_counts
 from core.datasets.inspection.health import compare_shares
 from ui.data.import_report import show_report
 from ui.data.splits import USUAL, rows_of
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 
 def show(dataset: Dataset) -> None:
@@ -37,7 +37,8 @@ def _show_summary(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
             st.metric(title, figure, width="content")
     known = dataset.specification
     st.caption(
-        f"Source: {literal(known.source)}. Licence: {literal(known.licence)}.  \nFingerprint: `{dataset.fingerprint}`"
+        f"Source: {escape_markdown(known.source)}. Licence: {escape_markdown(known.licence)}.  \n"
+        f"Fingerprint: `{dataset.fingerprint}`"
     )
 
 
@@ -47,12 +48,12 @@ def _show_distribution(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
     counts = class_counts(dataset, rows)
     st.subheader("Class distribution")
     st.write(
-        f"{literal(describe_balance(counts, names))} Validation is the {USUAL.validation_share:.0%} of the "
+        f"{escape_markdown(describe_balance(counts, names))} Validation is the {USUAL.validation_share:.0%} of the "
         "training images that a run with the usual settings holds back."
     )
     differences = compare_shares(counts["train"] + counts["validation"], counts["test"])
     if differences:
-        st.warning(literal(describe_differences(differences, names)), icon=":material/balance:")
+        st.warning(escape_markdown(describe_differences(differences, names)), icon=":material/balance:")
     unit = st.segmented_control(
         "Bars show", ["Images", "Shares"], default="Images", required=True, key="bars", bind="query-params"
     )

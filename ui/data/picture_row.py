@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core.datasets.inspection.gallery import enlarge
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 _SIDE = 96  # of an image on the screen, in pixels
 _LETTERS = 12
@@ -20,4 +20,6 @@ def show_row(images: Sequence[np.ndarray], names: Sequence[str]) -> None:
     with st.container(horizontal=True, gap="small"):
         for image, name in zip(images, names, strict=True):
             short = name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
-            st.image(enlarge(image, 2 * _SIDE), caption=literal(short), width=_SIDE, output_format="PNG", alt=name)
+            st.image(
+                enlarge(image, 2 * _SIDE), caption=escape_markdown(short), width=_SIDE, output_format="PNG", alt=name
+            )

@@ -1,6 +1,6 @@
 """A canvas to draw one image on, with mouse, pen or finger.
 
-    drawing = draw("digit")       # PNG bytes: black ink on white paper, or None while it is empty
+    drawing = drawing_canvas("digit")       # PNG bytes: black ink on white paper, or None while it is empty
 
 The drawing arrives after each stroke. On the screen it has the colours of the theme.
 """
@@ -35,7 +35,7 @@ _component = st.components.v2.component(
 )
 
 
-def draw(key: str, size: int = 280) -> bytes | None:
+def drawing_canvas(key: str, size: int = 280) -> bytes | None:
     """Show a canvas and return what is drawn on it as a PNG of `size`×`size` pixels.
 
     Args:

@@ -17,47 +17,47 @@ from core.charts.runs import probability_bars
 from core.config import FRAMEWORK_TITLES
 from core.datasets.inspection.gallery import enlarge
 from core.inference.predictions import verdict
-from core.inference.service import Reading, Unreadable, prediction_service
+from core.inference.service import Prediction, Unreadable, prediction_service
 from core.runs import Run
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 _TILE = 140  # side of a step's image on the screen, in pixels; the files have twice as many for sharp screens
 
 
-def read(run: Run, data: bytes, name: str) -> Reading | Unreadable:
+def read(run: Run, data: bytes, name: str) -> Prediction | Unreadable:
     """Read an image with the network of a run, and say what is waited for where that takes long."""
     title = FRAMEWORK_TITLES[run.config.framework]
     with st.spinner(f"Reading. The first time, {title} takes a few seconds to start."):
         return prediction_service(run.config.framework).read(run.id, data, name)
 
 
-def show_answers(answers: Sequence[tuple[Run, Reading | Unreadable]], key: str) -> None:
+def show_answers(answers: Sequence[tuple[Run, Prediction | Unreadable]], key: str) -> None:
     """Show what each network reads, side by side, with the probabilities; or why it cannot."""
     for reason in dict.fromkeys(answer.reason for _, answer in answers if isinstance(answer, Unreadable)):
-        st.error(literal(reason), icon=":material/broken_image:")
-    readings = [(run, answer) for run, answer in answers if isinstance(answer, Reading)]
+        st.error(escape_markdown(reason), icon=":material/broken_image:")
+    readings = [(run, answer) for run, answer in answers if isinstance(answer, Prediction)]
     if not readings:
         return
     for column, (run, reading) in zip(st.columns(len(readings), gap="medium"), readings, strict=True):
         with column.container(gap="xsmall"):
-            st.header(literal(verdict(reading)), anchor=False)
+            st.header(escape_markdown(verdict(reading)), anchor=False)
             st.caption(f"{FRAMEWORK_TITLES[run.config.framework]} · {run.config.architecture}")
             chart = probability_bars(reading.probabilities, reading.class_names, run.config.framework)
             st.altair_chart(chart, key=f"{key}-{run.config.framework}")
             if reading.damage:
-                st.warning(literal(reading.damage), icon=":material/healing:")
+                st.warning(escape_markdown(reading.damage), icon=":material/healing:")
     if len({int(reading.probabilities.argmax()) for _, reading in readings}) > 1:
         st.warning("The two networks disagree on this image.", icon=":material/alt_route:")
 
 
-def show_seen(reading: Reading) -> None:
+def show_seen(reading: Prediction) -> None:
     """Show the pixels that the network saw, large and crisp."""
     height, width, _ = reading.pixels.shape
     st.image(enlarge(reading.pixels, 560), output_format="PNG", alt="What the network sees", width=280)
     st.caption(f"What the network sees: {height}×{width} pixels")
 
 
-def show_steps(reading: Reading) -> None:
+def show_steps(reading: Prediction) -> None:
     """Show how an image, which itself is shown already, was brought into the form of the training images."""
     st.subheader("From your image to what the network sees", anchor=False)
     with st.container(horizontal=True, gap="medium"):

@@ -12,10 +12,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.config import FRAMEWORK_TITLES
 from core.datasets.inspection.gallery import png
-from core.inference.predictions import answer, answer_table, to_csv
-from core.inference.service import Reading, Unreadable, prediction_service
+from core.inference.predictions import prediction_table, to_csv, top_prediction
+from core.inference.service import Prediction, Unreadable, prediction_service
 from core.runs import Run
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 _MOST_REASONS = 5
 _SHOWN_EVERY = 10
@@ -26,14 +26,14 @@ def show_table(runs: Sequence[Run], files: Sequence[UploadedFile]) -> UploadedFi
     answers = {run.id: _read_all(run, files) for run in runs}
     first = answers[runs[0].id]
     _show_reasons([one for one in first if isinstance(one, Unreadable)])
-    readable = [i for i in range(len(files)) if all(isinstance(answers[run.id][i], Reading) for run in runs)]
+    readable = [i for i in range(len(files)) if all(isinstance(answers[run.id][i], Prediction) for run in runs)]
     if not readable:
         return None
     shown = {"image": [_data_url(first[i]) for i in readable]}
     columns = {"image": st.column_config.ImageColumn("", width=60)}
     for run in runs:
         title = FRAMEWORK_TITLES[run.config.framework]
-        found = [answer(answers[run.id][i]) for i in readable]
+        found = [top_prediction(answers[run.id][i]) for i in readable]
         shown |= {f"{title} reads": [label for label, _ in found], f"{title}'s probability": [p for _, p in found]}
         columns[f"{title}'s probability"] = st.column_config.ProgressColumn(
             format="percent", min_value=0, max_value=1, width=160
@@ -51,7 +51,7 @@ def show_table(runs: Sequence[Run], files: Sequence[UploadedFile]) -> UploadedFi
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [0]}},
     )
-    tables = [answer_table(answers[run.id]).assign(run=run.id, framework=run.config.framework) for run in runs]
+    tables = [prediction_table(answers[run.id]).assign(run=run.id, framework=run.config.framework) for run in runs]
     st.download_button(
         "Download as CSV",
         to_csv(pd.concat(tables)),
@@ -64,7 +64,7 @@ def show_table(runs: Sequence[Run], files: Sequence[UploadedFile]) -> UploadedFi
     return files[readable[rows[0] if rows else 0]]
 
 
-def _read_all(run: Run, files: Sequence[UploadedFile]) -> list[Reading | Unreadable]:
+def _read_all(run: Run, files: Sequence[UploadedFile]) -> list[Prediction | Unreadable]:
     title = FRAMEWORK_TITLES[run.config.framework]
     progress = st.empty()
     answers = []
@@ -77,7 +77,7 @@ def _read_all(run: Run, files: Sequence[UploadedFile]) -> list[Reading | Unreada
 
 
 @st.cache_data(max_entries=2000, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _read_once(run: Run, file_id: str, _file: UploadedFile) -> Reading | Unreadable:  # noqa: ARG001, the cache's key
+def _read_once(run: Run, file_id: str, _file: UploadedFile) -> Prediction | Unreadable:  # noqa: ARG001, the cache's key
     """Read a file that may be asked for at every rerun; the steps, which are large, are left out."""
     read = prediction_service(run.config.framework).read(run.id, _file.getvalue(), _file.name)
     return read if isinstance(read, Unreadable) else read._replace(steps=())
@@ -85,10 +85,10 @@ def _read_once(run: Run, file_id: str, _file: UploadedFile) -> Reading | Unreada
 
 def _show_reasons(refused: Sequence[Unreadable]) -> None:
     for one in refused[:_MOST_REASONS]:
-        st.error(literal(one.reason), icon=":material/broken_image:")
+        st.error(escape_markdown(one.reason), icon=":material/broken_image:")
     if len(refused) > _MOST_REASONS:
         st.error(f"{len(refused) - _MOST_REASONS} more images cannot be read; the CSV says why.")
 
 
-def _data_url(reading: Reading) -> str:
+def _data_url(reading: Prediction) -> str:
     return f"data:image/png;base64,{base64.b64encode(png(reading.pixels)).decode()}"

@@ -10,8 +10,8 @@ from core.charts.runs import probability_bars
 from core.config import Framework
 from core.datasets import Dataset
 from core.datasets.inspection.gallery import enlarge
-from core.training.metrics import ClassScore, ConfusedPair, Mistake
-from ui.shared.formatting import literal
+from core.training.metrics import ClassScore, ConfusedPair, Misclassification
+from ui.shared.formatting import escape_markdown
 from ui.shared.sprite_grid import sprite_grid
 
 
@@ -63,8 +63,8 @@ def show_confused_pairs(pairs: Sequence[ConfusedPair], class_names: Sequence[str
 
 
 @st.fragment
-def show_mistakes(
-    mistakes: Sequence[Mistake], probabilities: np.ndarray, dataset: Dataset, framework: Framework
+def show_confident_errors(
+    mistakes: Sequence[Misclassification], probabilities: np.ndarray, dataset: Dataset, framework: Framework
 ) -> None:
     """Show the images read wrongly with the greatest certainty; a picked one large, with its probabilities."""
     if not mistakes:
@@ -88,7 +88,7 @@ def show_mistakes(
         with st.container(width=220):
             st.image(enlarge(images[picked], 220), output_format="PNG", alt="The picked image, enlarged")
             st.markdown(
-                f"**{literal(names[mistake.label])}** read as **{literal(names[mistake.predicted])}**, "
+                f"**{escape_markdown(names[mistake.label])}** read as **{escape_markdown(names[mistake.predicted])}**, "
                 f"{mistake.probability:.1%} sure (test image {mistake.index:,})"
             )
         with st.container(width=230):

@@ -14,7 +14,7 @@ from core.jobs.scheduler import ensure_running
 from core.runs import Run, open_store
 from core.system.paths import run_directory
 from core.training import checkpoints
-from ui.shared.formatting import literal, state_of
+from ui.shared.formatting import escape_markdown, state_of
 from ui.shared.launching import submitter
 from ui.shared.logs import show_traceback
 from ui.shared.settings import fill
@@ -23,19 +23,19 @@ from ui.shared.settings import fill
 def show_failure(run: Run) -> None:
     """Say what went wrong and offer what can be done about it."""
     what = f"{FRAMEWORK_TITLES[run.config.framework]} {state_of(run)}."
-    told = [] if what.lower().endswith(f": {run.failure.lower()}") else [literal(run.failure)]
-    st.error(" ".join([f"**{what}**", *told, literal(run.advice)]), icon=":material/error:")
+    told = [] if what.lower().endswith(f": {run.failure.lower()}") else [escape_markdown(run.failure)]
+    st.error(" ".join([f"**{what}**", *told, escape_markdown(run.advice)]), icon=":material/error:")
     directory = run_directory(run.id)
     steps = next_steps(run, resumable=checkpoints.has_state(directory), learnt=checkpoints.has_weights(directory))
     with st.container(horizontal=True):
         for position, step in enumerate(steps):
             first = position == 0
             if st.button(step.title, key=f"next-{run.id}-{position}", type="primary" if first else "secondary"):
-                _take(run, step)
+                _run_eager(run, step)
     show_traceback(run)
 
 
-def _take(run: Run, step: NextStep) -> None:
+def _run_eager(run: Run, step: NextStep) -> None:
     store = open_store()
     try:
         if step.verb == "edit":

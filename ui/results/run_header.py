@@ -9,9 +9,9 @@ from datetime import datetime
 import streamlit as st
 
 from core.config import FRAMEWORK_TITLES, OPTIMIZER_TITLES
-from core.datasets import specify
-from core.runs import AT_REST, Attempt, Run, open_store
-from ui.shared.formatting import ENDING_BADGES, counted, literal, state_of
+from core.datasets import get_specification
+from core.runs import INACTIVE, Attempt, Run, open_store
+from ui.shared.formatting import ENDING_BADGES, counted, escape_markdown, state_of
 from ui.shared.run_actions import show_actions
 from ui.shared.run_annotations import change_labels, show_labels
 from ui.shared.settings import fill
@@ -22,15 +22,15 @@ def show_header(run: Run, group: Sequence[Run]) -> None:
 
     What stops or pauses a run that goes on stands beside its progress."""
     network = f"{run.config.architecture} on {_data_title(run.config.dataset)}"
-    st.title(literal(run.name or network))
+    st.title(escape_markdown(run.name or network))
     if run.deleted_at is not None:
         st.warning("This run is deleted: it is on no list. *Restore* puts it back.", icon=":material/delete:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        for each in (each for each in group if each.state in AT_REST):  # before that, its progress tells
+        for each in (each for each in group if each.state in INACTIVE):  # before that, its progress tells
             icon, colour = ENDING_BADGES[each.state]
             st.badge(f"{FRAMEWORK_TITLES[each.config.framework]}: {state_of(each)}", icon=icon, color=colour)
         st.caption(
-            f"{f'{literal(network)} · ' if run.name else ''}{counted(run.config.epochs, 'epoch')} · "
+            f"{f'{escape_markdown(network)} · ' if run.name else ''}{counted(run.config.epochs, 'epoch')} · "
             f"batch size {run.config.batch_size} · {OPTIMIZER_TITLES[run.config.optimizer]} at "
             f"{run.config.learning_rate:g} · seed {run.config.seed} · run `{run.id}`"
         )
@@ -43,7 +43,7 @@ def show_header(run: Run, group: Sequence[Run]) -> None:
                 icon=":material/draw:",
                 query_params={"run": run.id},
             )
-        show_actions([each for each in group if each.state in AT_REST], key="header")
+        show_actions([each for each in group if each.state in INACTIVE], key="header")
         if st.button(
             "Clone", key="again", icon=":material/content_copy:", help="Fills in these settings on the Train page."
         ):
@@ -56,7 +56,7 @@ def show_header(run: Run, group: Sequence[Run]) -> None:
 
 def _data_title(name: str) -> str:
     try:
-        return specify(name).title
+        return get_specification(name).title
     except ValueError:  # removed since
         return name
 
@@ -74,5 +74,5 @@ def _show_attempts(run: Run) -> None:
 def _in_words(attempt: Attempt) -> str:
     origin = f"resumed from step {attempt.resumed_step:,}" if attempt.resumed_step else "from the beginning"
     started = "" if attempt.started_at is None else f"{datetime.fromtimestamp(attempt.started_at):%d %b %H:%M:%S}, "
-    failure = f": {literal(attempt.failure)}" if attempt.failure else ""
+    failure = f": {escape_markdown(attempt.failure)}" if attempt.failure else ""
     return f"{attempt.attempt}. {started}{origin}, {attempt.state}{failure}"

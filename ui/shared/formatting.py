@@ -27,7 +27,7 @@ def counted(count: int, thing: str) -> str:
 def status(run: Run) -> str:
     """Say in one line where a run is."""
     framework = FRAMEWORK_TITLES[run.config.framework]
-    if run.silent:
+    if run.unresponsive:
         return f"{framework} · {state_of(run)}"
     match run.state:
         case "queued":
@@ -50,7 +50,7 @@ def status(run: Run) -> str:
 
 def state_of(run: Run) -> str:
     """Say a run's state in a word or two: "running", "failed: out of memory"."""
-    if run.silent:
+    if run.unresponsive:
         return "not responding"
     if run.state == "running" and (run.stop_requested or run.pause_requested):
         return "stopping" if run.stop_requested else "pausing"
@@ -78,7 +78,7 @@ def kept_epoch(run: Run) -> str:
     return f"Epoch {results['best_epoch']} of {trained} kept."
 
 
-def literal(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file."""
     # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, but not across a joiner.
     parted = re.sub(r":(?=[\w+-])|-(?=[->])|<(?=-)", rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))

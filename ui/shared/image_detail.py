@@ -1,6 +1,6 @@
 """One image of a data set, large, with its class and where it is; and images to pick from beside it.
 
-show_close_up(dataset, position, width=420)
+show_image_detail(dataset, position, width=420)
 pick_image("neighbours", dataset, positions, remarks, picked=None, on_pick=show)
 """
 
@@ -11,11 +11,11 @@ import streamlit as st
 
 from core.datasets import Dataset
 from core.datasets.inspection.gallery import describe_place, enlarge, images_at, labels_of_all
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 from ui.shared.sprite_grid import sprite_grid
 
 
-def show_close_up(dataset: Dataset, position: int, width: int, place: str | None = None) -> None:
+def show_image_detail(dataset: Dataset, position: int, width: int, place: str | None = None) -> None:
     """Show the image at `position` about `width` pixels wide, with its class and its place below.
 
     Args:
@@ -25,7 +25,7 @@ def show_close_up(dataset: Dataset, position: int, width: int, place: str | None
     image = images_at(dataset, np.array([position]))[0]
     label = labels_of_all(dataset)[position]
     st.image(enlarge(image, width), output_format="PNG", alt=f"Enlarged {place}")
-    st.markdown(f"**Class {literal(dataset.class_names[label])}**, {place}")
+    st.markdown(f"**Class {escape_markdown(dataset.class_names[label])}**, {place}")
 
 
 def pick_image(

@@ -12,8 +12,8 @@ import streamlit as st
 
 from core.charts.runs import curve_frame, curves
 from core.jobs.scheduler import ensure_running
-from core.runs import AT_REST, Run, open_store
-from core.training.records import Point
+from core.runs import INACTIVE, Run, open_store
+from core.training.records import StepMetrics
 from ui.shared.formatting import load, status
 from ui.shared.run_actions import ACTIONS, show_action
 from ui.shared.training_details import show_details
@@ -23,16 +23,16 @@ _REFRESH_S = 0.5
 
 def watch(runs: Sequence[Run], key: str, *, details: bool = False) -> None:
     """Show progress and curves of `runs`, live while one goes on; `details` to be opened, too, if asked for."""
-    going_on = [run.id for run in runs if run.state not in AT_REST]
-    st.fragment(_watch, run_every=_REFRESH_S if going_on else None)([run.id for run in runs], key, going_on, details)
+    pending = [run.id for run in runs if run.state not in INACTIVE]
+    st.fragment(_watch, run_every=_REFRESH_S if pending else None)([run.id for run in runs], key, pending, details)
 
 
-def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str], details: bool) -> None:
+def _watch(run_ids: Sequence[str], key: str, pending: Sequence[str], details: bool) -> None:
     store = open_store()
     runs = [store.get(run_id) for run_id in run_ids]
-    if any(run.state in AT_REST for run in runs if run.id in going_on):
+    if any(run.state in INACTIVE for run in runs if run.id in pending):
         st.rerun()
-    if going_on:
+    if pending:
         ensure_running()
     with st.container():  # whatever comes and goes in it, the charts keep their place and are not built anew
         for run in runs:
@@ -54,21 +54,21 @@ def _watch(run_ids: Sequence[str], key: str, going_on: Sequence[str], details: b
 
 def _show_progress(run: Run, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if run.state in AT_REST:
+        if run.state in INACTIVE:
             st.markdown(status(run))
             return
         st.progress(run.progress, text=status(run))
         if ACTIONS["pause"].fits(run):
             show_action("pause", run, key)
         show_action("stop", run, key, disabled=run.stop_requested)
-    if run.silent:
+    if run.unresponsive:
         st.caption("Its process has given no sign of life for a while. It may come back; *Stop* ends it for good.")
 
 
-def _points(runs: Sequence[Run]) -> dict[str, list[Point]]:
+def _points(runs: Sequence[Run]) -> dict[str, list[StepMetrics]]:
     """Return the measurements of runs: thinned when this session first sees them, and from then on what is new."""
     store = open_store()
-    before: dict[tuple[str, int], list[tuple[int, Point]]] = st.session_state.get("points", {})
+    before: dict[tuple[str, int], list[tuple[int, StepMetrics]]] = st.session_state.get("points", {})
     # A next attempt takes back what it measures again.
     points = {(run.id, run.attempt): before.get((run.id, run.attempt)) or store.curves(run.id) for run in runs}
     for (run_id, _), measured in points.items():

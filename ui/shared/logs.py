@@ -6,7 +6,7 @@ show_log(run)
 import streamlit as st
 
 from core.config import FRAMEWORK_TITLES
-from core.runs import AT_REST, Run
+from core.runs import INACTIVE, Run
 from core.system.logs import Log, read_on
 from core.system.paths import run_directory
 
@@ -17,14 +17,14 @@ _HEIGHT = 320
 def show_log(run: Run) -> None:
     """Offer the last lines that a run's process wrote; nothing is read while they are folded away."""
     path = run_directory(run.id) / "log.txt"
-    if run.state in AT_REST and not path.exists():
+    if run.state in INACTIVE and not path.exists():
         return
     title = f"Log, {FRAMEWORK_TITLES[run.config.framework]}"
     folded = st.expander(title, icon=":material/notes:", key=f"log-{run.id}", on_change="rerun")
     if not folded.open:
         return
     with folded:
-        st.fragment(_show, run_every=None if run.state in AT_REST else _REFRESH_S)(run.id)
+        st.fragment(_show, run_every=None if run.state in INACTIVE else _REFRESH_S)(run.id)
 
 
 def _show(run_id: str) -> None:

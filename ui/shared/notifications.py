@@ -1,6 +1,6 @@
 """Telling when a run ends, if the user asks for it: a notification of the browser, or a sound where it may not.
 
-    show_bell()
+    show_notifications()
 
 It is asked for in each browser and remembered there. It works on every page, and in a tab that is in the background.
 """
@@ -18,38 +18,38 @@ _REMEMBERED = 20
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
-    "duet_bell",
+    "duet_notifications",
     html='<button type="button" class="bell" aria-pressed="false"></button><span class="why" role="status"></span>',
-    css=(_HERE / "bell.css").read_text(),
-    js=(_HERE / "bell.js").read_text(),
+    css=(_HERE / "notifications.css").read_text(),
+    js=(_HERE / "notifications.js").read_text(),
 )
 
 
-def show_bell() -> None:
+def show_notifications() -> None:
     """Offer to tell when a run ends, and do so while the page is open."""
-    st.fragment(_ring, run_every=_REFRESH_S if open_store().going_on() else None)()
+    st.fragment(_ring, run_every=_REFRESH_S if open_store().pending() else None)()
 
 
 def _ring() -> None:
-    _component(key="bell", data={"ended": ends()})
+    _component(key="notifications", data={"ended": ends()})
 
 
 def ends() -> list[dict[str, Any]]:
     """Return the runs that have ended since this session first saw them go on: the last few, oldest first."""
     store = open_store()
-    going_on = {run.id: run.attempt for run in store.going_on()}
-    before = st.session_state.get("bell-going-on", {})
-    told = st.session_state.setdefault("bell-ended", [])
-    for run_id in before.keys() - going_on.keys():
+    pending = {run.id: run.attempt for run in store.pending()}
+    before = st.session_state.get("notifications-pending", {})
+    told = st.session_state.setdefault("notifications-ended", [])
+    for run_id in before.keys() - pending.keys():
         try:
             run = store.get(run_id)
         except ValueError:  # removed for good
             continue
         if run.state in ("done", "failed"):  # whoever stops or pauses a run knows
             told.append(_words(run))
-    st.session_state["bell-going-on"] = going_on
-    st.session_state["bell-ended"] = told[-_REMEMBERED:]
-    return st.session_state["bell-ended"]
+    st.session_state["notifications-pending"] = pending
+    st.session_state["notifications-ended"] = told[-_REMEMBERED:]
+    return st.session_state["notifications-ended"]
 
 
 def _words(run: Run) -> dict[str, Any]:

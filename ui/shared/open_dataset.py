@@ -7,7 +7,7 @@ if dataset := open_dataset(run.config.dataset):
 import streamlit as st
 
 from core.datasets import Dataset, load
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 
 def open_dataset(name: str) -> Dataset | None:
@@ -15,5 +15,7 @@ def open_dataset(name: str) -> Dataset | None:
     try:
         return load(name)
     except ValueError as error:
-        st.warning(f"What needs the images is not shown. {literal(str(error))}", icon=":material/image_not_supported:")
+        st.warning(
+            f"What needs the images is not shown. {escape_markdown(str(error))}", icon=":material/image_not_supported:"
+        )
         return None

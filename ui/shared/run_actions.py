@@ -13,7 +13,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.jobs.scheduler import KEEP_DELETED_S, ensure_running
-from core.runs import ACTIVE, AT_REST, Run, Store, open_store
+from core.runs import ACTIVE, INACTIVE, Run, Store, open_store
 from ui.shared.formatting import counted
 
 
@@ -112,7 +112,7 @@ def apply(name: str, run_ids: Sequence[str]) -> None:
 
 def can_be_deleted(run: Run) -> bool:
     """Say whether a run can be deleted: not while it trains."""
-    return run.deleted_at is None and run.state in (*AT_REST, "queued")
+    return run.deleted_at is None and run.state in (*INACTIVE, "queued")
 
 
 def ask_to_delete(runs: Sequence[Run]) -> None:

@@ -11,7 +11,7 @@ from core.config import FRAMEWORK_TITLES
 from core.jobs.scheduler import CPU_SLOTS, cpu_slots, cpu_slots_are_fixed, ensure_running, set_cpu_slots
 from core.runs import ACTIVE, Run, open_store
 from core.runs.queue import Move
-from ui.shared.formatting import counted, literal, status
+from ui.shared.formatting import counted, escape_markdown, status
 from ui.shared.run_actions import show_action
 
 _REFRESH_S = 1.0
@@ -27,17 +27,17 @@ _MOVES: dict[Move, tuple[str, str]] = {
 
 def show_queue(besides: Collection[str] = ()) -> None:
     """Show the runs that train and those that wait, but for some that the page shows elsewhere."""
-    going_on = _going_on()
-    if any(run_id not in besides for run_id, _ in going_on):
-        st.fragment(_show, run_every=_REFRESH_S)(besides, going_on)
+    pending = _pending()
+    if any(run_id not in besides for run_id, _ in pending):
+        st.fragment(_show, run_every=_REFRESH_S)(besides, pending)
 
 
-def _going_on() -> set[tuple[str, str]]:
-    return {(run.id, run.state) for run in open_store().going_on()}
+def _pending() -> set[tuple[str, str]]:
+    return {(run.id, run.state) for run in open_store().pending()}
 
 
 def _show(besides: Collection[str], before: set[tuple[str, str]]) -> None:
-    if _going_on() != before:
+    if _pending() != before:
         st.rerun()  # what has ended or begun shows elsewhere on the page, too
     ensure_running()
     store = open_store()
@@ -107,7 +107,7 @@ def _link(run: Run) -> None:
     title = f"{run.config.architecture} · {FRAMEWORK_TITLES[run.config.framework]}"
     st.page_link(
         "../pages/results.py",
-        label=literal(f"{run.name} · {title}" if run.name else title),
+        label=escape_markdown(f"{run.name} · {title}" if run.name else title),
         query_params={"run": run.id},
         width=_LINK_WIDTH,
     )

@@ -14,7 +14,7 @@ import streamlit as st
 from core.charts.comparison import seed_bands, seed_frame
 from core.config import FRAMEWORK_TITLES
 from core.runs import Run, open_store
-from core.studies.comparison import paired_difference, seed_groups, spread
+from core.studies.comparison import mean_std, paired_difference, seed_groups
 from ui.shared.formatting import counted
 
 _FIGURES = {
@@ -68,7 +68,7 @@ def show_seeds(runs: Sequence[Run]) -> None:
                 "Framework": FRAMEWORK_TITLES[framework],
                 "Seeds": len(found),
                 **{
-                    title: spread([run.results[figure] for run in found.values()]).in_words(form)
+                    title: mean_std([run.results[figure] for run in found.values()]).in_words(form)
                     for title, (figure, form) in _FIGURES.items()
                 },
             }
@@ -104,10 +104,10 @@ def _show_difference(first: dict[int, Run], second: dict[int, Run]) -> None:
         st.info("Whether the frameworks differ can be told from two seeds that both have finished.")
         return
     names = [FRAMEWORK_TITLES[next(iter(each.values())).config.framework] for each in (first, second)]
-    verdict = "Chance may be all there is to it." if difference.by_chance else "Chance alone would rarely do that."
+    verdict = "Significant at the 5% level." if difference.significant else "Not significant at the 5% level."
     st.info(
         f"Test accuracy of {names[1]} minus that of {names[0]}, seed by seed: "
-        f"**{100 * difference.spread.mean:+.2f} percentage points** on average over {len(seeds)} seeds "
+        f"**{100 * difference.mean_std.mean:+.2f} percentage points** on average over {len(seeds)} seeds "
         f"(95% interval {100 * difference.low:+.2f} to {100 * difference.high:+.2f}). {verdict}",
         icon=":material/balance:",
     )

@@ -1,6 +1,6 @@
 """One widget for each setting of a run, made from its field in `core.config`.
 
-    epochs = knob("epochs")
+    epochs = setting("epochs")
     config = configure(**settings_to_launch())
 
 What is chosen stays in `st.session_state["settings"]` while the page is left and come back to.
@@ -14,10 +14,10 @@ from typing import Any, get_args
 import streamlit as st
 
 from core.config import CHOICE_TITLES, LEARNING_RATES, OPTIMIZER_TITLES, RunConfig, is_used
-from core.datasets import names, specify
+from core.datasets import get_specification, names
 from core.networks.registry import names as network_names
 from core.recipes import get_recipe
-from ui.shared.formatting import literal
+from ui.shared.formatting import escape_markdown
 
 _STEPS = {
     "learning_rate": 0.001,
@@ -27,7 +27,7 @@ _STEPS = {
     "clip_norm": 0.5,
     "decay_epochs": 1.0,
     "warmup_epochs": 0.5,
-    "weight_average": 0.01,
+    "ema_decay": 0.01,
     "rotation": 5.0,
 }
 _USUAL_STEP = 0.05
@@ -35,7 +35,7 @@ _EMPTY = {"train_limit": "all", "initial_weights": "none", "rho": "default", "ep
 
 
 def settings() -> dict[str, Any]:
-    """Return the settings that the page shows, to be changed by `knob` and `fill`."""
+    """Return the settings that the page shows, to be changed by `setting` and `fill`."""
     return st.session_state.setdefault("settings", RunConfig().model_dump())
 
 
@@ -48,9 +48,9 @@ def settings_to_launch() -> dict[str, Any]:
 
 
 def fill(values: Mapping[str, Any], recipe: str | None = None) -> None:
-    """Set every knob: to `values`, or to its default where they say nothing.
+    """Set every setting: to `values`, or to its default where they say nothing.
 
-    With the name of a `recipe`, each knob that is changed from then on says what the recipe says.
+    With the name of a `recipe`, each setting that is changed from then on says what the recipe says.
     """
     st.session_state["settings"] = {**RunConfig().model_dump(), **values}
     st.session_state["filled-by"] = recipe
@@ -60,18 +60,18 @@ def fill(values: Mapping[str, Any], recipe: str | None = None) -> None:
 
 
 def choose(name: str, value: Any) -> None:
-    """Set one knob."""
+    """Set one setting."""
     settings()[name] = value
     st.session_state.pop(_key(name), None)
 
 
 def filled_by() -> str | None:
-    """Return the name of the recipe that has filled the knobs, if one has."""
+    """Return the name of the recipe that has filled the settings, if one has."""
     return st.session_state.get("filled-by")
 
 
-def changed_knobs() -> list[str]:
-    """Return the titles of the knobs that were changed since a recipe filled them."""
+def changed_settings() -> list[str]:
+    """Return the titles of the settings that were changed since a recipe filled them."""
     if filled_by() is None:
         return []
     recipe = _recipe_settings()
@@ -91,7 +91,7 @@ def _recipe_settings() -> dict[str, Any]:
     return {**RunConfig().model_dump(), **get_recipe(filled_by()).settings}
 
 
-def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
+def setting(name: str, options: Mapping[str, str] | None = None) -> Any:
     """Show the widget of the setting `name` and return its value.
 
     Args:
@@ -128,7 +128,7 @@ def knob(name: str, options: Mapping[str, str] | None = None) -> Any:
 
 def _in_words(value: Any, options: Mapping[str, str] | None) -> str:
     if options:
-        return literal(options.get(value, value))
+        return escape_markdown(options.get(value, value))
     if isinstance(value, bool):
         return "on" if value else "off"
     return "nothing" if value is None else f"{value:g}" if isinstance(value, float) else f"{value}"
@@ -137,7 +137,7 @@ def _in_words(value: Any, options: Mapping[str, str] | None) -> str:
 def _options(name: str) -> Mapping[str, str]:
     match name:
         case "dataset":
-            return {known: specify(known).title for known in names()}
+            return {known: get_specification(known).title for known in names()}
         case "architecture":
             known, chosen = network_names(), settings()[name]
             # One that was deleted stays chosen until another is; a launch is refused meanwhile.
@@ -153,7 +153,7 @@ def show_rate_note() -> None:
 
 
 def _note(name: str) -> None:
-    """Keep what a widget says before the page runs: which knobs it shows depends on it, also those above."""
+    """Keep what a widget says before the page runs: which settings it shows depends on it, also those above."""
     if _key(name) not in st.session_state:
         return  # a widget that the browser still had, while `choose` or `fill` said otherwise
     value = st.session_state[_key(name)]
@@ -190,4 +190,4 @@ _REACTIONS = {"optimizer": _follow_optimizer, "learning_rate": _forget_rate_note
 
 
 def _key(name: str) -> str:
-    return f"knob-{name}"
+    return f"setting-{name}"

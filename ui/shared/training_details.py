@@ -34,10 +34,10 @@ def show_details(runs: Sequence[Run], frame: pd.DataFrame, key: str) -> None:
     mistakes = st.expander("Validation mistakes", icon=":material/grid_on:", key=f"{key}-epochs", on_change="rerun")
     if mistakes.open:
         with mistakes:
-            _show_mistakes(runs, key)
+            _show_errors(runs, key)
 
 
-def _show_mistakes(runs: Sequence[Run], key: str) -> None:
+def _show_errors(runs: Sequence[Run], key: str) -> None:
     validated = {
         run_id: {epoch.epoch: epoch for epoch in epochs if epoch.confusion} for run_id, epochs in _epochs(runs).items()
     }
@@ -69,10 +69,10 @@ def _choose_epoch(numbers: Sequence[int], key: str) -> int:
     if st.session_state.get(following, True) or st.session_state.get(key) not in numbers:
         st.session_state[key] = newest
 
-    def follow() -> None:
+    def measure_new_part() -> None:
         st.session_state[following] = st.session_state[key] == newest
 
-    return st.select_slider("Epoch", numbers, key=key, on_change=follow)
+    return st.select_slider("Epoch", numbers, key=key, on_change=measure_new_part)
 
 
 def _epochs(runs: Sequence[Run]) -> dict[str, list[Epoch]]:

@@ -13,7 +13,7 @@ from ui.shared.settings import choose
 
 def show_deletion(name: str) -> None:
     """Offer to delete a network, if it is a user's own."""
-    if name in registry.own_names():
+    if name in registry.custom_names():
         st.button("Delete", key="delete-network", icon=":material/delete:", on_click=_delete, args=(name,))
 
 
@@ -49,4 +49,4 @@ def _restore(name: str) -> None:
 
 
 def _waiting_or_training_with(name: str) -> list[str]:
-    return [run.id for run in open_store().going_on() if run.architecture == name]
+    return [run.id for run in open_store().pending() if run.architecture == name]

@@ -26,7 +26,16 @@ from core.networks.editing import (
     places,
     removed,
 )
-from core.networks.layers import CLASSES, Architecture, Layer, LayerError, LayerRow, Shape, check, follow
+from core.networks.layers import (
+    CLASSES,
+    Architecture,
+    Layer,
+    LayerError,
+    LayerRow,
+    Shape,
+    check_network,
+    iter_layer_rows,
+)
 from core.networks.registry import free_name, save
 from ui.shared.settings import choose
 from ui.train.layer_table import KIND_TITLES, sizes
@@ -87,9 +96,9 @@ def _follow(tried: Architecture, input_shape: Shape, classes: int) -> tuple[dict
     """Return the rows up to the first layer that does not fit, by name, and what is wrong with that one."""
     rows = {}
     try:
-        for row in follow(tried, input_shape, classes):
+        for row in iter_layer_rows(tried, input_shape, classes):
             rows[row.name] = row
-        check(tried, input_shape, classes)
+        check_network(tried, input_shape, classes)
     except LayerError as error:
         return rows, error
     except ValueError as error:

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
-from core.networks.layers import Architecture, LayerError, LayerRow, Shape, explain_parameters, follow
+from core.networks.layers import Architecture, LayerError, LayerRow, Shape, explain_parameters, iter_layer_rows
 
 KIND_TITLES = {
     "convolution": "Convolution",
@@ -23,7 +23,7 @@ def show_layers(architecture: Architecture, input_shape: Shape, classes: int) ->
     """Show a row a layer up to the first that does not fit, the sum of the parameters, and how each comes about."""
     rows = []
     with suppress(LayerError):  # the page says it where it refuses the launch
-        rows.extend(follow(architecture, input_shape, classes))
+        rows.extend(iter_layer_rows(architecture, input_shape, classes))
     table = {
         "Layer": ["↳ " * row.name.count("/") + KIND_TITLES[row.layer.kind] for row in rows],
         "Settings": [_settings(row) for row in rows],

@@ -1,6 +1,6 @@
 """What a launch will do and how long it will take, how the learning rate will change, and the button that launches.
 
-show_plan(config, ("pytorch", "tensorflow"))
+show_plan(config, ("pytorch", "keras"))
 """
 
 import math
@@ -11,10 +11,10 @@ import streamlit as st
 from core.charts.runs import schedule_curve
 from core.config import FRAMEWORK_TITLES, MOST_SEEDS, Framework, RunConfig, with_seeds
 from core.datasets import load
-from core.jobs.calibration import progress, start
+from core.jobs.calibration import calibration_progress, start_calibration
 from core.jobs.estimates import Basis, estimate_time
 from core.jobs.scheduler import prepare
-from core.networks.layers import check
+from core.networks.layers import check_network
 from core.networks.registry import get_architecture
 from core.runs import open_store
 from core.system.text import duration
@@ -45,7 +45,9 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
         ValueError: if the network does not fit the data, or there are too many or too few seeds or images.
     """
     dataset = load(config.dataset)
-    check(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size)
+    check_network(
+        get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size
+    )
     learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
     configs = configs_for(config, frameworks)
     prepare(configs)
@@ -70,7 +72,7 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
 
 def _choose_seeds() -> int:
     st.session_state.setdefault("seeds", st.session_state.get("chosen-seeds", 1))
-    shown = st.session_state["seeds"]  # the default, too, as that of a knob
+    shown = st.session_state["seeds"]  # the default, too, as that of a setting
     chosen = st.number_input("Seeds", value=shown, step=1, key="seeds", help=_SEEDS_HELP, width=130)
     st.session_state["chosen-seeds"] = chosen  # the widget's own is forgotten when the page is left
     return chosen
@@ -81,7 +83,7 @@ def _show_estimate(configs: list[RunConfig], seeds: int) -> None:
     st.session_state["planned-at"] = time.monotonic()
     store = open_store()
     unknown = [each for each in configs if estimate_time(store, each).basis == "guess"]
-    still_to_time = any(progress(each) in ("never", "running") for each in unknown)
+    still_to_time = any(calibration_progress(each) in ("never", "running") for each in unknown)
     st.fragment(_watch_estimate, run_every=_REFRESH_S if still_to_time else None)(configs, seeds, still_to_time)
 
 
@@ -92,8 +94,8 @@ def _watch_estimate(configs: list[RunConfig], seeds: int, still_to_time: bool) -
         st.rerun()  # so that it is not looked at any more
     if time.monotonic() - st.session_state["planned-at"] >= _REST_S:  # it does not while settings still change
         for config in guessed:
-            start(config)
+            start_calibration(config)
     basis = min((each.basis for each in estimates), key=list(_BASES).index)
-    timing = any(progress(config) == "running" for config in guessed)
+    timing = any(calibration_progress(config) == "running" for config in guessed)
     words = "a guess; some steps are being timed" if timing else _BASES[basis]
     st.markdown(f"**About {duration(seeds * max(each.seconds for each in estimates))}** ({words})")

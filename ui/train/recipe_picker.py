@@ -11,7 +11,7 @@ from core.datasets import names
 from core.recipes import RECIPES, get_recipe
 from ui.shared.formatting import counted
 from ui.shared.launching import both
-from ui.shared.settings import changed_knobs, fill, filled_by, mark_change
+from ui.shared.settings import changed_settings, fill, filled_by, mark_change
 
 OWN = "Own settings"
 BOTH = "Both"
@@ -59,7 +59,7 @@ def show_changes() -> None:
     """Say what was changed since a recipe filled the form, with the way back."""
     if filled_by() is None:
         return
-    changed = changed_knobs()
+    changed = changed_settings()
     if st.session_state["frameworks"] != _frameworks_of(filled_by()):
         changed.insert(0, "Framework")
     if not changed:

@@ -1,25 +1,25 @@
-"""The knobs of the Train page in their order: the common ones, then the rest in groups under Advanced.
+"""The settings of the Train page in their order: the common ones, then the rest in groups under Advanced.
 
-show_knobs()
+show_settings()
 """
 
 import streamlit as st
 
 from core.config import GROUPS, RunConfig, is_used
-from ui.shared.settings import knob, settings, show_rate_note
+from ui.shared.settings import setting, settings, show_rate_note
 
 
-def show_knobs() -> None:
-    """Show every knob that does something beside the others that are chosen."""
-    knob("dataset")
-    knob("architecture")
+def show_settings() -> None:
+    """Show every setting that does something beside the others that are chosen."""
+    setting("dataset")
+    setting("architecture")
     first, second = st.columns(2)
     with first:
-        knob("epochs")
-        knob("optimizer")
+        setting("epochs")
+        setting("optimizer")
     with second:
-        knob("batch_size")
-        knob("learning_rate")
+        setting("batch_size")
+        setting("learning_rate")
     show_rate_note()
     with st.expander("Advanced", icon=":material/tune:"):
         for group in GROUPS:
@@ -30,9 +30,9 @@ def show_knobs() -> None:
             for start in range(0, len(others), 2):  # in rows, as what was changed since a recipe is taller
                 for column, name in zip(st.columns(2), others[start : start + 2], strict=False):
                     with column:
-                        knob(name)
+                        setting(name)
             for name in switches:
-                knob(name)
+                setting(name)
 
 
 def _fields(group: str) -> list[str]:

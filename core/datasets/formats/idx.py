@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from core.datasets.files import DAMAGE, File, Files, open_whole, share_read
-from core.datasets.formats.source import BLOCK_BYTES, MAX_IMAGES, MAX_SOURCE_SIDE, Block, Found, Part, others, part_of
+from core.datasets.formats.source import BLOCK_BYTES, MAX_IMAGES, MAX_SOURCE_SIDE, Block, Part, Source, others, part_of
 
 _UNSIGNED_BYTE = 0x08
 
@@ -49,7 +49,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         return np.concatenate(list(_rows(stream, file, shape, shape[0])) or [np.empty(shape, np.uint8)])
 
 
-def recognise(files: Files) -> Found | None:
+def detect(files: Files) -> Source | None:
     """Return the pairs of IDX files.
 
     Raises:
@@ -87,19 +87,19 @@ def recognise(files: Files) -> Found | None:
         )
     used = [file for pair in pairs for file in (pair.images, pair.labels)]
     counts = {pair.part or "train": pair.shape[0] for pair in pairs}
-    left_out = others(files.members, used, "the pairs of images and labels")
+    skipped = others(files.members, used, "the pairs of images and labels")
     notes = ("EMNIST's images lie on their side; they are turned upright.",) if any(map(_is_emnist, pairs)) else ()
-    return Found("IDX images and labels", len(used), tuple(pairs), images=counts, left_out=left_out, notes=notes)
+    return Source("IDX images and labels", len(used), tuple(pairs), images=counts, skipped=skipped, notes=notes)
 
 
-def read(found: Found) -> Iterator[Block]:
+def read(found: Source) -> Iterator[Block]:
     """Yield all images with their labels."""
     for number, pair in enumerate(found.parts):
         for block in _blocks(pair):
             yield block._replace(share=(number + block.share) / len(found.parts))
 
 
-def look(found: Found) -> Iterator[Block]:
+def preview(found: Source) -> Iterator[Block]:
     """Yield the first images of each pair."""
     for pair in found.parts:
         yield next(_blocks(pair))

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from core.datasets.decoding import FORMATS, MAX_BYTES, ImageError, decode
-from core.datasets.files import DAMAGE, File, Files, LeftOut
-from core.datasets.formats.source import Block, Found, Part, part_of
+from core.datasets.files import DAMAGE, File, Files, Skipped
+from core.datasets.formats.source import Block, Part, Source, part_of
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -37,12 +37,12 @@ class Labelled(NamedTuple):
     class_name: str
 
 
-def recognise(files: Files) -> Found | None:
+def detect(files: Files) -> Source | None:
     """Return the images that lie in folders of classes."""
     images = [file for file in files.members if _may_be_image(file)]
     folders = {file.path: file.path.split("/")[:-1] for file in images}
-    left_out = [
-        LeftOut(file.path, "It is no image.", "Remove it, or save it as PNG or JPEG.")
+    skipped = [
+        Skipped(file.path, "It is no image.", "Remove it, or save it as PNG or JPEG.")
         for file in files.members
         if not _may_be_image(file)
     ]
@@ -57,8 +57,8 @@ def recognise(files: Files) -> Found | None:
         if path:
             labelled.append(Labelled(file, part, path[0].strip()[:_MAX_CLASS_NAME] or "unnamed"))
         else:
-            left_out.append(
-                LeftOut(file.path, "It lies in no class's folder.", "Put it into a folder that is called as its class.")
+            skipped.append(
+                Skipped(file.path, "It lies in no class's folder.", "Put it into a folder that is called as its class.")
             )
     if not labelled:
         return None
@@ -70,22 +70,22 @@ def recognise(files: Files) -> Found | None:
         notes.append(
             "The validation images are used for training: every run draws validation images of its own from there."
         )
-    return Found(
+    return Source(
         "Folders of images",
         len(labelled),
         tuple(labelled),
         images=counts,
-        left_out=tuple(left_out),
+        skipped=tuple(skipped),
         notes=tuple(notes if has_parts else ()),
     )
 
 
-def read(found: Found) -> Iterator[Block | LeftOut]:
+def read(found: Source) -> Iterator[Block | Skipped]:
     """Yield each image as it is decoded, RGB; those that cannot be decoded as left out."""
     yield from _decoded(found.parts)
 
 
-def look(found: Found) -> Iterator[Block | LeftOut]:
+def preview(found: Source) -> Iterator[Block | Skipped]:
     """Yield images from all over the folders."""
     by_class: dict[str, list[Labelled]] = {}
     for image in found.parts:
@@ -123,7 +123,7 @@ def _classes_below_parts(paths: Sequence[list[str]]) -> list[list[str]]:
     return result
 
 
-def _decoded(images: Sequence[Labelled]) -> Iterator[Block | LeftOut]:
+def _decoded(images: Sequence[Labelled]) -> Iterator[Block | Skipped]:
     """Yield the images in their order, decoded by a few threads that are never far ahead."""
     queue = iter(enumerate(images, start=1))
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -135,17 +135,17 @@ def _decoded(images: Sequence[Labelled]) -> Iterator[Block | LeftOut]:
             outcome = future.result()
             for next_number, next_image in islice(queue, 1):
                 running.append((next_number, next_image, threads.submit(_decode, next_image.file)))
-            if isinstance(outcome, LeftOut):
+            if isinstance(outcome, Skipped):
                 yield outcome
                 continue
             pixels, size = outcome
             yield Block(image.part, pixels[np.newaxis], [image.class_name], size, number / len(images))
 
 
-def _decode(file: File) -> tuple[np.ndarray, tuple[int, int]] | LeftOut:
+def _decode(file: File) -> tuple[np.ndarray, tuple[int, int]] | Skipped:
     """Return the pixels of a file, uint8 `(H, W, 3)`, and its height and width, or why there are none."""
     if file.size > MAX_BYTES:
-        return LeftOut(file.path, f"It has {file.size / 2**20:,.0f} MiB.", f"Save it below {MAX_BYTES // 2**20} MiB.")
+        return Skipped(file.path, f"It has {file.size / 2**20:,.0f} MiB.", f"Save it below {MAX_BYTES // 2**20} MiB.")
     try:
         with file.open() as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -156,7 +156,7 @@ def _decode(file: File) -> tuple[np.ndarray, tuple[int, int]] | LeftOut:
                 width, height = image.size
     except ImageError as error:
         reason = str(error).removeprefix(f"{file.name}: ")
-        return LeftOut(file.path, f"{reason[:1].upper()}{reason[1:]}", "Save it anew as PNG or JPEG.")
+        return Skipped(file.path, f"{reason[:1].upper()}{reason[1:]}", "Save it anew as PNG or JPEG.")
     except DAMAGE as error:
-        return LeftOut(file.path, f"It is damaged ({error}).", "Put a whole copy in its place.")
+        return Skipped(file.path, f"It is damaged ({error}).", "Put a whole copy in its place.")
     return pixels, (height, width)

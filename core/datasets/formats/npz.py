@@ -17,8 +17,8 @@ from core.datasets.formats.source import (
     MAX_IMAGES,
     MAX_SOURCE_SIDE,
     Block,
-    Found,
     Part,
+    Source,
     numeric,
     others,
     shape_of_row,
@@ -56,7 +56,7 @@ class Pair(NamedTuple):
     shape: tuple[int, int, int]
 
 
-def recognise(files: Files) -> Found | None:
+def detect(files: Files) -> Source | None:
     """Return the pairs of arrays.
 
     Raises:
@@ -79,18 +79,18 @@ def recognise(files: Files) -> Found | None:
     for pair in pairs:
         counts[pair.part or "train"] = counts.get(pair.part or "train", 0) + pair.images.shape[0]
     used = [array.file for pair in pairs for array in (pair.images, pair.labels)]
-    left_out = others(files.members, used, "the images and labels")
-    return Found("NumPy arrays", len(used), tuple(pairs), images=counts, left_out=left_out)
+    skipped = others(files.members, used, "the images and labels")
+    return Source("NumPy arrays", len(used), tuple(pairs), images=counts, skipped=skipped)
 
 
-def read(found: Found) -> Iterator[Block]:
+def read(found: Source) -> Iterator[Block]:
     """Yield all images with their labels."""
     for number, pair in enumerate(found.parts):
         for block in _blocks(pair):
             yield block._replace(share=(number + block.share) / len(found.parts))
 
 
-def look(found: Found) -> Iterator[Block]:
+def preview(found: Source) -> Iterator[Block]:
     """Yield the first images of each pair."""
     for pair in found.parts:
         yield next(_blocks(pair))

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from core.datasets.files import DAMAGE, File, Files, open_whole, share_read
-from core.datasets.formats.source import BLOCK_BYTES, Block, Found, Part, numeric, others, part_of, shape_of_row
+from core.datasets.formats.source import BLOCK_BYTES, Block, Part, Source, numeric, others, part_of, shape_of_row
 
 _LABELS = ("label", "labels", "class", "target", "y", "letter", "digit", "category", "emotion", "species")
 
@@ -46,7 +46,7 @@ class Table(NamedTuple):
     has_header: bool
 
 
-def recognise(files: Files) -> Found | None:
+def detect(files: Files) -> Source | None:
     """Return the tables among the files, if any has a label and pixels."""
     candidates = [file for file in files.members if _SUFFIX.search(file.name)]
     if len(candidates) > _MAX_TABLES:
@@ -60,16 +60,16 @@ def recognise(files: Files) -> Found | None:
                 unlabelled.append(file.path)
     if not tables:
         return None
-    left_out = [
-        entry._replace(why="It has no label column.", mend="Add the classes as a column called label.")
+    skipped = [
+        entry._replace(reason="It has no label column.", fix="Add the classes as a column called label.")
         if entry.file in unlabelled
         else entry
         for entry in others(files.members, [table.file for table in tables], "the tables of pixels")
     ]
-    return Found("CSV of pixels", len(tables), tuple(tables), left_out=tuple(left_out))
+    return Source("CSV of pixels", len(tables), tuple(tables), skipped=tuple(skipped))
 
 
-def read(found: Found, name_class: Callable[[str], str] = numeric) -> Iterator[Block]:
+def read(found: Source, name_class: Callable[[str], str] = numeric) -> Iterator[Block]:
     """Yield the rows of all tables.
 
     Args:
@@ -81,7 +81,7 @@ def read(found: Found, name_class: Callable[[str], str] = numeric) -> Iterator[B
             yield block._replace(share=(number + block.share) / len(found.parts))
 
 
-def look(found: Found, name_class: Callable[[str], str] = numeric) -> Iterator[Block]:
+def preview(found: Source, name_class: Callable[[str], str] = numeric) -> Iterator[Block]:
     """Yield the first rows of each table."""
     for table in found.parts:
         yield next(_blocks(table, name_class, _LOOKED_AT))

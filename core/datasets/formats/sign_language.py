@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from core.datasets.files import Files
 from core.datasets.formats import pixel_csv
-from core.datasets.formats.source import Block, Found
+from core.datasets.formats.source import Block, Source
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 
@@ -19,9 +19,9 @@ _COLUMNS = ("label", *(f"pixel{number}" for number in range(1, 785)))
 _LOOKED_AT = 2000
 
 
-def recognise(files: Files) -> Found | None:
+def detect(files: Files) -> Source | None:
     """Return the tables of signs, if all tables among the files are such."""
-    found = pixel_csv.recognise(files)
+    found = pixel_csv.detect(files)
     if found is None or not all(_is_of_signs(table) for table in found.parts):
         return None
     return replace(
@@ -34,14 +34,14 @@ def recognise(files: Files) -> Found | None:
     )
 
 
-def read(found: Found) -> Iterator[Block]:
+def read(found: Source) -> Iterator[Block]:
     """Yield the images of all tables, their classes named by letters."""
     return pixel_csv.read(found, _name_class)
 
 
-def look(found: Found) -> Iterator[Block]:
+def preview(found: Source) -> Iterator[Block]:
     """Yield the first images of each table."""
-    return pixel_csv.look(found, _name_class)
+    return pixel_csv.preview(found, _name_class)
 
 
 def _is_of_signs(table: pixel_csv.Table) -> bool:

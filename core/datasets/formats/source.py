@@ -1,8 +1,8 @@
-"""What the formats share: what they recognise, and how they hand over images.
+"""What the formats share: what they detect, and how they hand over images.
 
-A format is a module with three functions. `recognise(files)` looks at the files' names and beginnings
-and returns a `Found`, or None where they are something else. `read(found)` yields all images as
-`Block`s, and a `LeftOut` for each file that turns out to be unreadable; `look(found)` yields a few
+A format is a module with three functions. `detect(files)` looks at the files' names and beginnings
+and returns a `Source`, or None where they are something else. `read(source)` yields all images as
+`Block`s, and a `Skipped` for each file that turns out to be unreadable; `preview(source)` yields a few
 from all over, for the preview. All three raise `ValueError` with one sentence for a damaged source.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from core.datasets.files import File, LeftOut
+from core.datasets.files import File, Skipped
 
 Part = Literal["train", "test"]
 
@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class Source:
     """A source that a format has recognised.
 
     Attributes:
@@ -60,7 +60,7 @@ class Found:
         parts: what the format's `read` goes by.
         images: the number of images of each part, where the source says it beforehand.
         class_names: all classes in order, where they are known beforehand.
-        left_out: the files that do not belong to it.
+        skipped: the files that do not belong to it.
         notes: what the person who imports should know, a sentence each.
         title, source, licence: what is known about a particular data set.
     """
@@ -70,7 +70,7 @@ class Found:
     parts: tuple[Any, ...]
     images: dict[str, int] | None = None
     class_names: tuple[str, ...] | None = None
-    left_out: tuple[LeftOut, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     title: str | None = None
     source: str | None = None
@@ -85,17 +85,17 @@ def part_of(name: str) -> Part | None:
     return None
 
 
-def others(files: Sequence[File], used: Sequence[File], what: str) -> tuple[LeftOut, ...]:
+def others(files: Sequence[File], used: Sequence[File], what: str) -> tuple[Skipped, ...]:
     """Return the files that are not `used`, left out because they do not belong to `what`."""
     paths = {file.path for file in used}
     return tuple(
-        LeftOut(file.path, f"It does not belong to {what}.", "Import it on its own, if it holds images.")
+        Skipped(file.path, f"It does not belong to {what}.", "Import it on its own, if it holds images.")
         for file in files
         if file.path not in paths
     )
 
 
-def shape_of_row(values: int, name: str, mend: str) -> tuple[int, int, int]:
+def shape_of_row(values: int, name: str, fix: str) -> tuple[int, int, int]:
     """Return the height, width and channels of images that are rows of so many values.
 
     A size in `name`, such as 20x30 for 20 rows of 30 pixels, decides; otherwise images are square. The
@@ -113,7 +113,7 @@ def shape_of_row(values: int, name: str, mend: str) -> tuple[int, int, int]:
         if side > 0 and side * side * channels == values:
             return side, side, channels
     raise ValueError(
-        f"{name}: expected H·W or H·W·3 values for an image, received {values:,}, which make no square: {mend}"
+        f"{name}: expected H·W or H·W·3 values for an image, received {values:,}, which make no square: {fix}"
     )
 
 

@@ -1,10 +1,10 @@
 """What was found out about a data set, kept on disk by the fingerprint of its data, so that it is computed once.
 
-    found = remember(dataset.fingerprint, "health-1", lambda: {"twins": search(dataset)})
+    found = get_or_compute(dataset.fingerprint, "health-1", lambda: {"twins": search(dataset)})
     found["twins"]              # the array, computed now or read back
 
 A name ends with a number that changes with the method, so that an older answer is not taken for the
-new one. Results lie in `home()/insights/FINGERPRINT/NAME.npz` and may be deleted at any time.
+new one. Results lie in `data_dir()/insights/FINGERPRINT/NAME.npz` and may be deleted at any time.
 """
 
 import re
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from core.system.paths import home
+from core.system.paths import data_dir
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 Arrays = dict[str, np.ndarray]
 
 
-def folder_of(fingerprint: str) -> Path:
+def cache_folder(fingerprint: str) -> Path:
     """Return the folder of what is known about the data of this fingerprint, made if it is not there yet.
 
     Raises:
@@ -30,32 +30,32 @@ def folder_of(fingerprint: str) -> Path:
     """
     if not _FINGERPRINT.fullmatch(fingerprint):
         raise ValueError(f"Fingerprint: expected 64 hexadecimal digits, received {fingerprint[:100]!r}.")
-    folder = home() / "insights" / fingerprint
+    folder = data_dir() / "insights" / fingerprint
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def remember(fingerprint: str, name: str, compute: Callable[[], Arrays]) -> Arrays:
+def get_or_compute(fingerprint: str, name: str, compute: Callable[[], Arrays]) -> Arrays:
     """Return what is kept as `name`; where nothing is, compute it and keep it."""
-    found = recall(fingerprint, name)
+    found = read_cached(fingerprint, name)
     if found is None:
         found = compute()
-        keep(fingerprint, name, found)
+        write_cached(fingerprint, name, found)
     return found
 
 
-def recall(fingerprint: str, name: str) -> Arrays | None:
+def read_cached(fingerprint: str, name: str) -> Arrays | None:
     """Return what is kept as `name`; None if nothing is, or nothing that can be read."""
     try:
-        with np.load(folder_of(fingerprint) / f"{name}.npz") as arrays:
+        with np.load(cache_folder(fingerprint) / f"{name}.npz") as arrays:
             return dict(arrays)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
 
 
-def keep(fingerprint: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+def write_cached(fingerprint: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Keep arrays as `name`; whoever reads meanwhile gets all of the old ones or all of the new."""
-    folder = folder_of(fingerprint)
+    folder = cache_folder(fingerprint)
     unfinished = folder / f".{name}-{secrets.token_hex(4)}.npz"
     np.savez(unfinished, **arrays)
     unfinished.replace(folder / f"{name}.npz")

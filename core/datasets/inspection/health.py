@@ -1,6 +1,6 @@
 """What is wrong with a data set before anything is trained on it: twins, leaks, wrong labels, blanks, odd sizes.
 
-    for finding in check(dataset):
+    for finding in check_health(dataset):
         finding.sentence                # "3 test images are also training images. …"
         finding.positions               # which, to be opened as a gallery; see `core.datasets.inspection.gallery`
 
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from core.datasets import Dataset, original_sizes
-from core.datasets.inspection.cache import Arrays, remember
+from core.datasets.inspection.cache import Arrays, get_or_compute
 from core.datasets.inspection.gallery import describe_place, labels_of_all
 from core.datasets.inspection.statistics import blocks
 
@@ -58,9 +58,9 @@ class ShareDifference(NamedTuple):
     test: float
 
 
-def check(dataset: Dataset) -> list[Finding]:
+def check_health(dataset: Dataset) -> list[Finding]:
     """Look for every kind of fault; one that no image has is among them, without positions."""
-    found = remember(dataset.fingerprint, "health-1", lambda: _search(dataset))
+    found = get_or_compute(dataset.fingerprint, "health-1", lambda: _search(dataset))
     twins = _Twins(found["twins"], labels_of_all(dataset), len(dataset.train.labels))
     findings = [_leaks(dataset, twins), _contradictions(dataset, twins), _copies(dataset, twins)]
     return [*findings, _blanks(found["blank"]), *_odd_sizes(dataset)]

@@ -24,10 +24,10 @@ import psutil
 from filelock import FileLock, Timeout
 
 from core.datasets import Dataset, load
-from core.datasets.inspection.cache import folder_of, keep, recall, remember
+from core.datasets.inspection.cache import cache_folder, get_or_compute, read_cached, write_cached
 from core.datasets.inspection.gallery import images_at, labels_of_all, stratified_sample
 from core.datasets.storage import is_alive
-from core.system.processes import give_way, spawn, started_at
+from core.system.processes import lower_priority, spawn, started_at
 
 MOST_IMAGES = 3_000
 """A map of more points is slower to draw and no easier to read."""
@@ -62,13 +62,13 @@ class ImageMap(NamedTuple):
 
 def principal_components(dataset: Dataset) -> ImageMap:
     """Project a sample of the images onto the two directions in which they vary most."""
-    found = remember(dataset.fingerprint, _PCA, lambda: _project(dataset))
+    found = get_or_compute(dataset.fingerprint, _PCA, lambda: _project(dataset))
     return ImageMap(found["positions"], found["scores"][:, :2], found["explained"][:2])
 
 
 def find_neighbourhoods(dataset: Dataset) -> ImageMap | None:
     """Return the map by t-SNE, if it has been computed: the same images as in `principal_components`."""
-    found = recall(dataset.fingerprint, _TSNE)
+    found = read_cached(dataset.fingerprint, _TSNE)
     return found and ImageMap(found["positions"], found["points"], None)
 
 
@@ -76,7 +76,7 @@ def start(name: str) -> None:
     """Begin to compute the map by t-SNE of the data set `name`, unless that is going on."""
     fingerprint = load(name).fingerprint
     if progress(fingerprint) is None:
-        with (folder_of(fingerprint) / f"{_TSNE}.log").open("wb") as log:
+        with (cache_folder(fingerprint) / f"{_TSNE}.log").open("wb") as log:
             process = spawn("core.datasets.inspection.image_map", name, log=log)
         # Said before the process can say it itself, so that whoever looks now does not start another.
         _report(fingerprint, 0.0, psutil.Process(process.pid))
@@ -128,7 +128,7 @@ def _project(dataset: Dataset) -> dict[str, np.ndarray]:
 
 
 def _journal(fingerprint: str) -> Path:
-    return folder_of(fingerprint) / f"{_TSNE}.json"
+    return cache_folder(fingerprint) / f"{_TSNE}.json"
 
 
 def _report(fingerprint: str, share: float, process: psutil.Process) -> None:
@@ -142,7 +142,7 @@ def _compute(dataset: Dataset) -> None:
     """Compute the map by t-SNE and keep it."""
     import openTSNE  # slow to import, and only this process needs it
 
-    found = remember(dataset.fingerprint, _PCA, lambda: _project(dataset))
+    found = get_or_compute(dataset.fingerprint, _PCA, lambda: _project(dataset))
     process = psutil.Process()
     done = 0
 
@@ -168,7 +168,9 @@ def _compute(dataset: Dataset) -> None:
         callbacks=advance,
         callbacks_every_iters=10,
     ).fit(scores)
-    keep(dataset.fingerprint, _TSNE, {"positions": found["positions"], "points": np.asarray(points).astype(np.float32)})
+    write_cached(
+        dataset.fingerprint, _TSNE, {"positions": found["positions"], "points": np.asarray(points).astype(np.float32)}
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -177,12 +179,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("name", metavar="NAME", help="a data set")
     dataset = load(parser.parse_args(arguments).name)
     try:
-        with FileLock(folder_of(dataset.fingerprint) / f"{_TSNE}.lock", timeout=0):
+        with FileLock(cache_folder(dataset.fingerprint) / f"{_TSNE}.lock", timeout=0):
             _compute(dataset)
     except Timeout:
         return
 
 
 if __name__ == "__main__":
-    give_way()
+    lower_priority()
     sys.exit(main())

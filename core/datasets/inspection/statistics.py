@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.datasets import Dataset, Split
-from core.datasets.inspection.cache import Arrays, remember
+from core.datasets.inspection.cache import Arrays, get_or_compute
 
 SPLITS = ("train", "test")
 
@@ -37,7 +37,7 @@ class Statistics(NamedTuple):
 
 def statistics(dataset: Dataset) -> Statistics:
     """Measure both splits of a data set, or take what was measured before."""
-    found = remember(dataset.fingerprint, "statistics-1", lambda: _measure(dataset))
+    found = get_or_compute(dataset.fingerprint, "statistics-1", lambda: _measure(dataset))
     return Statistics(
         *({split: found[f"{split}_{kind}"] for split in SPLITS} for kind in ("means", "spreads", "histograms"))
     )

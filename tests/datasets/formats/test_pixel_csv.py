@@ -112,7 +112,7 @@ def test_a_table_without_labels_beside_one_with_them_is_left_out(tmp_path):
     table(tmp_path, TABLE, "train.csv")
     table(tmp_path, label_last(TABLE).replace("label", "pixel65"), "test.csv")
 
-    assert [tuple(entry) for entry in import_dataset(tmp_path).left_out] == [
+    assert [tuple(entry) for entry in import_dataset(tmp_path).skipped] == [
         ("test.csv", "It has no label column.", "Add the classes as a column called label.")
     ]
 

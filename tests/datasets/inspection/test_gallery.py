@@ -31,7 +31,7 @@ from core.datasets.specification import Specification
 @pytest.fixture
 def dataset() -> Dataset:
     """Forty training and six test images of two classes, each filled with its own number."""
-    specification = Specification("tiny", "Tiny", ("even", "odd"), "ink", "made here", "free")
+    specification = Specification("tiny", "Tiny", ("even", "odd"), "handwriting", "made here", "free")
 
     def split(count: int) -> Split:
         images = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.datasets import storage
-from core.datasets.inspection.health import check, compare_shares
+from core.datasets.inspection.health import check_health, compare_shares
 from tests.sample_data import make_dataset, noise, plant_faults, store
 
 SIGNS_TRAIN = [1126, 1010, 1144, 1196, 957, 1204, 1090, 1013, 1162, 1114, 1241, 1055]
@@ -14,7 +14,7 @@ SIGNS_TEST += [206, 267, 332]
 
 
 def findings(dataset) -> dict:
-    return {finding.key: finding for finding in check(dataset)}
+    return {finding.key: finding for finding in check_health(dataset)}
 
 
 @pytest.fixture(params=[(8, 8, 1), (10, 9, 3)], ids=str)

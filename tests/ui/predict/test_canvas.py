@@ -51,9 +51,9 @@ def test_an_untouched_canvas_is_empty() -> None:
     def page() -> None:
         import streamlit as st
 
-        from ui.predict.canvas import draw
+        from ui.predict.canvas import drawing_canvas
 
-        st.write(f"drawing: {draw('digit', size=200)}")
+        st.write(f"drawing: {drawing_canvas('digit', size=200)}")
 
     app = AppTest.from_function(page).run()
     assert not app.exception

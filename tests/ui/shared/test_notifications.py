@@ -13,7 +13,7 @@ def test_only_ends_that_were_waited_for_are_told_once_each(store: Store) -> None
     store.finish(begin(store, "before"), 1, "done", {"test_accuracy": 0.5})
     done, failed, stopped = (begin(store, name) for name in ("done", "failed", "stopped"))
     page = page_at("replication").run()
-    assert page.session_state["bell-ended"] == []
+    assert page.session_state["notifications-ended"] == []
 
     store.finish(done, 1, "done", {"test_accuracy": 0.912345})
     store.fail(failed, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
@@ -21,9 +21,9 @@ def test_only_ends_that_were_waited_for_are_told_once_each(store: Store) -> None
     page.run()
     page.run()
 
-    told = {each["title"]: each["body"] for each in page.session_state["bell-ended"]}
+    told = {each["title"]: each["body"] for each in page.session_state["notifications-ended"]}
     assert told == {"done: done": "Test accuracy 91.23%.", "failed: failed: out of memory": "Out of memory."}
-    assert len({each["id"] for each in page.session_state["bell-ended"]}) == 2
+    assert len({each["id"] for each in page.session_state["notifications-ended"]}) == 2
     assert not page.exception
 
 
@@ -38,4 +38,4 @@ def test_next_attempt_is_told_again(store: Store) -> None:
     store.fail(run_id, 2, failure="Killed.", advice="")
     page.run()
 
-    assert [each["id"] for each in page.session_state["bell-ended"]] == [f"{run_id}.1", f"{run_id}.2"]
+    assert [each["id"] for each in page.session_state["notifications-ended"]] == [f"{run_id}.1", f"{run_id}.2"]

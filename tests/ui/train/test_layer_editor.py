@@ -7,7 +7,7 @@ from core.config import RunConfig
 from core.jobs.scheduler import submit
 from core.networks.editing import KINDS, places
 from core.networks.layers import Activation, Architecture, Dense, Flatten, count_parameters
-from core.networks.registry import delete, get_architecture, own_names, save
+from core.networks.registry import custom_names, delete, get_architecture, save
 from core.networks.zoo import ARCHITECTURES
 from core.runs import Store, open_store
 from tests.page import page_at
@@ -22,7 +22,7 @@ def page(store: Store) -> AppTest:  # noqa: ARG001 (nobody works off its queue)
 @pytest.fixture
 def editor(page: AppTest) -> AppTest:
     """The Train page with the editor open on a copy of ann-100: flatten, dense, activation, dense."""
-    page.selectbox(key="knob-architecture").set_value("ann-100").run()
+    page.selectbox(key="setting-architecture").set_value("ann-100").run()
     return page.button(key="edit").click().run()
 
 
@@ -36,7 +36,7 @@ def add(page: AppTest, path: str, kind: str, revision: int) -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_layer_of_every_network_is_shown_and_kept_as_it_is(page: AppTest, name: str) -> None:
-    page.selectbox(key="knob-architecture").set_value(name).run()
+    page.selectbox(key="setting-architecture").set_value(name).run()
     page.button(key="edit").click().run()
 
     assert not page.exception
@@ -66,7 +66,7 @@ def test_a_changed_copy_is_kept_chosen_and_launched(editor: AppTest) -> None:
         Activation(),
         Dense(units="classes"),
     )
-    assert editor.selectbox(key="knob-architecture").value == "small"
+    assert editor.selectbox(key="setting-architecture").value == "small"
     assert not [button for button in editor.button if button.key == "keep-network"]
     editor.button(key="launch").click().run()
     assert {run.config.architecture for run in open_store().find()} == {"small"}
@@ -147,7 +147,7 @@ def test_without_layers_there_is_nothing_to_learn(editor: AppTest) -> None:
 
 
 def test_layers_within_a_residual_are_changed(page: AppTest) -> None:
-    page.selectbox(key="knob-architecture").set_value("resnet-small").run()
+    page.selectbox(key="setting-architecture").set_value("resnet-small").run()
     page.button(key="edit").click().run()
     page.number_input(key="draft-0-4-3-filters").set_value(16).run()
     assert "A residual adds its input, (14, 14, 32), to what its layers give, (14, 14, 16)" in page.error[0].value
@@ -170,22 +170,22 @@ def test_a_name_that_cannot_be_is_refused(editor: AppTest, name: str, sentence: 
     editor.button(key="keep-network").click().run()
 
     assert sentence in editor.error[0].value
-    assert own_names() == ["taken"]
+    assert custom_names() == ["taken"]
     editor.text_input(key="draft-name").set_value("mine").run()
     editor.button(key="keep-network").click().run()
-    assert own_names() == ["mine", "taken"]
+    assert custom_names() == ["mine", "taken"]
 
 
 def test_a_network_is_deleted_and_brought_back(editor: AppTest) -> None:
     editor.button(key="keep-network").click().run()
     editor.button(key="delete-network").click().run()
 
-    assert own_names() == []
-    assert editor.selectbox(key="knob-architecture").value == "cnn-64-32-32"
+    assert custom_names() == []
+    assert editor.selectbox(key="setting-architecture").value == "cnn-64-32-32"
     assert not [button for button in editor.button if button.key == "delete-network"]
     editor.button(key="undo-network").click().run()
-    assert own_names() == ["my-ann-100"]
-    assert editor.selectbox(key="knob-architecture").value == "my-ann-100"
+    assert custom_names() == ["my-ann-100"]
+    assert editor.selectbox(key="setting-architecture").value == "my-ann-100"
     assert not editor.exception
 
 
@@ -195,7 +195,7 @@ def test_a_network_that_a_run_waits_with_is_not_deleted(editor: AppTest) -> None
     editor.button(key="delete-network").click().run()
 
     assert run_id in editor.error[0].value
-    assert own_names() == ["my-ann-100"]
+    assert custom_names() == ["my-ann-100"]
 
 
 def test_a_network_that_was_deleted_is_not_quietly_another_one(editor: AppTest) -> None:
@@ -204,7 +204,7 @@ def test_a_network_that_was_deleted_is_not_quietly_another_one(editor: AppTest) 
     editor.run()
 
     assert not editor.exception
-    assert "my-ann-100 (deleted)" in editor.selectbox(key="knob-architecture").options
+    assert "my-ann-100 (deleted)" in editor.selectbox(key="setting-architecture").options
     assert "received 'my-ann-100'" in editor.error[0].value
     assert not [button for button in editor.button if button.key == "launch"]
 
@@ -212,7 +212,7 @@ def test_a_network_that_was_deleted_is_not_quietly_another_one(editor: AppTest) 
 def test_a_network_for_other_images_cannot_be_launched(page: AppTest) -> None:
     save(Architecture(name="for-24", description="", layers=(Flatten(), Dense(units=24))))
     page.run()
-    page.selectbox(key="knob-architecture").set_value("for-24").run()
+    page.selectbox(key="setting-architecture").set_value("for-24").run()
 
     assert "for-24, layer dense_1: The last layer gives one number a class" in page.error[0].value
     assert not [button for button in page.button if button.key == "launch"]

@@ -13,7 +13,7 @@ import pytest
 
 from core import engines
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, Framework, configure
-from core.engines import get_backend, same_padding
+from core.engines import get_engine, same_padding
 from core.networks.layers import (
     Activation,
     Architecture,
@@ -24,9 +24,9 @@ from core.networks.layers import (
     Flatten,
     MaxPool,
     count_parameters,
+    layer_rows,
     named,
     pool_before_relu,
-    summarise,
 )
 from core.system.paths import PROJECT
 from core.training.metrics import loss_and_accuracy, softmax
@@ -47,7 +47,7 @@ each_predictable_network = pytest.mark.parametrize(
 
 def build(framework: Framework, architecture: Architecture, shape: tuple[int, ...], **settings):
     config = configure(framework=framework, **settings)
-    return get_backend(framework).Engine(config, architecture, shape, CLASSES)
+    return get_engine(framework).Engine(config, architecture, shape, CLASSES)
 
 
 def small_engine(framework: Framework, **settings):
@@ -71,7 +71,7 @@ class TestOneEngine:
 
         expected = {
             f"{row.name}/{key}": size
-            for row in summarise(architecture, shape, CLASSES)
+            for row in layer_rows(architecture, shape, CLASSES)
             for key, size in row.layer.weights(row.input_shape).items()
         }
         weights = engine.weights()
@@ -90,9 +90,9 @@ class TestOneEngine:
     def test_layers_have_the_output_shapes_of_the_description(self, framework, architecture, shape):
         engine = build(framework, architecture, shape)
         swapped = [layer for _, layer in pool_before_relu(named(architecture.layers))]
-        rows = summarise(architecture.model_copy(update={"layers": tuple(swapped)}), shape, CLASSES)
+        rows = layer_rows(architecture.model_copy(update={"layers": tuple(swapped)}), shape, CLASSES)
 
-        found = keras_shapes(engine) if framework == "tensorflow" else pytorch_shapes(engine, shape)
+        found = keras_shapes(engine) if framework == "keras" else pytorch_shapes(engine, shape)
 
         assert found == {row.name: row.output_shape for row in rows}
 
@@ -183,7 +183,7 @@ class TestOneEngine:
 
     @each_framework
     def test_predicts_any_number_of_images_in_their_order(self, framework, monkeypatch):
-        monkeypatch.setattr(get_backend(framework), "_PREDICT_BATCH", 4)
+        monkeypatch.setattr(get_engine(framework), "_PREDICT_BATCH", 4)
         engine = small_engine(framework)
         images, _ = draw_data(SMALL_SHAPE, CLASSES, 11)
 
@@ -225,7 +225,7 @@ class TestOneEngine:
             return loss, engine.weights()
 
         loss, stepped = step()
-        monkeypatch.setattr(get_backend(framework), "pool_before_relu", list)
+        monkeypatch.setattr(get_engine(framework), "pool_before_relu", list)
         written_loss, written = step()
 
         assert loss == written_loss
@@ -267,7 +267,7 @@ class TestOneEngine:
 
     @each_framework
     def test_refuses_a_device_that_is_not_there(self, framework):
-        there = ", ".join(device["name"] for device in get_backend(framework).devices())
+        there = ", ".join(device["name"] for device in get_engine(framework).devices())
         title = "PyTorch" if framework == "pytorch" else "TensorFlow"
         with pytest.raises(ValueError, match="Device") as error:
             build(framework, SMALL, SMALL_SHAPE, device="gpu:77")
@@ -275,7 +275,7 @@ class TestOneEngine:
 
     @each_framework
     def test_says_what_it_is_and_what_it_can_compute_on(self, framework):
-        backend = get_backend(framework)
+        backend = get_engine(framework)
 
         first, *_ = backend.devices()
         assert first["name"] == "cpu"
@@ -321,14 +321,14 @@ class TestBothEngines:
     def test_lose_the_same_on_the_same_batches(self, architecture, shape):
         losses = losses_of_both(architecture, shape, "sgd")
 
-        np.testing.assert_allclose(losses["pytorch"], losses["tensorflow"], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(losses["pytorch"], losses["keras"], rtol=1e-5, atol=1e-5)
 
     @pytest.mark.parametrize("name", ["ann-100", "cnn-64-32-32", "cnn-quick"])
     def test_stay_close_with_adam(self, name):
         """Keras adds a greater epsilon, 1e-7, to a mean that is not yet corrected for its bias: about 3e-6."""
         losses = losses_of_both(*NETWORKS[name], "adam")
 
-        np.testing.assert_allclose(losses["pytorch"], losses["tensorflow"], rtol=0, atol=3e-3)
+        np.testing.assert_allclose(losses["pytorch"], losses["keras"], rtol=0, atol=3e-3)
 
     @pytest.mark.parametrize("optimizer", LEARNING_RATES)
     def test_do_what_the_optimizer_is_defined_to_do(self, optimizer):
@@ -396,7 +396,7 @@ def _rmsprop(framework, gradient, memory, _step):
 
 
 def _adadelta(framework, gradient, memory, _step):
-    rho, epsilon = {"pytorch": (0.9, 1e-6), "tensorflow": (0.95, 1e-7)}[framework]
+    rho, epsilon = {"pytorch": (0.9, 1e-6), "keras": (0.95, 1e-7)}[framework]
     memory[0][:] = rho * memory[0] + (1 - rho) * gradient**2
     change = np.sqrt(memory[1] + epsilon) / np.sqrt(memory[0] + epsilon) * gradient
     memory[1][:] = rho * memory[1] + (1 - rho) * change**2
@@ -426,7 +426,7 @@ def threads_of(framework: Framework) -> int:
 
 _FRESH = """
 import json, sys
-from tests.backends.test_backends import fingerprint, threads_of
+from tests.engines.test_engines import fingerprint, threads_of
 framework, threads = sys.argv[1], int(sys.argv[2])
 before = set(sys.modules)
 weights = fingerprint(framework, threads)
@@ -438,8 +438,8 @@ print(json.dumps({"weights": weights, "threads": threads_of(framework), "package
 @pytest.fixture(scope="module")
 def threads() -> dict[Framework, int]:
     """Threads to compute with: sums come out differently with another number, and TensorFlow's is already chosen."""
-    small_engine("tensorflow")
-    return {"pytorch": 1, "tensorflow": threads_of("tensorflow")}
+    small_engine("keras")
+    return {"pytorch": 1, "keras": threads_of("keras")}
 
 
 @pytest.fixture(scope="module")
@@ -509,7 +509,7 @@ class TestGettingABackend:
         return backend
 
     def test_keeps_native_notes_off_the_terminal(self, noisy, capfd):
-        assert get_backend("noisy") is noisy
+        assert get_engine("noisy") is noisy
         os.write(2, b"later\n")
 
         assert capfd.readouterr().err == "later\n"
@@ -521,11 +521,11 @@ class TestGettingABackend:
 
         noisy.devices = fail
         with pytest.raises(RuntimeError, match="broken"):
-            get_backend("noisy")
+            get_engine("noisy")
 
         assert capfd.readouterr().err == "no driver found\n"
 
     def test_every_framework_has_an_engine_and_a_title(self):
         assert set(FRAMEWORKS) == set(FRAMEWORK_TITLES)
-        assert all(hasattr(get_backend(framework), "Engine") for framework in FRAMEWORKS)
+        assert all(hasattr(get_engine(framework), "Engine") for framework in FRAMEWORKS)
         assert engines.available_cores() >= 1

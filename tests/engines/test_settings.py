@@ -1,4 +1,4 @@
-"""Each knob does what its name says: the engine beside the framework's own code for the same, written plainly.
+"""Each setting does what its name says: the engine beside the framework's own code for the same, written plainly.
 
 The plain loops compute in float64 on the same batches, at the same rates, from the same weights. With aligned
 defaults both engines are held to PyTorch's optimizers with the arguments that the methods' papers have.
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, OPTIMIZER_FIELDS, Framework, Optimizer, configure
-from core.engines import averaging_decay, get_backend
+from core.engines import averaging_decay, get_engine
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten
 from tests.sample_networks import draw_data, draw_weights, network
 
@@ -33,7 +33,7 @@ Weights = dict[str, np.ndarray]
 
 
 def build(framework: Framework, *, class_weights: np.ndarray | None = None, **settings: object):
-    engine = get_backend(framework).Engine(configure(framework=framework, **settings), NETWORK, SHAPE, CLASSES)
+    engine = get_engine(framework).Engine(configure(framework=framework, **settings), NETWORK, SHAPE, CLASSES)
     engine.load_weights(START)
     engine.load_data(IMAGES, LABELS, class_weights)
     return engine
@@ -54,7 +54,7 @@ def assert_same(found: Weights, expected: Weights, tolerance: float = 1e-12) -> 
 
 
 def pytorch_model(dtype: str = "float64"):
-    torch = get_backend("pytorch").torch
+    torch = get_engine("pytorch").torch
     model = torch.nn.Sequential(torch.nn.Linear(INPUTS, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, CLASSES)).to(
         getattr(torch, dtype)
     )
@@ -65,7 +65,7 @@ def pytorch_model(dtype: str = "float64"):
 
 def by_pytorch(make: Callable, loss: Callable | None = None, clip_norm: float = 0) -> Weights:
     """Train as a plain loop of PyTorch does; `make` gives the optimizer of `torch.optim` and parameters."""
-    torch = get_backend("pytorch").torch
+    torch = get_engine("pytorch").torch
     loss = loss or torch.nn.CrossEntropyLoss()
     model = pytorch_model()
     optimizer = make(torch.optim, model.parameters())
@@ -80,7 +80,7 @@ def by_pytorch(make: Callable, loss: Callable | None = None, clip_norm: float = 
 
 
 def keras_model(policy: str = "float64"):
-    keras = get_backend("tensorflow").keras
+    keras = get_engine("keras").keras
     keras.config.set_floatx("float32" if policy == "mixed_bfloat16" else policy)
     keras.config.set_dtype_policy(policy)
     model = keras.Sequential(
@@ -92,7 +92,7 @@ def keras_model(policy: str = "float64"):
 
 def by_keras(make: Callable, *, label_smoothing: float = 0, class_weight: dict[int, float] | None = None) -> Weights:
     """Train with `compile` and `train_on_batch`; `make` gives the optimizer of `keras.optimizers`."""
-    keras = get_backend("tensorflow").keras
+    keras = get_engine("keras").keras
     model = keras_model()
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     model.compile(make(keras.optimizers), loss, run_eagerly=True)
@@ -228,7 +228,7 @@ def test_label_smoothing_is_the_frameworks_own(framework):
     found = trained(framework, label_smoothing=0.2)
 
     if framework == "pytorch":
-        loss = get_backend("pytorch").torch.nn.CrossEntropyLoss(label_smoothing=0.2)
+        loss = get_engine("pytorch").torch.nn.CrossEntropyLoss(label_smoothing=0.2)
         expected = by_pytorch(CASES["sgd"].pytorch, loss)
     else:
         expected = by_keras(CASES["sgd"].keras, label_smoothing=0.2)
@@ -260,7 +260,7 @@ def test_class_weights_are_the_frameworks_own(framework, label_smoothing):
     found = trained(framework, class_weights=CLASS_WEIGHTS, label_smoothing=label_smoothing)
 
     if framework == "pytorch":
-        torch = get_backend("pytorch").torch
+        torch = get_engine("pytorch").torch
         loss = torch.nn.CrossEntropyLoss(torch.tensor(CLASS_WEIGHTS), label_smoothing=label_smoothing)
         expected = by_pytorch(CASES["sgd"].pytorch, loss)
     else:
@@ -273,7 +273,7 @@ def test_class_weights_are_the_frameworks_own(framework, label_smoothing):
 @each_framework
 @pytest.mark.parametrize("label_smoothing", [0, 0.2])
 def test_aligned_class_weights_multiply_the_loss_of_each_image(framework, label_smoothing):
-    torch = get_backend("pytorch").torch
+    torch = get_engine("pytorch").torch
 
     def loss(logits, labels):
         losses = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=label_smoothing, reduction="none")
@@ -288,7 +288,7 @@ def test_aligned_class_weights_multiply_the_loss_of_each_image(framework, label_
 @each_framework
 def test_weight_averaging_follows_the_weights(framework):
     """By hand from the weights after each step of an engine that averages nothing."""
-    plain, averaging = build(framework), build(framework, weight_average=0.3)
+    plain, averaging = build(framework), build(framework, ema_decay=0.3)
     expected = {name: values.astype(np.float64) for name, values in START.items()}
     losses = []
     for step, batch in enumerate(BATCHES, start=1):
@@ -306,7 +306,7 @@ def test_weight_averaging_follows_the_weights(framework):
 
 
 def test_weight_average_remembers_as_tensorflows_does():
-    tf = get_backend("tensorflow").tf
+    tf = get_engine("keras").tf
     weight = tf.Variable(0.0, dtype=tf.float64)
     for decay in (0.15, 0.99):
         average = 1.0
@@ -327,7 +327,7 @@ def test_bfloat16_is_the_frameworks_own_mixed_precision(framework):
     found = mixed.predict(IMAGES)
 
     if framework == "pytorch":
-        torch = get_backend("pytorch").torch
+        torch = get_engine("pytorch").torch
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             expected = pytorch_model("float32")(torch.tensor(PIXELS, dtype=torch.float32)).float().numpy()
     else:
@@ -356,11 +356,11 @@ RANDOM = network(
     ("optimizer", "precision"), [*((name, "float32") for name in LEARNING_RATES), ("adam", "bfloat16")]
 )
 def test_goes_on_from_a_state_bit_for_bit(framework, optimizer, precision):
-    settings = {"optimizer": optimizer, "precision": precision, "weight_average": 0.9, "weight_decay": 0.01}
+    settings = {"optimizer": optimizer, "precision": precision, "ema_decay": 0.9, "weight_decay": 0.01}
     settings |= {"clip_norm": 0.5, "label_smoothing": 0.1, "nesterov": True}
 
     def make():
-        engine = get_backend(framework).Engine(configure(framework=framework, **settings), RANDOM, SHAPE, CLASSES)
+        engine = get_engine(framework).Engine(configure(framework=framework, **settings), RANDOM, SHAPE, CLASSES)
         engine.load_data(IMAGES, LABELS, CLASS_WEIGHTS)
         return engine
 
