@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.jobs.devices import refresh_in_background
-from core.jobs.scheduler import take_up
+from core.jobs.scheduler import resume_pending
 from core.runs import StoreError, open_store
 
 _SLOW_IMPORTS = (
@@ -36,7 +36,7 @@ async def start_up(_: st.App) -> AsyncIterator[None]:
     send_small_packets_at_once()
     refresh_in_background()
     with suppress(StoreError):  # the pages say what is wrong with it
-        take_up(open_store())
+        resume_pending(open_store())
     # What is loaded now stays loaded: later collections need not look at it again.
     gc.collect()
     gc.freeze()
