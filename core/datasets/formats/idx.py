@@ -16,7 +16,19 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from core.datasets.files import DAMAGE, File, Files, open_whole, share_read
-from core.datasets.formats.source import BLOCK_BYTES, MAX_IMAGES, MAX_SOURCE_SIDE, Block, Part, Source, others, part_of
+from core.datasets.formats.source import (
+    BLOCK_BYTES,
+    MAX_IMAGES,
+    MAX_SOURCE_SIDE,
+    Block,
+    Part,
+    Source,
+    others,
+    part_of,
+    preview_parts,
+    read_parts,
+    read_rows,
+)
 
 _UNSIGNED_BYTE = 0x08
 
@@ -94,15 +106,12 @@ def detect(files: Files) -> Source | None:
 
 def read(found: Source) -> Iterator[Block]:
     """Yield all images with their labels."""
-    for number, pair in enumerate(found.parts):
-        for block in _blocks(pair):
-            yield block._replace(share=(number + block.share) / len(found.parts))
+    return read_parts(found, _blocks)
 
 
 def preview(found: Source) -> Iterator[Block]:
     """Yield the first images of each pair."""
-    for pair in found.parts:
-        yield next(_blocks(pair))
+    return preview_parts(found, _blocks)
 
 
 def _blocks(pair: Pair) -> Iterator[Block]:
@@ -174,16 +183,7 @@ def _read_shape(stream: IO[bytes], file: File, dimensions: tuple[int, ...]) -> t
 
 def _rows(stream: IO[bytes], file: File, shape: tuple[int, ...], at_once: int) -> Iterator[np.ndarray]:
     """Yield what follows the header, so many rows at once: uint8 `(n, *shape[1:])`."""
-    row = math.prod(shape[1:])
-    for start in range(0, shape[0], max(1, at_once)):
-        size = min(at_once, shape[0] - start) * row
-        values = stream.read(size)
-        if len(values) < size:
-            raise ValueError(
-                f"{file.path}: expected {math.prod(shape):,} values for the shape {shape}, "
-                f"received {start * row + len(values):,}."
-            )
-        yield np.frombuffer(values, np.uint8).reshape(-1, *shape[1:])
+    yield from read_rows(stream, file, shape, np.dtype(np.uint8), at_once)
     if stream.read(1):
         raise ValueError(f"{file.path}: expected {math.prod(shape):,} values for the shape {shape}, received more.")
 

@@ -21,6 +21,9 @@ from core.datasets.formats.source import (
     Source,
     numeric,
     others,
+    preview_parts,
+    read_parts,
+    read_rows,
     shape_of_row,
 )
 
@@ -85,15 +88,12 @@ def detect(files: Files) -> Source | None:
 
 def read(found: Source) -> Iterator[Block]:
     """Yield all images with their labels."""
-    for number, pair in enumerate(found.parts):
-        for block in _blocks(pair):
-            yield block._replace(share=(number + block.share) / len(found.parts))
+    return read_parts(found, _blocks)
 
 
 def preview(found: Source) -> Iterator[Block]:
     """Yield the first images of each pair."""
-    for pair in found.parts:
-        yield next(_blocks(pair))
+    return preview_parts(found, _blocks)
 
 
 def _pair(part: Part | None, images: Array, labels: Array) -> Pair:
@@ -191,11 +191,4 @@ def _stored(pair: Pair) -> tuple[int, int, int]:
 
 
 def _rows(stream: IO[bytes], array: Array, at_once: int) -> Iterator[np.ndarray]:
-    """Yield an array's rows, so many at once."""
-    row = math.prod(array.shape[1:]) * array.dtype.itemsize
-    for start in range(0, array.shape[0], at_once):
-        size = min(at_once, array.shape[0] - start) * row
-        values = stream.read(size)
-        if len(values) < size:
-            raise ValueError(f"{array.file.path}: expected {array.shape[0]:,} rows, but the file ends before.")
-        yield np.frombuffer(values, array.dtype).reshape(-1, *array.shape[1:])
+    return read_rows(stream, array.file, array.shape, array.dtype, at_once)

@@ -16,7 +16,18 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from core.datasets.files import DAMAGE, File, Files, open_whole, share_read
-from core.datasets.formats.source import BLOCK_BYTES, Block, Part, Source, numeric, others, part_of, shape_of_row
+from core.datasets.formats.source import (
+    BLOCK_BYTES,
+    Block,
+    Part,
+    Source,
+    numeric,
+    others,
+    part_of,
+    preview_parts,
+    read_parts,
+    shape_of_row,
+)
 
 _LABELS = ("label", "labels", "class", "target", "y", "letter", "digit", "category", "emotion", "species")
 
@@ -76,15 +87,12 @@ def read(found: Source, name_class: Callable[[str], str] = numeric) -> Iterator[
         name_class: gives the name of the class that is written in a label's cell, or raises
             `ValueError` with what was expected.
     """
-    for number, table in enumerate(found.parts):
-        for block in _blocks(table, name_class):
-            yield block._replace(share=(number + block.share) / len(found.parts))
+    return read_parts(found, lambda table: _blocks(table, name_class))
 
 
 def preview(found: Source, name_class: Callable[[str], str] = numeric) -> Iterator[Block]:
     """Yield the first rows of each table."""
-    for table in found.parts:
-        yield next(_blocks(table, name_class, _LOOKED_AT))
+    return preview_parts(found, lambda table: _blocks(table, name_class, _LOOKED_AT))
 
 
 def labels_at_the_beginning(table: Table, rows: int) -> set[str]:

@@ -8,9 +8,9 @@ from all over, for the preview. All three raise `ValueError` with one sentence f
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -75,6 +75,39 @@ class Source:
     title: str | None = None
     source: str | None = None
     licence: str | None = None
+
+
+def read_parts(found: Source, blocks: Callable[[Any], Iterator[Block]]) -> Iterator[Block]:
+    """Yield what `blocks` yields of each part of a source, their shares counted over all of them."""
+    for number, part in enumerate(found.parts):
+        for block in blocks(part):
+            yield block._replace(share=(number + block.share) / len(found.parts))
+
+
+def preview_parts(found: Source, blocks: Callable[[Any], Iterator[Block]]) -> Iterator[Block]:
+    """Yield the first of what `blocks` yields of each part of a source."""
+    for part in found.parts:
+        yield next(blocks(part))
+
+
+def read_rows(
+    stream: IO[bytes], file: File, shape: tuple[int, ...], dtype: np.dtype, at_once: int
+) -> Iterator[np.ndarray]:
+    """Yield the rows of an array of `shape` whose values come next in a stream, so many at once: `(n, *shape[1:])`.
+
+    Raises:
+        ValueError: if the file ends before its last value.
+    """
+    row = math.prod(shape[1:])
+    for start in range(0, shape[0], max(1, at_once)):
+        size = min(at_once, shape[0] - start) * row * dtype.itemsize
+        values = stream.read(size)
+        if len(values) < size:
+            raise ValueError(
+                f"{file.path}: expected {math.prod(shape):,} values for the shape {shape}, "
+                f"received {start * row + len(values) // dtype.itemsize:,}."
+            )
+        yield np.frombuffer(values, dtype).reshape(-1, *shape[1:])
 
 
 def part_of(name: str) -> Part | None:
