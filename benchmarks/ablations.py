@@ -18,8 +18,8 @@ from core.engines import get_engine
 from core.recipes import Recipe, get_recipe
 from core.runs import Run, Store
 from core.studies.replication import config_of, finished_runs, machine
+from core.system.files import write_bytes
 from core.system.paths import PROJECT
-from core.training.checkpoints import write_file
 
 DOCUMENT = PROJECT / "docs" / "ablations.md"
 
@@ -77,7 +77,7 @@ draws and nothing was learnt from: no test image has chosen anything. Other imag
 |---|---|---:|---:|
 {rows}
 """
-    write_file(DOCUMENT, text.encode())
+    write_bytes(DOCUMENT, text.encode())
 
 
 def _where(runs: Sequence[Run]) -> str:

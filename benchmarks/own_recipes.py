@@ -18,9 +18,9 @@ from core.recipes import Recipe, get_recipe
 from core.runs import Run, Store, open_store
 from core.studies.comparison import mean_std
 from core.studies.replication import config_of, finished_runs, machine, train
+from core.system.files import write_bytes
 from core.system.paths import PROJECT
 from core.system.text import duration
-from core.training.checkpoints import write_file
 
 DOCUMENT = PROJECT / "docs" / "own_recipes.md"
 OWN = ("fast-99", "fast-99.5", "best")
@@ -104,7 +104,7 @@ accuracy of .99 on 10,000 images is itself uncertain by ±.002, and one of .9965
 |---|---|---:|---:|---:|---:|
 {rows}
 """
-    write_file(DOCUMENT, text.encode())
+    write_bytes(DOCUMENT, text.encode())
 
 
 def _reached(runs: Sequence[Run]) -> str:

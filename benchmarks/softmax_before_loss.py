@@ -17,8 +17,8 @@ from core.config import RunConfig
 from core.recipes import get_recipe
 from core.runs import Run, Store, open_store
 from core.studies.replication import config_of, data_of, finished_runs, machine, train
+from core.system.files import write_bytes
 from core.system.paths import PROJECT
-from core.training.checkpoints import write_file
 
 DOCUMENT = PROJECT / "docs" / "softmax.md"
 BATCH_SIZES = (32, 4, 1)
@@ -94,7 +94,7 @@ What each change alone adds to the accuracy, for each pair of runs that differ i
 By its description, Kaggle's images are variations of far fewer photographs. Where the data are not its split,
 variations of one lie on both sides: then compare the columns with one another, not with what was published.
 """
-    write_file(DOCUMENT, text.encode())
+    write_bytes(DOCUMENT, text.encode())
 
 
 def _contributions(accuracy: Mapping[tuple[int, str, str], float]) -> Iterator[str]:

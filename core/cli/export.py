@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.cli.parsing import command_parser, exit_with_error
 from core.export import FORMATS, build, file_name
-from core.training.checkpoints import write_file
+from core.system.files import write_bytes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         path = options.output or Path(file_name(options.run_id, options.format))
-        write_file(path, build(options.run_id, options.format))
+        write_bytes(path, build(options.run_id, options.format))
     except ValueError as error:
         exit_with_error(str(error))
     except OSError as error:

@@ -23,6 +23,7 @@ from core.datasets import mnist, storage
 from core.datasets.dataset import Dataset, Split
 from core.datasets.specification import FORMER_PREPARATIONS, Specification
 from core.datasets.splitting import TrainSplit, split_train
+from core.system.files import write_json
 
 __all__ = [
     "Dataset",
@@ -97,7 +98,7 @@ def rename(name: str, title: str) -> None:
     _reject_bundled(name, "renamed")
     folder = storage.place() / name
     with storage.lock():
-        storage.write_json(folder / "manifest.json", storage.read_manifest(folder) | {"title": check_title(title)})
+        write_json(folder / "manifest.json", storage.read_manifest(folder) | {"title": check_title(title)})
 
 
 def check_title(title: str) -> str:

@@ -31,6 +31,7 @@ import psutil
 from core.datasets import storage
 from core.datasets.files import Skipped
 from core.datasets.importing import Colour, Plan, Report, Sample, report_as_json, report_from_json
+from core.system.files import write_json
 from core.system.paths import data_dir
 from core.system.processes import spawn, started_at
 
@@ -220,7 +221,7 @@ def _start(arguments: list[str], path: Path | None = None) -> str:
     _write(folder, Progress("running", 0.0, "Starting.", None))
     with (folder / "log.txt").open("ab") as log:
         process = spawn("core", "datasets", *arguments, "--job", folder.name, log=log)
-    storage.write_json(
+    write_json(
         folder / "process.json",
         {
             "pid": process.pid,
@@ -263,9 +264,7 @@ def _read(folder: Path) -> Progress:
 
 def _write(folder: Path, state: Progress) -> None:
     values = state._asdict() | {"report": state.report and report_as_json(state.report)}
-    unfinished = folder / f".progress-{secrets.token_hex(4)}"
-    unfinished.write_text(json.dumps(values))
-    unfinished.replace(folder / "progress.json")
+    write_json(folder / "progress.json", values, durable=False)
 
 
 def _sweep() -> None:

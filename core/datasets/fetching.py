@@ -21,6 +21,7 @@ import torch
 from core.datasets import names, storage
 from core.datasets.catalogue import CATALOGUE, Entry
 from core.datasets.importing import Report, report_as_json
+from core.system.files import write_json
 from core.system.paths import data_dir
 
 
@@ -107,7 +108,7 @@ def fetch(name: str, on_progress: Callable[[float, str], None] = lambda _share, 
             notes=(),
             seconds=round(time.monotonic() - began, 3),
         )
-        storage.write_json(folder / "report.json", report_as_json(report))
+        write_json(folder / "report.json", report_as_json(report))
         storage.publish(folder, name)
     return report
 

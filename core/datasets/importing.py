@@ -32,6 +32,7 @@ from core.datasets.formats import idx, image_folders, npz, pixel_csv, sign_langu
 from core.datasets.formats.source import MAX_IMAGES, Block, Source, in_order
 from core.datasets.specification import Preparation, Specification
 from core.datasets.splitting import hold_out_test
+from core.system.files import write_json
 
 FORMATS: tuple[ModuleType, ...] = (sign_language, pixel_csv, idx, npz, image_folders)
 """What is recognised, the more particular before the more general."""
@@ -189,7 +190,7 @@ def import_dataset(
             notes=tuple(notes),
             seconds=round(time.monotonic() - began, 3),
         )
-        storage.write_json(folder / "report.json", report_as_json(report))
+        write_json(folder / "report.json", report_as_json(report))
         storage.publish(folder, specification.name)
     return report
 

@@ -29,6 +29,7 @@ import psutil
 from filelock import FileLock
 
 from core.datasets.specification import Specification
+from core.system.files import move, write_json
 from core.system.paths import data_dir
 from core.system.processes import started_at
 
@@ -53,16 +54,6 @@ def found() -> list[str]:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return what `complete` has written: the specification's fields and the fingerprint."""
     return json.loads((folder / "manifest.json").read_text())
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file that is whole whenever it is read, and after a crash the old one or the new one."""
-    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    with unfinished.open("w") as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 @contextmanager
@@ -174,8 +165,7 @@ def publish(folder: Path, name: str) -> None:
 
 def appear(folder: Path, name: str) -> None:
     """Move a complete folder into its place, for good. The caller holds the `lock`."""
-    folder.replace(place() / name)
-    _sync(place())
+    move(folder, place() / name)
 
 
 def lock() -> FileLock:
@@ -190,7 +180,7 @@ def to_trash(name: str) -> None:
     trash.mkdir(parents=True, exist_ok=True)
     with lock():
         # The time, in nanoseconds, tells apart what had the same name.
-        (place() / name).replace(trash / f"{name}~{time.time_ns()}")
+        move(place() / name, trash / f"{name}~{time.time_ns()}")
 
 
 def from_trash(name: str) -> None:
@@ -208,13 +198,3 @@ def from_trash(name: str) -> None:
                 f"Expected that the name {name!r} is free, but a newer data set has it: delete that first."
             )
         appear(deleted[-1], name)
-
-
-def _sync(folder: Path) -> None:
-    """Make sure that a rename in `folder` outlives a crash, where the system lets folders be synced."""
-    if os.name != "nt":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -30,9 +30,9 @@ from core.engines.augmentation import is_augmented
 from core.engines.normalization import scaling_of
 from core.networks.registry import get_architecture
 from core.runs import Store, open_store
+from core.system.files import write_json
 from core.system.paths import data_dir
 from core.system.processes import fast_exit, lower_priority, spawn, started_at
-from core.training.checkpoints import write_json
 from core.training.loop import split_of, train
 from core.training.records import StepMetrics
 

@@ -19,9 +19,9 @@ import psutil
 
 from core.config import Framework
 from core.engines import available_cores, get_engine
+from core.system.files import write_json
 from core.system.paths import data_dir
 from core.system.processes import spawn
-from core.training.checkpoints import write_json
 
 
 class Device(NamedTuple):

@@ -22,9 +22,9 @@ from contextlib import suppress
 import psutil
 
 from core.config import Framework, RunConfig
+from core.system.files import write_json
 from core.system.paths import data_dir
 from core.system.processes import spawn
-from core.training.checkpoints import write_json
 
 _log = logging.getLogger("duet.scheduler")
 

@@ -35,6 +35,7 @@ from core.networks.layers import Architecture, Shape, check_network, count_param
 from core.networks.registry import get_including_deleted
 from core.networks.zoo import ARCHITECTURES
 from core.runs import ENDED, Request, Store, SupersededError, open_store
+from core.system.files import write_bytes, write_json
 from core.system.paths import run_directory
 from core.system.processes import fast_exit, started_at
 from core.training import checkpoints
@@ -143,7 +144,7 @@ def _train(
     directory.mkdir(parents=True, exist_ok=True)
     description = _describe(config, dataset)
     network = (description.architecture, dataset.image_shape, len(dataset.class_names))
-    checkpoints.write_file(directory / "config.json", config.model_dump_json(indent=2).encode())
+    write_bytes(directory / "config.json", config.model_dump_json(indent=2).encode())
     if config.device == "cpu":
         batch_size = min(config.batch_size, len(dataset.train.images))
         memory.check(memory.step_bytes(layer_rows(*network), batch_size, config.precision))
@@ -195,7 +196,7 @@ def _train(
     if not outcome.stopped:
         engine.load_weights(checkpoints.load(directory).weights)
         results |= _test(engine, description.architecture, dataset, directory)
-    checkpoints.write_json(directory / "results.json", results)
+    write_json(directory / "results.json", results)
     state = "done" if not outcome.stopped else "paused" if heartbeat.request == "pause" else "stopped"
     store.finish(run_id, attempt, state, results)
     if state == "done":

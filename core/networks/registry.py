@@ -15,9 +15,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from core.datasets.storage import write_json
 from core.networks.layers import Architecture
 from core.networks.zoo import ARCHITECTURES
+from core.system.files import write_json
 from core.system.paths import data_dir
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

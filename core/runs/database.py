@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from core.runs.migrations import OLDEST, migrate
 from core.runs.schema import VERSION, metadata, schema
+from core.system.files import replacing
 
 _BUSY_TIMEOUT_S = 20
 _CONNECT_TIMEOUT_S = 10
@@ -172,11 +173,12 @@ def _keep_a_copy(engine: sa.Engine, version: int) -> None:
         return
     database = Path(engine.url.database)
     copy = database.with_name(f"{database.name}.schema-{version}")
-    unfinished = copy.with_name(f"{copy.name}.part")
-    unfinished.unlink(missing_ok=True)
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as target:
+    with (
+        replacing(copy) as unfinished,
+        closing(sqlite3.connect(database)) as source,
+        closing(sqlite3.connect(unfinished)) as target,
+    ):
         source.backup(target)
-    unfinished.replace(copy)
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

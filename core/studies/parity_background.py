@@ -21,9 +21,9 @@ from filelock import FileLock
 from core.config import Defaults, Optimizer
 from core.networks.registry import get_architecture
 from core.studies.parity import Parity, from_json
+from core.system.files import write_json
 from core.system.paths import data_dir
 from core.system.processes import spawn, started_at
-from core.training.checkpoints import write_json
 
 _FORMAT = 2
 """Of the results; those of another one are measured anew."""

@@ -27,9 +27,9 @@ from core import datasets
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure, option
 from core.recipes import RECIPES, SIGN_LANGUAGE, Recipe, Reported, describe
 from core.runs import Run, Store
+from core.system.files import write_bytes, write_json
 from core.system.paths import PROJECT
 from core.system.text import duration
-from core.training.checkpoints import write_file, write_json
 
 DOCUMENT = PROJECT / "docs" / "replication.md"
 """The table for people; the same rows lie beside it as JSON."""
@@ -205,7 +205,7 @@ Where a write-up is silent:
 
 {assumed}
 """
-    write_file(path, text.encode())
+    write_bytes(path, text.encode())
     write_json(path.with_suffix(".json"), asdict(report))
 
 

@@ -15,7 +15,6 @@ refused for the one before. Nothing is ever unpickled.
 import hashlib
 import json
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +28,7 @@ from core.config import RunConfig
 from core.datasets.specification import FORMER_PREPARATIONS, Preparation
 from core.engines.normalization import FIXED, Scaling
 from core.networks.layers import Architecture
+from core.system.files import write_bytes, write_json
 from core.training.records import Progress
 
 _log = logging.getLogger("duet")
@@ -161,7 +161,7 @@ def _write(directory: Path, kind: str, stem: str, arrays: dict[str, np.ndarray],
     digest = hashlib.sha256(content).hexdigest()
     # With the digest, an epoch that is trained again never overwrites what a manifest still names.
     name = f"{stem}-{digest[:12]}.safetensors"
-    write_file(directory / name, content)
+    write_bytes(directory / name, content)
     newest, before = _manifests(directory, kind)
     with suppress(OSError, ValueError):  # there is none yet, or it is damaged
         _read_manifest(newest)
@@ -221,7 +221,7 @@ def _digest(manifest: dict[str, object]) -> str:
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays as one safetensors file, whole or not at all."""
-    write_file(path, _pack(arrays))
+    write_bytes(path, _pack(arrays))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -232,27 +232,3 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 def _pack(arrays: dict[str, np.ndarray]) -> bytes:
     # safetensors writes memory as it lies, so a transposed view would come back with its values mixed up.
     return save_tensors({name: np.asarray(values, order="C") for name, values in arrays.items()})
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a value as JSON, whole or not at all."""
-    write_file(path, json.dumps(value, indent=2).encode())
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or the next start after a crash, sees all of it or the one before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:  # a full disk, say, which a file that nobody reads would keep full
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -8,6 +8,7 @@ import pytest
 from core import datasets
 from core.datasets import storage
 from core.datasets.importing import import_dataset
+from core.system.files import write_json
 from tests.datasets import sources
 
 
@@ -112,7 +113,7 @@ def test_the_same_images_under_other_class_names_are_another_data_set(pets, tmp_
 
 def test_two_that_would_publish_the_same_name_do_not_overwrite_each_other(pets):
     with storage.staging() as folder:
-        storage.write_json(folder / "manifest.json", {"fingerprint": "another", "class_names": []})
+        write_json(folder / "manifest.json", {"fingerprint": "another", "class_names": []})
         with sources.refused("Name: expected one that is free, received 'pets': choose another."):
             storage.publish(folder, "pets")
     assert datasets.load("pets").fingerprint == pets.fingerprint

@@ -8,13 +8,13 @@ new one. Results lie in `data_dir()/insights/FINGERPRINT/NAME.npz` and may be de
 """
 
 import re
-import secrets
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from core.system.files import replacing
 from core.system.paths import data_dir
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
@@ -55,7 +55,5 @@ def read_cached(fingerprint: str, name: str) -> Arrays | None:
 
 def write_cached(fingerprint: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Keep arrays as `name`; whoever reads meanwhile gets all of the old ones or all of the new."""
-    folder = cache_folder(fingerprint)
-    unfinished = folder / f".{name}-{secrets.token_hex(4)}.npz"
-    np.savez(unfinished, **arrays)
-    unfinished.replace(folder / f"{name}.npz")
+    with replacing(cache_folder(fingerprint) / f"{name}.npz") as unfinished:
+        np.savez(unfinished, **arrays)

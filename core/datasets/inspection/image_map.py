@@ -14,7 +14,6 @@ compiler (numba, LLVM) of over 100 MB for the same picture of some thousand poin
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +26,7 @@ from core.datasets import Dataset, load
 from core.datasets.inspection.cache import cache_folder, get_or_compute, read_cached, write_cached
 from core.datasets.inspection.gallery import images_at, labels_of_all, stratified_sample
 from core.datasets.storage import is_alive
+from core.system.files import write_json
 from core.system.processes import lower_priority, spawn, started_at
 
 MOST_IMAGES = 3_000
@@ -132,10 +132,8 @@ def _journal(fingerprint: str) -> Path:
 
 
 def _report(fingerprint: str, share: float, process: psutil.Process) -> None:
-    journal = _journal(fingerprint)
-    unfinished = journal.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps({"share": share, "pid": process.pid, "started_at": started_at(process)}))
-    unfinished.replace(journal)
+    state = {"share": share, "pid": process.pid, "started_at": started_at(process)}
+    write_json(_journal(fingerprint), state, durable=False)
 
 
 def _compute(dataset: Dataset) -> None:
