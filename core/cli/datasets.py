@@ -174,7 +174,7 @@ def _done(bring, import_id: str | None) -> Report:
         if sys.stderr.isatty():
             print(file=sys.stderr)
         return report
-    journal = background_import.Journal(import_id)
+    journal = background_import.import_journal(import_id)
     try:
         report = bring(journal.advance)
     except ValueError as error:
@@ -186,7 +186,7 @@ def _done(bring, import_id: str | None) -> Report:
     except MemoryError:
         journal.end("failed", "The memory of this machine was not enough.")
         raise
-    journal.end("done", f"{report.title} is here: {sum(report.images.values()):,} images.", report)
+    journal.end("done", f"{report.title} is here: {sum(report.images.values()):,} images.", report_as_json(report))
     return report
 
 

@@ -11,36 +11,31 @@ It outlives the dashboard. What was received is removed when its import ends, an
 """
 
 import json
-import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
-import psutil
 
 from core.datasets import storage
 from core.datasets.files import Skipped
-from core.datasets.importing import Colour, Plan, Report, Sample, report_as_json, report_from_json
-from core.system.files import write_json
+from core.datasets.importing import Colour, Plan, Report, Sample, report_from_json
+from core.system.background import Job, Journal
 from core.system.paths import data_dir
-from core.system.processes import spawn, started_at
+from core.system.processes import spawn
 
 State = Literal["running", "done", "failed", "cancelled"]
 
 _ID = re.compile(r"[0-9a-f]{12}")
 _LOOK_DEADLINE_S = 30.0
 _KEPT_S = 24 * 3600.0
-_WRITTEN_EVERY_S = 0.2
 
 
 class Progress(NamedTuple):
@@ -167,12 +162,14 @@ def import_progress(import_id: str) -> Progress:
     Raises:
         ValueError: if there is none of that id.
     """
-    folder = _folder(import_id)
-    alive = _is_alive(folder)
-    known = _read(folder)
-    if known.state == "running" and not alive:
-        return Progress("failed", known.share, f"It ended unexpectedly; {folder / 'log.txt'} may say why.", None)
-    return known
+    job = _job(import_id)
+    status = job.status()
+    if status.state == "never":  # what lies there was received, but is not imported yet
+        raise _unknown(import_id)
+    sentence = status.sentence
+    if not sentence:
+        sentence = "Starting." if status.state == "running" else f"It ended unexpectedly; {job.log} may say why."
+    return Progress(status.state, status.share, sentence, status.result and report_from_json(status.result))
 
 
 def cancel_import(import_id: str) -> None:
@@ -181,54 +178,26 @@ def cancel_import(import_id: str) -> None:
     Raises:
         ValueError: if there is none of that id.
     """
-    folder = _folder(import_id)
-    process = json.loads((folder / "process.json").read_text())
-    if _is_alive(folder):
-        with suppress(ProcessLookupError):
-            os.killpg(process["pid"], signal.SIGKILL)
-        with suppress(psutil.NoSuchProcess):
-            psutil.wait_procs([psutil.Process(process["pid"])], timeout=10)
-    if _read(folder).state == "running":
-        _write(folder, Progress("cancelled", 0.0, "It was cancelled.", None))
-    if process["path"]:
-        discard(Path(process["path"]))
+    job = _job(import_id)
+    job.cancel()
+    if path := job.note().get("path"):
+        discard(Path(path))
     storage.sweep()
 
 
-class Journal:
-    """What an import's own process writes down for those who watch it."""
+def import_journal(import_id: str) -> Journal:
+    """Return what an import's own process writes its progress and its end into; its result is the report as JSON.
 
-    def __init__(self, import_id: str):
-        """Begin to write into the folder of an import."""
-        self._folder = _folder(import_id)
-        self._written = 0.0
-
-    def advance(self, share: float, sentence: str) -> None:
-        """Say how far it has come; what comes sooner than a fifth of a second after the last is passed over."""
-        now = time.monotonic()
-        if now - self._written >= _WRITTEN_EVERY_S:
-            self._written = now
-            _write(self._folder, Progress("running", share, sentence, None))
-
-    def end(self, state: State, sentence: str, report: Report | None = None) -> None:
-        """Say how it ended."""
-        _write(self._folder, Progress(state, 1.0, sentence, report))
+    Raises:
+        ValueError: if there is none of that id.
+    """
+    return Journal(_job(import_id).folder)
 
 
 def _start(arguments: list[str], path: Path | None = None) -> str:
     _sweep()
     folder = _new_folder()
-    _write(folder, Progress("running", 0.0, "Starting.", None))
-    with (folder / "log.txt").open("ab") as log:
-        process = spawn("core", "datasets", *arguments, "--job", folder.name, log=log)
-    write_json(
-        folder / "process.json",
-        {
-            "pid": process.pid,
-            "started_at": started_at(psutil.Process(process.pid)),
-            "path": path and str(path.resolve()),
-        },
-    )
+    Job(folder).start("core", "datasets", *arguments, "--job", folder.name, path=path and str(path.resolve()))
     return folder.name
 
 
@@ -244,34 +213,21 @@ def _new_folder() -> Path:
     return folder
 
 
-def _folder(import_id: str) -> Path:
+def _job(import_id: str) -> Job:
     folder = _imports() / import_id if _ID.fullmatch(import_id) else None
-    if folder is None or not (folder / "progress.json").exists():
-        raise ValueError(f"There is no import {import_id!r} here.")
-    return folder
+    if folder is None or not folder.is_dir():
+        raise _unknown(import_id)
+    return Job(folder)
 
 
-def _is_alive(folder: Path) -> bool:
-    process = json.loads((folder / "process.json").read_text())
-    return storage.is_alive(process["pid"], process["started_at"])
-
-
-def _read(folder: Path) -> Progress:
-    values = json.loads((folder / "progress.json").read_text())
-    report = values["report"]
-    return Progress(**values | {"report": report and report_from_json(report)})
-
-
-def _write(folder: Path, state: Progress) -> None:
-    values = state._asdict() | {"report": state.report and report_as_json(state.report)}
-    write_json(folder / "progress.json", values, durable=False)
+def _unknown(import_id: str) -> ValueError:
+    return ValueError(f"There is no import {import_id!r} here.")
 
 
 def _sweep() -> None:
     """Remove the folders of imports that ended, and what was received for none, a day ago."""
     for folder in _imports().iterdir():
-        ended = not (folder / "process.json").exists() or not _is_alive(folder)
-        if ended and time.time() - folder.stat().st_mtime > _KEPT_S:
+        if not Job(folder).is_running() and time.time() - folder.stat().st_mtime > _KEPT_S:
             shutil.rmtree(folder, ignore_errors=True)
 
 

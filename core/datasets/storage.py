@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from filelock import FileLock
 
 from core.datasets.specification import Specification
 from core.system.files import move, write_json
 from core.system.paths import data_dir
-from core.system.processes import started_at
+from core.system.processes import ProcessId
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -59,9 +58,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 @contextmanager
 def staging() -> Iterator[Path]:
     """Make a folder to prepare a data set in; whatever is still in it at the end is removed."""
-    process = psutil.Process()
+    process = ProcessId.of(os.getpid())
     # Milliseconds, because a name holds no floating point.
-    began = round(started_at(process) * 1000)
+    began = round(process.started_at * 1000)
     folder = place() / f".staging-{process.pid}-{began}-{secrets.token_hex(4)}"
     folder.mkdir()
     try:
@@ -74,17 +73,8 @@ def sweep() -> None:
     """Remove the staging folders of processes that are no more."""
     for folder in place().glob(".staging-*"):
         owner = _STAGING.fullmatch(folder.name)
-        if owner and not is_alive(int(owner[1]), int(owner[2]) / 1000):
+        if owner and not ProcessId(int(owner[1]), int(owner[2]) / 1000).is_alive():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_alive(pid: int, began: float) -> bool:
-    """Say whether the process with a `started_at` of `began` still lives; a later one of its number is not it."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - began) < 1
-    except psutil.NoSuchProcess:
-        return False
 
 
 class GrowingArray:

@@ -15,13 +15,9 @@ import logging
 import math
 import platform
 import time
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
-
-import psutil
-from filelock import FileLock
 
 from core.config import RunConfig
 from core.datasets import load
@@ -30,9 +26,10 @@ from core.engines.augmentation import is_augmented
 from core.engines.normalization import scaling_of
 from core.networks.registry import get_architecture
 from core.runs import Store, open_store
+from core.system.background import Job
 from core.system.files import write_json
 from core.system.paths import data_dir
-from core.system.processes import fast_exit, lower_priority, spawn, started_at
+from core.system.processes import fast_exit, lower_priority
 from core.training.loop import split_of, train
 from core.training.records import StepMetrics
 
@@ -67,21 +64,20 @@ def calibration_progress(config: RunConfig) -> Progress:
     known = _known(config)
     if "images_per_second" in known:
         return "done"
-    if _process().get("key") == _key(config):
+    job = _job()
+    if job.is_running() and job.note().get("key") == _key(config):
         return "running"
     return "failed" if known else "never"
 
 
 def start_calibration(config: RunConfig) -> None:
     """Begin to time a run, unless it has been tried, another one is timed, or its device trains."""
-    with FileLock(_folder() / "start.lock"):  # two visitors may ask at once
-        if calibration_progress(config) != "never" or _process() or _is_busy(open_store(), config):
-            return
-        with (_folder() / "log.txt").open("wb") as log:
-            process = spawn("core.jobs.calibration", config.model_dump_json(), log=log)
-        with suppress(psutil.NoSuchProcess):
-            began = started_at(psutil.Process(process.pid))
-            write_json(_folder() / "process.json", {"pid": process.pid, "started_at": began, "key": _key(config)})
+    _job().start(
+        "core.jobs.calibration",
+        config.model_dump_json(),
+        key=_key(config),
+        unless=lambda: calibration_progress(config) != "never" or _is_busy(open_store(), config),
+    )
 
 
 def time_steps(config: RunConfig, store: Store) -> float | None:
@@ -145,14 +141,9 @@ def _known(config: RunConfig) -> dict[str, float]:
         return {}
 
 
-def _process() -> dict[str, float | str]:
-    """Return what is known of the process that times something, or nothing where none does."""
-    with suppress(OSError, ValueError, psutil.NoSuchProcess):
-        known = json.loads((_folder() / "process.json").read_bytes())
-        process = psutil.Process(known["pid"])
-        if process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - known["started_at"]) < 1:
-            return known
-    return {}
+def _job() -> Job:
+    """Return the one job that times whatever is to be timed."""
+    return Job(_folder())
 
 
 def _folder() -> Path:

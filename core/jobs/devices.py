@@ -9,7 +9,6 @@ frameworks, so it is left out while nothing has changed that the answer depends 
 
 import json
 import os
-import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -19,9 +18,9 @@ import psutil
 
 from core.config import Framework
 from core.engines import available_cores, get_engine
+from core.system.background import Job
 from core.system.files import write_json
 from core.system.paths import data_dir
-from core.system.processes import spawn
 
 
 class Device(NamedTuple):
@@ -47,17 +46,22 @@ def known_devices(framework: Framework) -> Devices:
         return Devices((Device("cpu", f"CPU, {available_cores()} cores"),), probed=False)
 
 
-def refresh_in_background() -> subprocess.Popen | None:
+def refresh_in_background() -> bool:
     """Start a process that asks both frameworks; `known_devices` knows the answer when it has ended.
 
-    Where the answer that is there was given under the same circumstances, nobody is asked: None.
+    Returns:
+        Whether one was started. None is while another one asks, nor where the answer that is there was given under
+        the same circumstances.
     """
+    return Job(data_dir() / "devices").start("core.jobs.devices", unless=_is_current)
+
+
+def _is_current() -> bool:
+    """Say whether the last answer was given under the same circumstances."""
     try:
-        if _last_answer()["under"] == _cache_key():
-            return None
+        return _last_answer()["under"] == _cache_key()
     except (OSError, ValueError, KeyError, TypeError):  # as in `known_devices`
-        pass
-    return spawn("core.jobs.devices", log=subprocess.DEVNULL)
+        return False
 
 
 def _cache_key() -> dict[str, Any]:

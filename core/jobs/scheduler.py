@@ -21,7 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
@@ -33,7 +32,7 @@ from core.networks.registry import get_architecture
 from core.runs import ACTIVE, Run, Store, SupersededError, open_store
 from core.runs.queue import Waiting
 from core.system.paths import data_dir, run_directory, store_url
-from core.system.processes import spawn, started_at
+from core.system.processes import ProcessId, kill_with_children, spawn
 
 _log = logging.getLogger("duet.scheduler")
 
@@ -160,11 +159,7 @@ def alive(run: Run) -> bool:
     """Say whether the process that a run recorded still lives; a later process of the same number is not it."""
     if run.pid is None or run.process_started_at is None:
         return False
-    try:
-        process = psutil.Process(run.pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - run.process_started_at) < 1
-    except psutil.Error:  # gone, or so much another user's that it may not be looked at
-        return False
+    return ProcessId(run.pid, run.process_started_at).is_alive()
 
 
 class Scheduler:
@@ -297,16 +292,7 @@ class Scheduler:
         if pid is None:
             return
         _log.info("Killing %s, process %s", run.id, pid)
-        with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            started = psutil.Process(pid).children(recursive=True)
-            # A training that was started on a command line may share its group with whatever else runs there.
-            if os.getsid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)
-            else:
-                os.kill(pid, signal.SIGKILL)
-            for process in started:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+        kill_with_children(pid)
 
     def _record_death(self, run: Run, code: int | None) -> None:
         if code is not None and code < 0:

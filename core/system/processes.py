@@ -2,9 +2,11 @@
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
-from typing import IO, NoReturn
+from contextlib import suppress
+from typing import IO, NamedTuple, NoReturn, Self
 
 import psutil
 
@@ -39,6 +41,50 @@ def started_at(process: psutil.Process) -> float:
     """
     began = process.create_time()
     return began - psutil.boot_time() if psutil.LINUX else began
+
+
+_NEVER = -1.0
+"""No process began before its machine did, or before 1970."""
+
+
+class ProcessId(NamedTuple):
+    """What names a process for good: its number, which a later one may get, and its `started_at`, in seconds."""
+
+    pid: int
+    started_at: float
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        """Return what names the process that has a number now; one that is gone already is known as never alive."""
+        try:
+            return cls(pid, started_at(psutil.Process(pid)))
+        except psutil.Error:
+            return cls(pid, _NEVER)
+
+    def is_alive(self) -> bool:
+        """Say whether the process still lives: neither ended, nor a zombie, nor a later one of its number.
+
+        One that may not be looked at is another user's, and so none of those that Duet has started.
+        """
+        try:
+            process = psutil.Process(self.pid)
+            return process.status() != psutil.STATUS_ZOMBIE and abs(started_at(process) - self.started_at) < 1
+        except (psutil.Error, ValueError):  # a negative number, from a file that is damaged
+            return False
+
+
+def kill_with_children(pid: int) -> None:
+    """End a process by force, with all that it has started and that is still its own."""
+    with suppress(ProcessLookupError, psutil.NoSuchProcess):
+        started = psutil.Process(pid).children(recursive=True)
+        # What was started on a command line may share its group with whatever else runs there.
+        if os.getsid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def fast_exit() -> NoReturn:

@@ -10,6 +10,7 @@ import pytest
 from core import datasets
 from core.datasets import background_import
 from core.datasets.importing import inspect
+from core.system import background
 from core.system.processes import spawn
 from tests import processes
 from tests.datasets import sources
@@ -35,7 +36,7 @@ def uploaded(name, files):
 
 def kept(home):
     """Return every file below the folder of imports but the notes on them."""
-    notes = {"progress.json", "process.json", "log.txt"}
+    notes = {"progress.json", "process.json", "log.txt", "start.lock"}
     return [path for path in (home / "imports").rglob("*") if path.is_file() and path.name not in notes]
 
 
@@ -116,7 +117,7 @@ def test_a_cancelled_import_leaves_nothing_behind(duet_home):
 def test_one_that_dies_is_not_running_for_ever(tmp_path, monkeypatch, duet_home):
     path = sources.written(tmp_path, sources.photographs("cat", "dog"))
     # A module that does nothing and ends.
-    monkeypatch.setattr(background_import, "spawn", lambda *_, **others: spawn("core.system.paths", **others))
+    monkeypatch.setattr(background, "spawn", lambda *_, **others: spawn("core.system.paths", **others))
     import_id = background_import.start_import(path)
     ended = until_it_ends(import_id, duet_home)
 

@@ -9,6 +9,7 @@ from core.config import configure
 from core.jobs import calibration
 from core.jobs.calibration import calibration_progress, speed, start_calibration, time_steps
 from core.runs import new_id, open_store
+from core.system import background
 from core.system.processes import started_at
 
 QUICK = configure(architecture="ann-100", train_limit=500)
@@ -23,7 +24,7 @@ def spawned(monkeypatch) -> list[str]:
         found.append(config)
         return psutil.Process()
 
-    monkeypatch.setattr(calibration, "spawn", spawn)
+    monkeypatch.setattr(background, "spawn", spawn)
     return found
 
 

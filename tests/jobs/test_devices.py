@@ -1,16 +1,17 @@
 """Devices: asked for in a process of their own, known without importing a framework."""
 
 import json
-import subprocess
 from types import SimpleNamespace
 from typing import get_args
 
+import psutil
 import pytest
 
 from core.config import Framework, configure
 from core.engines import available_cores, get_engine
 from core.jobs import devices
 from core.jobs.devices import Device, Devices, known_devices
+from core.system import background
 
 FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
 UNKNOWN = Devices((Device("cpu", f"CPU, {available_cores()} cores"),), probed=False)
@@ -59,9 +60,14 @@ class TestKnownDevices:
 
 @pytest.fixture
 def started(monkeypatch):
-    """What is asked for in the background."""
+    """What is asked for in the background; this very process stands for the one that does it."""
     started = []
-    monkeypatch.setattr(devices, "spawn", lambda module, **options: started.append((module, options)))
+
+    def spawn(module, **_options):
+        started.append(module)
+        return psutil.Process()
+
+    monkeypatch.setattr(background, "spawn", spawn)
     return started
 
 
@@ -73,14 +79,16 @@ def asked(monkeypatch):
 
 
 def test_asking_happens_in_another_process(started):
-    devices.refresh_in_background()
+    assert devices.refresh_in_background()
 
-    assert started == [("core.jobs.devices", {"log": subprocess.DEVNULL})]
+    assert started == ["core.jobs.devices"]
+    assert not devices.refresh_in_background()  # as it goes on
+    assert len(started) == 1
 
 
 @pytest.mark.usefixtures("asked")
 def test_nobody_is_asked_again_while_all_is_as_it_was(started):
-    assert devices.refresh_in_background() is None
+    assert not devices.refresh_in_background()
     assert started == []
 
 

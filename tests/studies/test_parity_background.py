@@ -8,6 +8,7 @@ import pytest
 
 from core.studies import parity_background
 from core.studies.parity_background import Asked, parity_progress, start_parity
+from core.system.processes import ProcessId
 
 ASKED = Asked("ann-100", "sgd", steps=2, defaults="aligned")
 
@@ -39,8 +40,7 @@ def made(log: str, **process: object):
 
 
 def test_progress_is_read_from_the_log():
-    process = parity_background.psutil.Process()
-    made("1% begun\n42% ann-100, SGD\n", pid=os.getpid(), started_at=parity_background.started_at(process))
+    made("1% begun\n42% ann-100, SGD\n", **ProcessId.of(os.getpid())._asdict())
 
     assert parity_progress(ASKED)[:3] == ("running", 0.42, "ann-100, SGD")
 

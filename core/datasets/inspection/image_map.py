@@ -13,21 +13,16 @@ compiler (numba, LLVM) of over 100 MB for the same picture of some thousand poin
 """
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import psutil
-from filelock import FileLock, Timeout
 
 from core.datasets import Dataset, load
 from core.datasets.inspection.cache import cache_folder, get_or_compute, read_cached, write_cached
 from core.datasets.inspection.gallery import images_at, labels_of_all, stratified_sample
-from core.datasets.storage import is_alive
-from core.system.files import write_json
-from core.system.processes import lower_priority, spawn, started_at
+from core.system.background import Job, Journal
+from core.system.processes import lower_priority
 
 MOST_IMAGES = 3_000
 """A map of more points is slower to draw and no easier to read."""
@@ -73,22 +68,17 @@ def find_neighbourhoods(dataset: Dataset) -> ImageMap | None:
 
 
 def start(name: str) -> None:
-    """Begin to compute the map by t-SNE of the data set `name`, unless that is going on."""
-    fingerprint = load(name).fingerprint
-    if progress(fingerprint) is None:
-        with (cache_folder(fingerprint) / f"{_TSNE}.log").open("wb") as log:
-            process = spawn("core.datasets.inspection.image_map", name, log=log)
-        # Said before the process can say it itself, so that whoever looks now does not start another.
-        _report(fingerprint, 0.0, psutil.Process(process.pid))
+    """Begin to compute the map by t-SNE of the data set `name`, unless that is going on or done."""
+    dataset = load(name)
+    _job(dataset.fingerprint).start(
+        "core.datasets.inspection.image_map", name, unless=lambda: find_neighbourhoods(dataset) is not None
+    )
 
 
 def progress(fingerprint: str) -> float | None:
     """Return how much of the map by t-SNE is computed, 0 to 1; None if nothing is at work on it."""
-    try:
-        state = json.loads(_journal(fingerprint).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return state["share"] if is_alive(state["pid"], state["started_at"]) else None
+    status = _job(fingerprint).status()
+    return status.share if status.state == "running" else None
 
 
 def components(images: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -127,13 +117,8 @@ def _project(dataset: Dataset) -> dict[str, np.ndarray]:
     return {"positions": positions, "scores": scores, "explained": explained}
 
 
-def _journal(fingerprint: str) -> Path:
-    return cache_folder(fingerprint) / f"{_TSNE}.json"
-
-
-def _report(fingerprint: str, share: float, process: psutil.Process) -> None:
-    state = {"share": share, "pid": process.pid, "started_at": started_at(process)}
-    write_json(_journal(fingerprint), state, durable=False)
+def _job(fingerprint: str) -> Job:
+    return Job(cache_folder(fingerprint) / _TSNE)
 
 
 def _compute(dataset: Dataset) -> None:
@@ -141,13 +126,13 @@ def _compute(dataset: Dataset) -> None:
     import openTSNE  # slow to import, and only this process needs it
 
     found = get_or_compute(dataset.fingerprint, _PCA, lambda: _project(dataset))
-    process = psutil.Process()
+    journal = Journal(_job(dataset.fingerprint).folder)
     done = 0
 
     def advance(iteration: int, _error: float, _points: np.ndarray) -> None:
         nonlocal done
         # Each phase counts its iterations anew.
-        _report(dataset.fingerprint, (done + iteration) / sum(_PHASES), process)
+        journal.advance((done + iteration) / sum(_PHASES))
         if iteration == _PHASES[0] and not done:
             done = iteration
 
@@ -172,15 +157,10 @@ def _compute(dataset: Dataset) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Compute the map by t-SNE of one data set, unless another process is at it."""
+    """Compute the map by t-SNE of one data set."""
     parser = argparse.ArgumentParser(prog="python -m core.datasets.inspection.image_map", description=__doc__)
     parser.add_argument("name", metavar="NAME", help="a data set")
-    dataset = load(parser.parse_args(arguments).name)
-    try:
-        with FileLock(cache_folder(dataset.fingerprint) / f"{_TSNE}.lock", timeout=0):
-            _compute(dataset)
-    except Timeout:
-        return
+    _compute(load(parser.parse_args(arguments).name))
 
 
 if __name__ == "__main__":
