@@ -17,7 +17,6 @@ import os
 import re
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -31,6 +30,7 @@ from core.datasets.specification import Specification
 from core.system.files import move, write_json
 from core.system.paths import data_dir
 from core.system.processes import ProcessId
+from core.system.trash import Trash
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -166,11 +166,8 @@ def lock() -> FileLock:
 
 def to_trash(name: str) -> None:
     """Move a data set out of sight."""
-    trash = data_dir() / "trash" / "datasets"
-    trash.mkdir(parents=True, exist_ok=True)
     with lock():
-        # The time, in nanoseconds, tells apart what had the same name.
-        move(place() / name, trash / f"{name}~{time.time_ns()}")
+        _trash().delete(name)
 
 
 def from_trash(name: str) -> None:
@@ -180,11 +177,8 @@ def from_trash(name: str) -> None:
         ValueError: if none of that name was deleted, or another one has the name now.
     """
     with lock():
-        deleted = sorted((data_dir() / "trash" / "datasets").glob(f"{name}~*")) if _NAME.fullmatch(name) else []
-        if not deleted:
-            raise ValueError(f"Expected the name of a data set that was deleted, received {name!r}.")
-        if (place() / name).exists():
-            raise ValueError(
-                f"Expected that the name {name!r} is free, but a newer data set has it: delete that first."
-            )
-        appear(deleted[-1], name)
+        _trash().restore(name)
+
+
+def _trash() -> Trash:
+    return Trash("data set", place(), data_dir() / "trash" / "datasets")

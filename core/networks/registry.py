@@ -19,6 +19,7 @@ from core.networks.layers import Architecture
 from core.networks.zoo import ARCHITECTURES
 from core.system.files import write_json
 from core.system.paths import data_dir
+from core.system.trash import Trash
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -52,8 +53,8 @@ def get_including_deleted(name: str) -> Architecture:
     Raises:
         ValueError: if there never was one of that name, or its file is damaged.
     """
-    deleted = _trash() / f"{name}.json"
-    return _read(deleted) if _NAME.fullmatch(name) and deleted.exists() else get_architecture(name)
+    deleted = _trash().find(name)
+    return _read(deleted) if deleted else get_architecture(name)
 
 
 def save(architecture: Architecture) -> None:
@@ -71,14 +72,16 @@ def save(architecture: Architecture) -> None:
     if name in ARCHITECTURES:
         raise ValueError(f"Name: {name} is a network that comes with Duet: choose another name.")
     with _lock():
-        path, deleted = _place() / f"{name}.json", _trash() / f"{name}.json"
+        path, deleted = _place() / f"{name}.json", _trash().find(name)
         for known in (path, deleted):
-            if known.exists() and _read(known).layers != architecture.layers:
+            if known and known.exists() and _read(known).layers != architecture.layers:
                 which = "another network" if known == path else "a network that was deleted"
                 raise ValueError(f"Name: {name} is the name of {which}, with other layers: choose another name.")
-        if deleted.exists():
-            deleted.replace(path)
-        elif not path.exists():
+        if path.exists():
+            return
+        if deleted:
+            _trash().restore(name)
+        else:
             write_json(path, architecture.model_dump(mode="json"))
 
 
@@ -102,26 +105,23 @@ def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
             "or wait for their end."
         )
     with _lock():
-        (_place() / f"{name}.json").replace(_trash() / f"{name}.json")
+        _trash().delete(name)
 
 
 def restore(name: str) -> None:
     """Bring back a network that was deleted.
 
     Raises:
-        ValueError: if none of that name was deleted.
+        ValueError: if none of that name was deleted, or it is there again.
     """
-    deleted = _trash() / f"{name}.json"
     with _lock():
-        if not (_NAME.fullmatch(name) and deleted.exists()):
-            raise ValueError(f"Expected the name of a network that was deleted, received {name!r}.")
-        deleted.replace(_place() / f"{name}.json")
+        _trash().restore(name)
 
 
 def free_name(base: str) -> str:
     """Return a name for a changed copy of the network `base` that stands for nothing yet."""
     stem = f"my-{base.removeprefix('my-')[:30]}"
-    taken = {*names(), *(path.stem for path in _trash().glob("*.json"))}
+    taken = {*names(), *_trash().names()}
     return next(name for name in (stem, *(f"{stem}-{i}" for i in range(2, 10_000))) if name not in taken)
 
 
@@ -129,7 +129,8 @@ def _read(path: Path) -> Architecture:
     try:
         return Architecture.model_validate_json(path.read_bytes())
     except ValueError:
-        raise ValueError(f"Network {path.stem}: its file {path} is damaged: delete it, and make it again.") from None
+        name = path.stem.partition("~")[0]
+        raise ValueError(f"Network {name}: its file {path} is damaged: delete it, and make it again.") from None
 
 
 def _place() -> Path:
@@ -138,10 +139,8 @@ def _place() -> Path:
     return folder
 
 
-def _trash() -> Path:
-    folder = data_dir() / "trash" / "networks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _trash() -> Trash:
+    return Trash("network", _place(), data_dir() / "trash" / "networks", ".json")
 
 
 def _lock() -> FileLock:

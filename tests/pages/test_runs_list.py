@@ -182,9 +182,9 @@ def test_deleting_asks_first_and_can_be_undone(store: Store) -> None:
     page.button(key="delete-confirmed").click().run()
     assert store.get(second).deleted_at is not None
     assert names(page) == ["first"]
-    assert "1 run deleted" in " ".join(text.value for text in page.markdown)
+    assert "1 run deleted." in [text.value for text in page.info]
 
-    page.button(key="undo-delete").click().run()
+    page.button(key="undo-runs").click().run()
     assert names(page) == ["second", "first"]
     assert not page.exception
 

@@ -16,7 +16,7 @@ from core.runs import Run, State, new_id, open_store
 from core.runs.lists import Order
 from ui.shared.formatting import counted
 from ui.shared.launching import submitter
-from ui.shared.run_actions import ask_to_remove, show_actions, show_undo
+from ui.shared.run_actions import ask_to_remove, show_actions, show_undo_of_runs
 from ui.shared.run_annotations import add_tags
 from ui.shared.runs_table import choose_runs
 
@@ -29,7 +29,7 @@ _DOUBLE_CLICK_S = 2.0
 def show_runs_list() -> None:
     """Show the filters, a page of the runs that fit, and what can be done with those that are ticked."""
     store = open_store()
-    show_undo()
+    show_undo_of_runs()
     filters = _choose_filters()
     count = store.count(**filters)
     if not count:

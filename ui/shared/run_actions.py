@@ -8,6 +8,7 @@ A button acts on those of the runs that it fits; what has changed since the page
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import streamlit as st
@@ -15,6 +16,7 @@ import streamlit as st
 from core.jobs.scheduler import KEEP_DELETED_S, ensure_running
 from core.runs import ACTIVE, INACTIVE, Run, Store, open_store
 from ui.shared.formatting import counted
+from ui.shared.undo import forget_deletion, note_deletion, show_undo
 
 
 class Action(NamedTuple):
@@ -141,22 +143,12 @@ def _delete(run_ids: Sequence[str]) -> None:
             store.delete(run_id)
         except ValueError as error:  # it has been resumed meanwhile
             st.toast(str(error), icon=":material/info:")
-    st.session_state["deleted-runs"] = list(run_ids)
+    note_deletion("runs", list(run_ids), f"{counted(len(run_ids), 'run')} deleted.")
 
 
-def show_undo() -> None:
-    """Offer to take back the last deletion of this visit."""
-    run_ids = st.session_state.get("deleted-runs")
-    if not run_ids:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="undo-row"):
-        st.markdown(f":material/delete: {counted(len(run_ids), 'run')} deleted.")
-        st.button("Undo", icon=":material/undo:", key="undo-delete", on_click=_undo, args=(run_ids,))
-
-
-def _undo(run_ids: Sequence[str]) -> None:
-    if st.session_state.pop("deleted-runs", None):  # else a second click
-        apply("restore", run_ids)
+def show_undo_of_runs() -> None:
+    """Offer to take back the last deletion of runs of this visit."""
+    show_undo("runs", partial(apply, "restore"))
 
 
 def ask_to_remove() -> None:
@@ -172,4 +164,4 @@ def _confirm_removal() -> None:
 
 def _remove() -> None:
     open_store().purge()
-    st.session_state.pop("deleted-runs", None)
+    forget_deletion("runs")

@@ -9,6 +9,7 @@ import streamlit as st
 from core.networks import registry
 from core.runs import open_store
 from ui.shared.settings import choose
+from ui.shared.undo import note_deletion, show_undo, try_change
 
 
 def show_deletion(name: str) -> None:
@@ -19,33 +20,18 @@ def show_deletion(name: str) -> None:
 
 def show_way_back() -> None:
     """Say what was deleted, with the button that undoes it, or why it was not."""
-    if refused := st.session_state.pop("network-refused", None):
-        st.error(refused, icon=":material/error:")
-    if deleted := st.session_state.get("deleted-network"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.info(f"{deleted} was deleted. Runs that used it keep their results.", icon=":material/delete:")
-            st.button("Undo", key="undo-network", icon=":material/undo:", on_click=_restore, args=(deleted,))
+    show_undo("network", _restore)
 
 
 def _delete(name: str) -> None:
-    try:
-        registry.delete(name, _waiting_or_training_with)
-    except ValueError as error:
-        st.session_state["network-refused"] = str(error)
-    else:
-        st.session_state["deleted-network"] = name
+    if try_change("network", lambda: registry.delete(name, _waiting_or_training_with)):
+        note_deletion("network", name, f"{name} was deleted. Runs that used it keep their results.")
         choose("architecture", registry.names()[0])
 
 
 def _restore(name: str) -> None:
-    if st.session_state.pop("deleted-network", None) is None:  # a second click
-        return
-    try:
-        registry.restore(name)
-    except ValueError as error:  # it was restored in another tab
-        st.session_state["network-refused"] = str(error)
-    else:
-        choose("architecture", name)
+    registry.restore(name)
+    choose("architecture", name)
 
 
 def _waiting_or_training_with(name: str) -> list[str]:
