@@ -335,30 +335,14 @@ _AVERAGING = '''class WeightAverage(keras.callbacks.Callback):
 _MIXED = """
     keras.config.set_dtype_policy("mixed_bfloat16")"""
 
-_SCRIPT = '''"""Train $network in plain Keras, as run $run of Duet did.
-
-    python train.py --data FOLDER
-
-FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train,
-y_train, x_test and y_test. Needs tensorflow. The model of $checkpoint_policy is
-kept in $file.keras, and tested at the end.$notes
-"""
-
-import argparse
-import gzip
-from pathlib import Path
+_SCRIPT = """$header
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
-BATCH_SIZE = $batch_size
-EPOCHS = $epochs
-LEARNING_RATE = $learning_rate
-SEED = $seed
-TRAIN_LIMIT = $train_limit  # None uses all training images
-VALIDATION_SHARE = $validation_share
+$settings
 
 $model
 
@@ -366,12 +350,7 @@ $read_data
 
 
 ${augment}${smoothing}${learning_rate_class}${averaging}def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True, help="a folder of IDX files, or an .npz file")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--train-limit", type=int, default=TRAIN_LIMIT, help="use only so many training images")
-    parser.add_argument("--output", type=Path, default=Path("$file.keras"))
-    options = parser.parse_args()
+$read_options
 
     keras.utils.set_random_seed(SEED)$precision
     images, labels, test_images, test_labels = read_data(options.data)$hold_back$count_classes$schedule
@@ -386,4 +365,4 @@ ${augment}${smoothing}${learning_rate_class}${averaging}def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""

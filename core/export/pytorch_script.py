@@ -459,30 +459,14 @@ _INITIALISE = {
             nn.init.zeros_(module.bias)""",
 }
 
-_SCRIPT = '''"""Train $network in plain PyTorch, as run $run of Duet did.
-
-    python train.py --data FOLDER
-
-FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train,
-y_train, x_test and y_test. Needs torch and numpy. The weights of $checkpoint_policy
-are kept in $file.pt, and tested at the end.$notes
-"""
-
-import argparse
-import gzip
-from pathlib import Path
+_SCRIPT = '''$header
 
 import numpy as np
 import torch
 from torch import nn$imports
 from torch.utils.data import DataLoader, TensorDataset
 
-BATCH_SIZE = $batch_size
-EPOCHS = $epochs
-LEARNING_RATE = $learning_rate
-SEED = $seed
-TRAIN_LIMIT = $train_limit  # None uses all training images
-VALIDATION_SHARE = $validation_share
+$settings
 
 loss_function = nn.CrossEntropyLoss()
 
@@ -508,12 +492,7 @@ def dataset_of(images, labels):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True, help="a folder of IDX files, or an .npz file")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--train-limit", type=int, default=TRAIN_LIMIT, help="use only so many training images")
-    parser.add_argument("--output", type=Path, default=Path("$file.pt"))
-    options = parser.parse_args()
+$read_options
 
     torch.manual_seed(SEED)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""What both exported scripts share: how they read the images, choose those to validate on, and what they note.
+"""What both exported scripts share: their header, settings and options, how they read the images, and what they note.
 
     source = Template(...).substitute(**values(run_id, checkpoint, "pytorch"), ...)
 
@@ -6,7 +6,9 @@ A setting of the run is in a script only where it does something there. Text tha
 a class name, gets into a script as a literal only.
 """
 
+import textwrap
 from collections.abc import Iterable
+from string import Template
 from typing import Any
 
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig
@@ -18,20 +20,19 @@ _LONGEST = 90  # characters of a call, which is indented, and may be assigned to
 def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[str, Any]:
     """Return what the templates of both scripts fill in, for the script that is in `framework`."""
     config = checkpoint.description.config
+    file = f"{config.checkpoint_policy}.{_SUFFIXES[framework]}"
+    network = checkpoint.description.architecture.name.encode("unicode_escape").decode().replace('"', "'")
+    kept = _KEPT[config.monitor] if config.checkpoint_policy == "best" else "the last epoch"
     return {
-        "run": run_id,
-        "network": checkpoint.description.architecture.name.encode("unicode_escape").decode().replace('"', "'"),
-        "notes": "".join(f"\n{note}" for note in _notes(config, framework)),
-        "batch_size": config.batch_size,
-        "epochs": config.epochs,
-        "learning_rate": config.learning_rate,
-        "seed": config.seed,
-        "train_limit": config.train_limit,
-        "validation_share": config.validation_share,
+        "header": Template(_HEADER).substitute(
+            title=f"Train {network} in plain {FRAMEWORK_TITLES[framework]}, as run {run_id} of Duet did.",
+            usage=textwrap.fill(f"{_DATA} {_NEEDS[framework]} of {kept} in {file}, and tests with it at the end.", 100),
+            notes="".join(f"\n{note}" for note in _notes(config, framework)),
+        ),
+        "settings": Template(_SETTINGS).substitute(dict(config)),
+        "read_options": Template(_READ_OPTIONS).substitute(file=file),
         "read_data": _READ_DATA,
         "hold_back": _HOLD_BACK[config.validation_part],
-        "checkpoint_policy": _KEPT[config.monitor] if config.checkpoint_policy == "best" else "the last epoch",
-        "file": config.checkpoint_policy,
         "count_classes": _COUNT_CLASSES if config.class_weights == "balanced" else "",
     }
 
@@ -80,6 +81,43 @@ def _notes(config: RunConfig, framework: Framework) -> list[str]:
     }
     return [note for note, applies in notes.items() if applies]
 
+
+_SUFFIXES: dict[Framework, str] = {"pytorch": "pt", "keras": "keras"}
+
+_NEEDS: dict[Framework, str] = {
+    "pytorch": "Needs torch and numpy. Keeps the weights",
+    "keras": "Needs tensorflow. Keeps the model",
+}
+
+_DATA = (
+    "FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train, y_train, "
+    "x_test and y_test."
+)
+
+_HEADER = '''"""$title
+
+    python train.py --data FOLDER
+
+$usage$notes
+"""
+
+import argparse
+import gzip
+from pathlib import Path'''
+
+_SETTINGS = """BATCH_SIZE = $batch_size
+EPOCHS = $epochs
+LEARNING_RATE = $learning_rate
+SEED = $seed
+TRAIN_LIMIT = $train_limit  # None uses all training images
+VALIDATION_SHARE = $validation_share"""
+
+_READ_OPTIONS = """    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True, help="a folder of IDX files, or an .npz file")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--train-limit", type=int, default=TRAIN_LIMIT, help="use only so many training images")
+    parser.add_argument("--output", type=Path, default=Path("$file"))
+    options = parser.parse_args()"""
 
 _KEPT = {
     "val_loss": "the epoch with the lowest validation loss",
