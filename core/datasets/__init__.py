@@ -24,6 +24,7 @@ from core.datasets.dataset import Dataset, Split
 from core.datasets.specification import FORMER_PREPARATIONS, Specification
 from core.datasets.splitting import TrainSplit, split_train
 from core.system.files import write_json
+from core.system.text import shortened
 
 __all__ = [
     "Dataset",
@@ -124,10 +125,7 @@ def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
     """
     specification = _reject_bundled(name, "deleted")
     if runs := used_by(name):
-        more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
-        raise ValueError(
-            f"{specification.title} cannot be deleted while runs use it: delete {', '.join(runs[:5])}{more} first."
-        )
+        raise ValueError(f"{specification.title} cannot be deleted while runs use it: delete {shortened(runs)} first.")
     storage.to_trash(name)
 
 

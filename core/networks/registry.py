@@ -19,6 +19,7 @@ from core.networks.layers import Architecture
 from core.networks.zoo import ARCHITECTURES
 from core.system.files import write_json
 from core.system.paths import data_dir
+from core.system.text import shortened
 from core.system.trash import Trash
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -99,10 +100,8 @@ def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
     if name not in custom_names():
         raise ValueError(f"Expected the name of a network, received {name!r}.")
     if runs := used_by(name):
-        more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
         raise ValueError(
-            f"{name} cannot be deleted while runs wait or train with it: stop {', '.join(runs[:5])}{more}, "
-            "or wait for their end."
+            f"{name} cannot be deleted while runs wait or train with it: stop {shortened(runs)}, or wait for their end."
         )
     with _lock():
         _trash().delete(name)

@@ -35,12 +35,15 @@ class Trash:
         """Move what has a name out of its place.
 
         Raises:
-            FileNotFoundError: if nothing has.
+            ValueError: if nothing has, as where somebody else has just deleted it.
         """
+        place = self._place / f"{name}{self._suffix}"
+        if not place.exists():
+            raise ValueError(f"Expected the name of a {self._kind}, received {name!r}.")
         self._trash.mkdir(parents=True, exist_ok=True)
         # By the newest that is there, as a clock may have been set back since.
         number = max((time_ns(), *(number + 1 for number, _ in self._entries(name))))
-        move(self._place / f"{name}{self._suffix}", self._trash / f"{name}~{number}{self._suffix}")
+        move(place, self._trash / f"{name}~{number}{self._suffix}")
 
     def restore(self, name: str) -> None:
         """Put what was deleted last of a name back into its place.

@@ -89,9 +89,12 @@ def test_name_of_nothing_is_refused(place, folders, name):
     assert folders.find(name) is None
 
 
-def test_what_is_not_there_cannot_be_deleted(folders):
-    with pytest.raises(FileNotFoundError):
-        folders.delete("pets")
+def test_what_is_not_there_cannot_be_deleted(place, folders):
+    make(place, "pets", "cats")
+    folders.delete("pets")
+    with pytest.raises(ValueError, match=r"^Expected the name of a data set, received 'pets'\.$"):
+        folders.delete("pets")  # as in another tab
+    folders.restore("pets")
     assert folders.names() == set()
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.datasets.conversion import fit
 from core.datasets.importing import CHANNELS, MAX_SIDE, MIN_SIDE, Plan
+from core.system.text import shortened
 from ui.data.import_report import show_skipped
 from ui.data.picture_row import show_row
 from ui.shared.formatting import counted, escape_markdown
@@ -45,7 +46,7 @@ def choose_import(plan: Plan) -> dict[str, Any] | None:
 
 def _show_findings(plan: Plan) -> None:
     sizes = [f"{height}×{width}" for height, width in plan.sizes]
-    told = ", ".join(sizes[:_SIZES]) + (f" and {len(sizes) - _SIZES} more" if len(sizes) > _SIZES else "")
+    told = shortened(sizes, _SIZES)
     classes = ", ".join(plan.class_names[:_CLASSES]) + (" …" if len(plan.class_names) > _CLASSES else "")
     count = f", {sum(plan.images.values()):,} images" if plan.images else ""
     st.success(
