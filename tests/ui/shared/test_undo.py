@@ -3,15 +3,18 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from ui.shared.formatting import escape_markdown
+
 
 def _page() -> None:
     import streamlit as st
 
     from ui.shared.undo import forget_deletion, note_deletion, show_undo, try_change
 
-    things = st.session_state.setdefault("things", ["one", "two"])
+    st.session_state.setdefault("things", ["one", "two"])
 
     def remove(name: str) -> None:
+        things = st.session_state["things"]
         if name not in things:
             raise ValueError(f"Expected a *thing*, received {name!r}.")
         things.remove(name)
@@ -21,9 +24,9 @@ def _page() -> None:
             note_deletion("thing", name, f"{name} was deleted.")
 
     def restore(name: str) -> None:
-        if name in things:
-            raise ValueError("It is there again.")
-        things.append(name)
+        if name in st.session_state["things"]:
+            raise ValueError("It is there again")
+        st.session_state["things"].append(name)
 
     show_undo("thing", restore)
     for name in ("one", "two", "three"):
@@ -59,7 +62,7 @@ def test_last_deletion_can_be_undone_once(page):
 
 def test_refused_deletion_says_why_once_and_offers_nothing(page):
     page.button(key="three").click().run()
-    assert [error.value for error in page.error] == [r"Expected a \*thing\*, received 'three'."]
+    assert [error.value for error in page.error] == [escape_markdown("Expected a *thing*, received 'three'.")]
     assert not undo_buttons(page)
 
     page.run()
@@ -72,7 +75,7 @@ def test_way_back_that_is_barred_says_why_and_is_offered_no_more(page):
 
     page.button(key="undo-thing").click().run()
 
-    assert [error.value for error in page.error] == ["It is there again."]
+    assert [error.value for error in page.error] == ["It is there again"]
     assert page.session_state["things"] == ["one"]
     assert not undo_buttons(page)
 
