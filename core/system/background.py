@@ -14,7 +14,7 @@ log that begin with a share in percent, such as "40% cnn-quick".
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -83,13 +83,15 @@ class Job:
                 return False
             for notes in (self._process, self._progress):
                 notes.unlink(missing_ok=True)
-            with self.log.open("wb") as log:
-                if output is None:
-                    process = spawn(module, *arguments, log=log)
-                else:
-                    with output.open("wb") as stdout:
-                        process = spawn(module, *arguments, log=log, stdout=stdout)
-            write_json(self._process, {**note, **ProcessId.of(process.pid)._asdict()})
+            with ExitStack() as files:
+                log = files.enter_context(self.log.open("wb"))
+                stdout = output and files.enter_context(output.open("wb"))
+                process = spawn(module, *arguments, log=log, stdout=stdout)
+            try:
+                write_json(self._process, {**note, **ProcessId.of(process.pid)._asdict()})
+            except BaseException:  # nobody would know of it, and another would be started beside it
+                kill_with_children(process.pid)
+                raise
             return True
 
     def is_running(self) -> bool:

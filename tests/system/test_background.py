@@ -1,5 +1,6 @@
 """Background jobs: begun once, watched, cancelled, and told from dead ones."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -162,6 +163,19 @@ def test_process_that_is_gone_before_it_was_noted_has_failed(folder, monkeypatch
     assert job.start("a.module")
 
     assert job.status() == Status("failed")
+
+
+def test_process_that_cannot_be_noted_is_ended(folder, duet_home, monkeypatch):
+    def full(_path, _value, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(background, "write_json", full)
+        with pytest.raises(OSError, match="No space left"):
+            begin(Job(folder), "waits")
+
+    wait_for(lambda: not processes.of_home(duet_home))
+    assert Job(folder).status() == Status("never")
 
 
 def test_later_process_of_the_same_number_is_not_taken_for_it(folder):
