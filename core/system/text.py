@@ -1,4 +1,6 @@
-"""Numbers as people read them."""
+"""Numbers and lists as people read them."""
+
+from collections.abc import Iterable
 
 
 def duration(seconds: float) -> str:
@@ -11,3 +13,9 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return at least one name as a part of a sentence, such as "SGD, Adam and AdamW"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
