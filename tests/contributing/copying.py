@@ -1,8 +1,8 @@
 """A copy of Duet's source to add something to, and its own tests run on that.
 
-    project = copy_project(tmp_path)
-    (project / "core/config/optimizers/lion.py").write_text(...)
-    passed = run_tests(project, "lion", "tests/engines", "tests/test_config.py")
+project = copy_project(tmp_path)
+(project / "core/config/optimizers/lion.py").write_text(...)
+passed = run_tests(project, "lion", "tests/engines", "tests/test_config.py")
 """
 
 import os

@@ -12,7 +12,8 @@ import pytest
 from core.config import LEARNING_RATES, RunConfig, configure
 from core.datasets import Dataset, Split, mnist
 from core.engines import averaging_decay, get_engine
-from core.export import build, data
+from core.export import build
+from core.export.formats import data
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
 from core.training.schedules import SCHEDULES, learning_rates
 from tests.export.test_export import NAMES, RUN, load_module, save
