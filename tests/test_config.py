@@ -20,6 +20,7 @@ from core.config import (
     option,
     with_seeds,
 )
+from core.config.optimizers import OPTIMIZERS
 from core.networks.zoo import ARCHITECTURES
 
 BOUNDS = {
@@ -33,7 +34,7 @@ BOUNDS = {
     "threads": ([0, 256], [-1, 257]),
     "device": (["auto", "cpu", "mps", "gpu:0", "gpu:11"], ["cuda", "gpu", "gpu:", "gpu:100", "cpu ", "", "CPU", 0]),
     "framework": (["pytorch", "keras"], ["jax", "PyTorch", "", None]),
-    "optimizer": (["sgd", "adam", "adamw", "rmsprop", "adadelta"], ["lion", "SGD"]),
+    "optimizer": (list(OPTIMIZERS), ["lion", "SGD"]),
     "nesterov": ([True, False], ["maybe", None]),
     "beta_1": ([0, 0.9], [1, -0.1]),
     "beta_2": ([0, 0.999], [1, -0.1]),
@@ -122,7 +123,7 @@ def test_wrong_value_has_its_sentence(name, value):
         ("seed", "a whole number from 0 to 2,147,483,647"),
         ("train_limit", "a whole number, at least 20"),
         ("device", "auto, cpu, mps or gpu:0, gpu:1, …"),
-        ("optimizer", "one of sgd, adam, adamw, rmsprop, adadelta"),
+        ("optimizer", f"one of {', '.join(OPTIMIZERS)}"),
         ("flip_vertical", "true or false"),
         ("dataset", "a name"),
     ],
@@ -167,8 +168,24 @@ def test_every_group_is_in_the_order_of_groups():
     assert given == set(GROUPS)
 
 
-def test_every_optimizer_and_schedule_has_its_rate_and_fields():
-    assert set(OPTIMIZER_FIELDS) == set(LEARNING_RATES) == set(choices_of("optimizer"))
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_is_offered_and_explained(name):
+    entry, help_text = OPTIMIZERS[name], RunConfig.model_fields["optimizer"].description
+
+    assert entry.name == name
+    assert name in choices_of("optimizer")
+    assert entry.description.endswith(".")
+    assert f"{entry.title} {entry.description} Its usual rate is {LEARNING_RATES[name]:g}." in help_text
+    assert set(OPTIMIZER_FIELDS[name]) <= set(RunConfig.model_fields)
+    settings = configure(optimizer=name).model_dump()
+    assert all(is_used(setting, settings) for setting in OPTIMIZER_FIELDS[name])
+
+
+def test_familiar_optimizers_come_first():
+    assert choices_of("optimizer")[:5] == ("sgd", "adam", "adamw", "rmsprop", "adadelta")
+
+
+def test_every_schedule_has_its_fields():
     assert set(SCHEDULE_FIELDS) == set(choices_of("schedule"))
 
 

@@ -5,17 +5,17 @@
     pair_terms(config)                  # what the two runs of a pair share, in a sentence
 
 `core.engines` computes what is said here. Aligned takes what the method's paper says, where there is
-one. `decided_by` tells what makes a pair equal: the setting `defaults`, another setting, or Duet itself,
-which always does the same in both.
+one. What differs in one optimizer only is told by its entry in `core.config.optimizers`.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from core.config import RunConfig
+from core.config.framework_default import DecidedBy, FrameworkDefault
+from core.config.optimizers import OPTIMIZERS
 from core.engines.augmentation import is_augmented
-
-DecidedBy = Literal["defaults", "initialisation", "the network", "always", "never"]
+from core.system.text import in_words
 
 DECIDED_BY_TITLES: Mapping[DecidedBy, str] = {
     "defaults": "the setting Defaults",
@@ -26,71 +26,23 @@ DECIDED_BY_TITLES: Mapping[DecidedBy, str] = {
 }
 
 
-class FrameworkDefault(NamedTuple):
-    """One default that the frameworks do not share, and what an aligned pair has in its place."""
+def _framework_rates(framework: Literal[0, 1]) -> str:
+    """Return the learning rates that PyTorch (0) or Keras (1) takes by itself, such as "Adam and AdamW 0.001"."""
+    optimizers: dict[float, list[str]] = {}
+    for optimizer in OPTIMIZERS.values():
+        optimizers.setdefault(optimizer.framework_rates[framework], []).append(optimizer.pytorch)
+    return ", ".join(f"{in_words(names)} {rate:g}" for rate, names in optimizers.items())
 
-    name: str
-    pytorch: str
-    keras: str
-    aligned: str
-    changes: str
-    decided_by: DecidedBy
 
+_DECOUPLED = in_words(each.title for each in OPTIMIZERS.values() if each.decouples_weight_decay)
 
 FRAMEWORK_DEFAULTS: tuple[FrameworkDefault, ...] = (
-    FrameworkDefault(
-        "Adam: ε",
-        "1e-8, added after the bias of the mean is corrected",
-        "1e-7, added before, so that it counts up to 30 times as much in the first steps",
-        "1e-8, after: Kingma and Ba, 2015, algorithm 1",
-        "The length of the steps of weights with small gradients, mostly at the start.",
-        "defaults",
-    ),
-    FrameworkDefault(
-        "RMSprop: decay",
-        "α = 0.99",
-        "ρ = 0.9",
-        "0.9: Hinton's lecture, 2012",
-        "The first steps: PyTorch's are √10 ≈ 3.2 times as long, and at a rate of 0.001 the loss can jump.",
-        "defaults",
-    ),
-    FrameworkDefault(
-        "RMSprop: ε",
-        "1e-8, added to the root",
-        "1e-7, added under the root, where it is as much as 3e-4 outside",
-        "1e-8, added to the root",
-        "The length of the steps of weights with small gradients, all along.",
-        "defaults",
-    ),
-    FrameworkDefault(
-        "Adadelta: decay",
-        "ρ = 0.9",
-        "ρ = 0.95",
-        "0.95: Zeiler, 2012",
-        "How fast the lengths of its steps follow those of the gradients.",
-        "defaults",
-    ),
-    FrameworkDefault(
-        "Adadelta: ε",
-        "1e-6",
-        "1e-7",
-        "1e-6: Zeiler, 2012",
-        "The length of the first steps, which begin at √ε: PyTorch's are √10 ≈ 3.2 times as long.",
-        "defaults",
-    ),
-    FrameworkDefault(
-        "SGD: how the rate enters the momentum",
-        "multiplies the remembered gradients when the step is taken",
-        "multiplies each gradient before it is remembered",
-        "multiplies when the step is taken",
-        "The steps that follow a change of the rate, so whatever a schedule does: Keras's lag behind it.",
-        "defaults",
-    ),
+    *dict.fromkeys(row for optimizer in OPTIMIZERS.values() for row in optimizer.framework_defaults),
     FrameworkDefault(
         "Weight decay: what it is taken off",
-        "added to the gradient, and so to all that is remembered of it; off the weights in AdamW only",
+        f"added to the gradient, and so to all that is remembered of it; off the weights in {_DECOUPLED} only",
         "off the weights, times the rate, in every optimizer",
-        "as in PyTorch; AdamW: Loshchilov and Hutter, 2019",
+        f"as in PyTorch; {_DECOUPLED}: Loshchilov and Hutter, 2019",
         "How strong it is: with a momentum of 0.9 PyTorch's SGD pulls ten times as much, and Adam evens it out.",
         "defaults",
     ),
@@ -136,18 +88,10 @@ FRAMEWORK_DEFAULTS: tuple[FrameworkDefault, ...] = (
     ),
     FrameworkDefault(
         "Learning rate",
-        "Adam and AdamW 0.001, RMSprop 0.01, SGD 0.001, Adadelta 1",
-        "Adam and AdamW 0.001, RMSprop 0.001, SGD 0.01, Adadelta 0.001",
+        _framework_rates(0),
+        _framework_rates(1),
         "the setting Learning rate",
         "Everything.",
-        "always",
-    ),
-    FrameworkDefault(
-        "AdamW: weight decay",
-        "0.01",
-        "0.004",
-        "the setting Weight decay, none unless it says so",
-        "How strongly weights are pulled towards zero.",
         "always",
     ),
     FrameworkDefault(

@@ -35,6 +35,7 @@ with _without("pandas", "scipy", "sklearn", "matplotlib", "jax"):
     import tensorflow as tf
 
 from core.config import RunConfig
+from core.config.optimizers import OPTIMIZERS
 from core.engines import Chunk, available_cores
 from core.engines.augmentation import columns_of
 from core.engines.normalization import FIXED, Scaling
@@ -111,7 +112,7 @@ class Engine:
             inputs = keras.Input(input_shape)
             self._model = keras.Model(inputs, self._chain(inputs, named(architecture.for_classes(classes).layers)))
             self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
-            self._optimizer = _optimizer(config)
+            self._optimizer = OPTIMIZERS[config.optimizer].build_keras(config, keras)
             self._optimizer.build(self._model.trainable_variables)
             averaged = [variable for _, variable in self._variables()] if config.ema_decay else []
             self._averages = [tf.Variable(variable.value) for variable in averaged]
@@ -217,7 +218,7 @@ class Engine:
         correct = tf.TensorArray(tf.int64, count)
         norm = tf.constant(0, self._dtype)
         parameters = self._model.trainable_variables
-        # Aligned, weight decay is a part of the gradient, as in PyTorch; only AdamW takes it off the weights.
+        # Aligned, weight decay is a part of the gradient where it is in PyTorch.
         coupled = self._config.weight_decay and self._optimizer.weight_decay is None
         for step in tf.range(count):
             batch = indices[step]
@@ -379,42 +380,6 @@ class _AlignedBatchNorm(keras.layers.BatchNormalization):
         return outputs
 
 
-class _AlignedSGD(keras.optimizers.SGD):
-    """Multiplies with the rate when the step is taken, as PyTorch does, and not what is remembered."""
-
-    def update_step(self, gradient, variable, learning_rate):
-        step = gradient
-        if self.momentum:
-            # Its type decides that of the product, so in float32 it must be one of float32.
-            momentum = tf.cast(self.momentum, gradient.dtype)
-            remembered = self.momentums[self._get_variable_index(variable)]
-            self.assign(remembered, remembered * momentum + gradient)
-            step = gradient + remembered * momentum if self.nesterov else remembered
-        self.assign_sub(variable, step * learning_rate)
-
-
-class _AlignedAdam(keras.optimizers.Adam):
-    """Adds epsilon once the mean is corrected for its bias, as PyTorch and Kingma and Ba, "Adam", 2015, do."""
-
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        first, second = self._momentums[index], self._velocities[index]
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
-        self.assign_add(second, (gradient * gradient - second) * (1 - self.beta_2))
-        size = tf.sqrt(second / (1 - self.beta_2**step)) + self.epsilon
-        self.assign_sub(variable, learning_rate / (1 - self.beta_1**step) * first / size)
-
-
-class _AlignedRMSprop(keras.optimizers.RMSprop):
-    """Adds epsilon to the root, as PyTorch does, where Keras adds it to what is under the root."""
-
-    def update_step(self, gradient, variable, learning_rate):
-        average = self._velocities[self._get_variable_index(variable)]
-        self.assign(average, self.rho * average + (1 - self.rho) * gradient * gradient)
-        self.assign_sub(variable, learning_rate * gradient / (tf.sqrt(average) + self.epsilon))
-
-
 def _build(layer: Layer, name: str, config: RunConfig) -> keras.Layer:
     match layer.kind:
         case "convolution":
@@ -434,29 +399,6 @@ def _build(layer: Layer, name: str, config: RunConfig) -> keras.Layer:
             return keras.layers.Activation(layer.function, name=name)
         case "residual":
             return keras.layers.Add(name=name)
-
-
-def _optimizer(config: RunConfig) -> keras.Optimizer:
-    aligned = config.defaults == "aligned"
-    # Keras takes it off the weights in every optimizer; aligned, only AdamW does, see `Engine._take_steps`.
-    decay = config.weight_decay if config.weight_decay and (not aligned or config.optimizer == "adamw") else None
-    rate, common = config.learning_rate, {"weight_decay": decay}
-    match config.optimizer:
-        case "sgd":
-            optimizer = _AlignedSGD if aligned else keras.optimizers.SGD
-            # Keras casts it with tf.cast, which takes a float of Python's for float32 and rounds it.
-            return optimizer(rate, np.float64(config.momentum), config.nesterov, **common)
-        case "adam" | "adamw":
-            optimizer = _AlignedAdam if aligned else keras.optimizers.Adam
-            epsilon = config.epsilon or (1e-8 if aligned else 1e-7)
-            return optimizer(rate, config.beta_1, config.beta_2, epsilon, **common)
-        case "rmsprop":
-            optimizer = _AlignedRMSprop if aligned else keras.optimizers.RMSprop
-            rho = 0.9 if config.rho is None else config.rho
-            return optimizer(rate, rho, epsilon=config.epsilon or (1e-8 if aligned else 1e-7), **common)
-        case "adadelta":
-            rho = 0.95 if config.rho is None else config.rho
-            return keras.optimizers.Adadelta(rate, rho, config.epsilon or (1e-6 if aligned else 1e-7), **common)
 
 
 def _device(name: str) -> str:

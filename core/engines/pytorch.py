@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from core.config import RunConfig
+from core.config.optimizers import OPTIMIZERS
 from core.engines import Chunk, available_cores, averaging_decay, same_padding
 from core.engines.cuda_graph import RecordedGraph
 from core.engines.normalization import FIXED, Scaling
@@ -130,7 +131,8 @@ class Engine:
         self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
         self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
         self._parameters = list(self._model.parameters())
-        self._optimizer = _optimizer(config, self._parameters)
+        self._optimizer = OPTIMIZERS[config.optimizer].build_pytorch(config, self._parameters, torch)
+        self._counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
         # Without its wrappers, which serve the profiler and the compiler, and import the latter.
         self._update = torch.no_grad()(inspect.unwrap(type(self._optimizer).step))
         self._start_averages()
@@ -219,7 +221,6 @@ class Engine:
         """Go on from a `state`, as if nothing had happened in between."""
         self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
         self._averages = [_like(tensor, state[f"averages/{i}"]) for i, tensor in enumerate(self._averages)]
-        counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
         for key, value in state.items():
             if key.startswith("optimizer/"):
                 _, i, name = key.split("/")
@@ -227,7 +228,7 @@ class Engine:
                 self._optimizer.state[parameter][name] = (
                     _like(parameter, value)
                     if value.shape == parameter.shape
-                    else torch.tensor(value, device=self._device if counts_on_device else "cpu")
+                    else torch.tensor(value, device=self._device if self._counts_on_device else "cpu")
                 )
         torch.set_rng_state(torch.tensor(state["random/cpu"]))
         if "random/device" in state:
@@ -283,6 +284,7 @@ class Engine:
         """Return whether steps on such batches are worth a recording, and can have one by now."""
         return (
             self._device.type == "cuda"
+            and self._counts_on_device
             and self._dtype == torch.float32  # a recorded learning rate is no more precise
             and batches.shape[1] == self._config.batch_size
             and self._taken >= _STEPS_BEFORE_RECORDING
@@ -513,33 +515,6 @@ def _margins(padding: str, shape: Shape, window: int, stride: int) -> tuple[tupl
     if padding == "valid":
         return (0, 0), (0, 0)
     return same_padding(shape[0], window, stride), same_padding(shape[1], window, stride)
-
-
-def _optimizer(config: RunConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    aligned = config.defaults == "aligned"
-    rate, decay, betas = config.learning_rate, config.weight_decay, (config.beta_1, config.beta_2)
-    on_device = {"capturable": parameters[0].is_cuda}  # counts its steps there, so that they can be recorded
-    match config.optimizer:
-        case "sgd":
-            return torch.optim.SGD(
-                parameters,
-                rate,
-                momentum=config.momentum,
-                nesterov=config.nesterov,
-                weight_decay=decay,
-                fused=True,
-            )
-        case "adam":
-            return torch.optim.Adam(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True, **on_device)
-        case "adamw":
-            return torch.optim.AdamW(parameters, rate, betas, config.epsilon or 1e-8, decay, fused=True, **on_device)
-        case "rmsprop":
-            # PyTorch remembers ten times as many steps, so its first ones are three times as long.
-            rho = (0.9 if aligned else 0.99) if config.rho is None else config.rho
-            return torch.optim.RMSprop(parameters, rate, rho, config.epsilon or 1e-8, decay, foreach=True, **on_device)
-        case "adadelta":
-            rho = (0.95 if aligned else 0.9) if config.rho is None else config.rho
-            return torch.optim.Adadelta(parameters, rate, rho, config.epsilon or 1e-6, decay, foreach=True, **on_device)
 
 
 def _device(name: str) -> torch.device:

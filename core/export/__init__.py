@@ -6,15 +6,17 @@
 Whatever the form, it predicts as Duet does, so the preprocessing goes with it: inside the graph
 (`onnx`, `keras`), in the code (`pytorch` and both scripts), and as metadata everywhere.
 
-A new format is one module with a `build(run_id, checkpoint) -> bytes` and its entry in `FORMATS`.
+A new format is a new module of `core.export.formats` with its entry as `FORMAT`.
 """
 
 import importlib
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
+from core.export.format import Format
+from core.system.discovery import discover
 from core.system.paths import run_directory
 from core.system.processes import spawn
 from core.training import checkpoints
@@ -23,65 +25,8 @@ from core.training.checkpoints import Checkpoint
 _DEADLINE_S = 120
 
 
-@dataclass(frozen=True)
-class Format:
-    """A form in which a run can leave Duet: its module in this package, its file's ending, and what it is for."""
-
-    name: str
-    module: str
-    title: str
-    ending: str
-    description: str
-
-
-FORMATS: dict[str, Format] = {
-    entry.name: entry
-    for entry in (
-        Format(
-            "pytorch",
-            "pytorch",
-            "PyTorch weights",
-            "-pytorch.zip",
-            "The network as a plain PyTorch module (model.py) with its weights as weights.pt, which "
-            "torch.load(weights_only=True) opens, and as safetensors.",
-        ),
-        Format(
-            "keras",
-            "keras",
-            "Keras model",
-            ".keras",
-            "One file that keras.models.load_model opens: pixels from 0 to 255 in, probabilities out.",
-        ),
-        Format(
-            "onnx",
-            "onnx",
-            "ONNX graph",
-            ".onnx",
-            "One file for any runtime, without PyTorch or TensorFlow: uint8 pixels in, probabilities out.",
-        ),
-        Format(
-            "pytorch-script",
-            "pytorch_script",
-            "PyTorch script",
-            "-pytorch.py",
-            "Plain PyTorch that repeats the run without Duet; needs torch and numpy, and the images.",
-        ),
-        Format(
-            "keras-script",
-            "keras_script",
-            "Keras script",
-            "-keras.py",
-            "Plain Keras (compile and fit) that repeats the run without Duet; needs tensorflow and the images.",
-        ),
-        Format(
-            "data",
-            "data",
-            "Images for the scripts",
-            "-images.npz",
-            "The data set's images and labels in the form that both scripts read.",
-        ),
-    )
-}
+FORMATS: Mapping[str, Format] = discover("core.export.formats", "FORMAT")
+"""Every format, in the order in which they are offered."""
 
 
 def get_format(name: str) -> Format:
@@ -106,7 +51,7 @@ def build(run_id: str, name: str) -> bytes:
     Raises:
         ValueError: if there is no such format, the run has no checkpoint, or its network has no such form.
     """
-    module = importlib.import_module(f"core.export.{get_format(name).module}")
+    module = importlib.import_module(get_format(name).module)
     checkpoint: Checkpoint = checkpoints.load(run_directory(run_id))
     return module.build(run_id, checkpoint)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from string import Template
 
 from core.config import RunConfig
+from core.config.optimizers import OPTIMIZERS
 from core.engines.augmentation import ERASED_AREA, is_augmented
 from core.export.script import arguments, call, lines, values
 from core.networks.layers import Layer, Shape, named
@@ -121,28 +122,9 @@ def _list(name: str, items: list[str]) -> list[str]:
 
 
 def _optimizer(config: RunConfig) -> str:
-    aligned, epsilon = config.defaults == "aligned", config.epsilon
-    match config.optimizer:
-        case "sgd":
-            name, epsilon = "SGD", None
-            own = [f"momentum={config.momentum}", "nesterov=True" if config.nesterov else None]
-        case "adam" | "adamw":
-            name, epsilon = {"adam": "Adam", "adamw": "AdamW"}[config.optimizer], epsilon or (1e-8 if aligned else None)
-            own = [
-                f"beta_1={config.beta_1}" if config.beta_1 != 0.9 else None,
-                f"beta_2={config.beta_2}" if config.beta_2 != 0.999 else None,
-            ]
-        case "rmsprop":
-            name, epsilon = "RMSprop", epsilon or (1e-8 if aligned else None)
-            own = [f"rho={config.rho}" if config.rho is not None else None]
-        case "adadelta":
-            name, epsilon = "Adadelta", epsilon or (1e-6 if aligned else None)
-            own = [f"rho={config.rho}" if config.rho is not None else None]
-    own.append(f"epsilon={epsilon}" if epsilon else None)
-    # AdamW is the only one that decays unless it is told not to.
-    own.append(f"weight_decay={config.weight_decay}" if config.weight_decay or name == "AdamW" else None)
-    own.append(f"global_clipnorm={config.clip_norm}" if config.clip_norm else None)
-    return call(f"keras.optimizers.{name}", "learning_rate" if _schedule(config) else "LEARNING_RATE", *own)
+    name, own = OPTIMIZERS[config.optimizer].keras_source(config)
+    clip = f"global_clipnorm={config.clip_norm}" if config.clip_norm else None
+    return call(name, "learning_rate" if _schedule(config) else "LEARNING_RATE", *own, clip)
 
 
 def _schedule(config: RunConfig) -> list[str]:

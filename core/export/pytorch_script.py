@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.config import RunConfig
+from core.config.optimizers import OPTIMIZERS
 from core.engines import same_padding
 from core.engines.augmentation import ERASED_AREA, ERASED_RATIO, is_augmented
 from core.export.script import arguments, call, lines, values
@@ -229,28 +230,8 @@ def _preparation(config: RunConfig) -> list[str]:
 
 
 def _optimizer(config: RunConfig) -> str:
-    aligned = config.defaults == "aligned"
-    rho = config.rho
-    match config.optimizer:
-        case "sgd":
-            name = "SGD"
-            own = [f"momentum={config.momentum}", "nesterov=True" if config.nesterov else None]
-        case "adam" | "adamw":
-            name = {"adam": "Adam", "adamw": "AdamW"}[config.optimizer]
-            betas = (config.beta_1, config.beta_2)
-            own = [f"betas={betas}" if betas != (0.9, 0.999) else None]
-        case "rmsprop":
-            name, rho = "RMSprop", 0.9 if aligned and rho is None else rho
-            own = [f"alpha={rho}" if rho is not None else None]
-        case "adadelta":
-            name, rho = "Adadelta", 0.95 if aligned and rho is None else rho
-            own = [f"rho={rho}" if rho is not None else None]
-    if config.epsilon and config.optimizer != "sgd":
-        own.append(f"eps={config.epsilon}")
-    # AdamW is the only one that decays unless it is told not to.
-    if config.weight_decay or config.optimizer == "adamw":
-        own.append(f"weight_decay={config.weight_decay}")
-    return call(f"torch.optim.{name}", "model.parameters()", "lr=LEARNING_RATE", *own)
+    name, own = OPTIMIZERS[config.optimizer].pytorch_source(config)
+    return call(name, "model.parameters()", "lr=LEARNING_RATE", *own)
 
 
 def _schedule(config: RunConfig) -> list[str]:

@@ -12,6 +12,7 @@ from string import Template
 from typing import Any
 
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig
+from core.config.optimizers import OPTIMIZERS
 from core.training.checkpoints import Checkpoint
 
 _LONGEST = 90  # characters of a call, which is indented, and may be assigned to something
@@ -58,6 +59,7 @@ def lines(indent: int, code: Iterable[str]) -> str:
 def _notes(config: RunConfig, framework: Framework) -> list[str]:
     """Say where the script, being idiomatic, does not do exactly what the run did."""
     aligned, keras, title = config.defaults == "aligned", framework == "keras", FRAMEWORK_TITLES[framework]
+    optimizer = OPTIMIZERS[config.optimizer]
     fractions = (config.warmup_epochs, config.decay_epochs if config.schedule == "step" else 0)
     notes = {
         f"The run went on from the weights of run {config.initial_weights}; this script starts anew.": bool(
@@ -69,7 +71,7 @@ def _notes(config: RunConfig, framework: Framework) -> list[str]:
         "The run's algorithms were aligned with PyTorch's; where no argument does that, this script has Keras's "
         "own.": aligned and keras,
         "The run added the weight decay to the gradients; Keras takes it off the weights.": (
-            aligned and keras and config.weight_decay > 0 and config.optimizer != "adamw"
+            aligned and keras and config.weight_decay > 0 and not optimizer.decouples_weight_decay
         ),
         "Keras's He normal is cut off at two standard deviations; the run's was not.": (
             keras and config.initialisation == "he"

@@ -1,6 +1,6 @@
 """Numbers and lists as people read them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def duration(seconds: float) -> str:
@@ -18,3 +18,9 @@ def duration(seconds: float) -> str:
 def shortened(items: Sequence[str], most: int = 5) -> str:
     """Return the first items of a list and how many more there are, such as "a, b and 1,203 more"."""
     return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return at least one name as a part of a sentence, such as "SGD, Adam and AdamW"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

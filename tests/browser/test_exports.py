@@ -99,10 +99,6 @@ OPENED_BY: dict[str, Callable[[Path, np.ndarray], np.ndarray]] = {
 SCRIPTS = ("pytorch-script", "keras-script")
 
 
-def test_every_format_is_tried():
-    assert {*OPENED_BY, *SCRIPTS, "data"} == set(FORMATS)
-
-
 @pytest.mark.parametrize("name", OPENED_BY)
 def test_network_answers_as_duet_does(server: Server, run: Run, downloads: dict[str, Path], name: str):
     found = OPENED_BY[name](downloads[name], load("mnist").test.images)

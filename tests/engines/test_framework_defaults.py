@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from core.config.optimizers import OPTIMIZERS
 from core.engines import get_engine
 from core.engines.framework_defaults import DECIDED_BY_TITLES, FRAMEWORK_DEFAULTS
 
@@ -20,27 +21,32 @@ def test_names_are_unique():
     assert len({row.name for row in FRAMEWORK_DEFAULTS}) == len(FRAMEWORK_DEFAULTS)
 
 
-@pytest.mark.parametrize(
-    ("pytorch", "keras", "values"),
-    [
-        (("Adam", "eps"), ("Adam", "epsilon"), (1e-8, 1e-7)),
-        (("RMSprop", "alpha"), ("RMSprop", "rho"), (0.99, 0.9)),
-        (("RMSprop", "eps"), ("RMSprop", "epsilon"), (1e-8, 1e-7)),
-        (("RMSprop", "lr"), ("RMSprop", "learning_rate"), (0.01, 0.001)),
-        (("SGD", "lr"), ("SGD", "learning_rate"), (0.001, 0.01)),
-        (("Adadelta", "lr"), ("Adadelta", "learning_rate"), (1.0, 0.001)),
-        (("Adadelta", "rho"), ("Adadelta", "rho"), (0.9, 0.95)),
-        (("Adadelta", "eps"), ("Adadelta", "epsilon"), (1e-6, 1e-7)),
-        (("AdamW", "lr"), ("AdamW", "learning_rate"), (0.001, 0.001)),
-        (("AdamW", "weight_decay"), ("AdamW", "weight_decay"), (0.01, 0.004)),
-    ],
-)
-def test_optimizers_have_the_defaults_that_are_told(pytorch, keras, values):
-    for (name, argument), optimizers, value in (
-        (pytorch, get_engine("pytorch").torch.optim, values[0]),
-        (keras, get_engine("keras").keras.optimizers, values[1]),
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_have_the_defaults_that_are_told(name):
+    entry = OPTIMIZERS[name]
+    told: dict[str, dict[str, list]] = {
+        "pytorch": {"lr": [entry.framework_rates[0]], "weight_decay": [entry.weight_decay_defaults[0]]},
+        "keras": {"learning_rate": [entry.framework_rates[1]], "weight_decay": [entry.weight_decay_defaults[1]]},
+    }
+    for argument in entry.arguments:
+        told["pytorch"].setdefault(argument.pytorch, []).append(argument.pytorch_default)
+        told["keras"].setdefault(argument.keras, []).append(argument.keras_default)
+    for framework, kind in (
+        ("pytorch", getattr(get_engine("pytorch").torch.optim, entry.pytorch)),
+        ("keras", getattr(get_engine("keras").keras.optimizers, entry.keras)),
     ):
-        assert inspect.signature(getattr(optimizers, name)).parameters[argument].default == value
+        parameters = inspect.signature(kind).parameters
+        for argument, values in told[framework].items():
+            default = parameters[argument].default
+            assert (0 if default is None else default) == (values[0] if len(values) == 1 else tuple(values)), argument
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_an_optimizer_aligns_is_in_the_table(name):
+    entry = OPTIMIZERS[name]
+    assert set(entry.framework_defaults) <= set(FRAMEWORK_DEFAULTS)
+    aligned = [each for each in entry.arguments if each.pytorch_default != each.keras_default and each.aligned]
+    assert len([row for row in entry.framework_defaults if row.decided_by == "defaults"]) >= len(aligned)
 
 
 def test_batch_norms_have_the_defaults_that_are_told():

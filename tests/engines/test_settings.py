@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from core.config import FRAMEWORK_TITLES, LEARNING_RATES, OPTIMIZER_FIELDS, Framework, Optimizer, configure
+from core.config import (
+    FRAMEWORK_TITLES,
+    LEARNING_RATES,
+    OPTIMIZER_FIELDS,
+    Framework,
+    Optimizer,
+    choices_of,
+    configure,
+)
+from core.config.optimizers import OPTIMIZERS
 from core.engines import averaging_decay, get_engine
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten
 from tests.sample_networks import draw_data, draw_weights, network
@@ -190,12 +199,40 @@ CASES = {
         lambda optimizers: optimizers.Adadelta(rho=0.8, epsilon=1e-3, weight_decay=0.1),
         lambda optim, weights: optim.Adadelta(weights, rho=0.8, eps=1e-3, weight_decay=0.1),
     ),
+    "adagrad": Case(
+        "adagrad",
+        {},
+        lambda optim, weights: optim.Adagrad(weights),
+        lambda optimizers: optimizers.Adagrad(),
+        lambda optim, weights: optim.Adagrad(weights),
+    ),
+    "adagrad with its own": Case(
+        "adagrad",
+        {"epsilon": 1e-3, "weight_decay": 0.1},
+        lambda optim, weights: optim.Adagrad(weights, eps=1e-3, weight_decay=0.1),
+        lambda optimizers: optimizers.Adagrad(epsilon=1e-3, weight_decay=0.1),
+        lambda optim, weights: optim.Adagrad(weights, eps=1e-3, weight_decay=0.1),
+    ),
+    "adamax": Case(
+        "adamax",
+        {},
+        lambda optim, weights: optim.Adamax(weights),
+        lambda optimizers: optimizers.Adamax(),
+        lambda optim, weights: optim.Adamax(weights),
+    ),
+    "adamax with its own": Case(
+        "adamax",
+        {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3, "weight_decay": 0.1},
+        lambda optim, weights: optim.Adamax(weights, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
+        lambda optimizers: optimizers.Adamax(beta_1=0.8, beta_2=0.95, epsilon=1e-3, weight_decay=0.1),
+        lambda optim, weights: optim.Adamax(weights, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
+    ),
 }
 
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+@pytest.mark.parametrize("optimizer", sorted({case.optimizer for case in CASES.values()}))
 def test_every_setting_of_an_optimizer_is_tried(optimizer):
     tried = {name for case in CASES.values() if case.optimizer == optimizer for name in case.settings}
 
@@ -216,6 +253,42 @@ def test_aligned_optimizer_is_the_methods_own(framework, case):
     found = trained(framework, optimizer=case.optimizer, defaults="aligned", **case.settings)
 
     assert_same(found, by_pytorch(case.aligned), 1e-9)
+
+
+TRIED = {
+    **{"momentum": MOMENTUM, "nesterov": True, "beta_1": 0.8, "beta_2": 0.95, "rho": 0.8, "epsilon": 1e-3},
+    **{"weight_decay": 0.1},
+}
+"""A value for every setting that an optimizer may have of its own, none of them a default."""
+
+
+@each_framework
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_setting_reaches_the_frameworks_own(framework, optimizer):
+    """The entry's arguments, by their names, given to the framework's class in a plain loop."""
+    entry, given = OPTIMIZERS[optimizer], {"weight_decay": [TRIED["weight_decay"]]}
+    for argument in entry.arguments:
+        if argument.setting:
+            given.setdefault(getattr(argument, framework), []).append(TRIED[argument.setting])
+    arguments = {name: values[0] if len(values) == 1 else tuple(values) for name, values in given.items()}
+
+    found = trained(framework, optimizer=optimizer, **{name: TRIED[name] for name in (*entry.settings, "weight_decay")})
+
+    if framework == "pytorch":
+        assert_same(found, by_pytorch(lambda optim, weights: getattr(optim, entry.pytorch)(weights, **arguments)))
+    else:
+        assert_same(found, by_keras(lambda optimizers: getattr(optimizers, entry.keras)(**arguments)))
+
+
+@each_framework
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("defaults", choices_of("defaults"))
+def test_every_optimizer_learns_at_its_usual_rate(framework, optimizer, defaults):
+    engine = build(framework, optimizer=optimizer, learning_rate=LEARNING_RATES[optimizer], defaults=defaults)
+
+    losses = engine.train(np.tile(np.arange(40), (200, 1))).losses
+
+    assert losses[-1] < 0.98 * losses[0]
 
 
 @each_framework

@@ -3,6 +3,8 @@
 import importlib.util
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +20,7 @@ from core.engines.normalization import Scaling
 from core.export import FORMATS, build, export, file_name, get_format
 from core.inference.service import Predictor
 from core.networks.layers import Architecture, Shape
-from core.system.paths import run_directory
+from core.system.paths import PROJECT, run_directory
 from core.training import checkpoints
 from core.training.checkpoints import Checkpoint, Description
 from core.training.metrics import softmax
@@ -245,3 +247,24 @@ def test_every_format_is_explained(name):
     assert entry.description.endswith(".")
     assert file_name(RUN, name).startswith(f"duet-{RUN}")
     assert len({file_name(RUN, other) for other in FORMATS}) == len(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_made_and_listed(name, tmp_path, monkeypatch, capsys):
+    save(*NETWORKS["ann-100"])
+    monkeypatch.chdir(tmp_path)
+
+    assert main([RUN, "--format", name]) == 0
+
+    assert (tmp_path / capsys.readouterr().out.strip()).stat().st_size > 1000
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert f"{name}: {get_format(name).description}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_listing_them_imports_no_framework():
+    code = "import sys, core.export; print([name for name in ('torch', 'keras', 'onnx') if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

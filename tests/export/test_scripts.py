@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.config import LEARNING_RATES, RunConfig, configure
+from core.config import LEARNING_RATES, RunConfig, choices_of, configure
+from core.config.optimizers import OPTIMIZERS
 from core.datasets import Dataset, Split, mnist
 from core.engines import averaging_decay, get_engine
-from core.export import build, data
+from core.export import build
+from core.export.formats import data
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
 from core.training.schedules import SCHEDULES, learning_rates
 from tests.export.test_export import NAMES, RUN, load_module, save
@@ -208,6 +210,34 @@ def test_other_settings_are_not(script, name):
 def test_is_tidy_and_has_no_more_than_it_needs(script, optimizer, schedule):
     for settings in ({}, EVERYTHING, {"checkpoint_policy": "last", "patience": 3, "label_smoothing": 0.1}):
         assert_tidy(source_of(script, **{**settings, "optimizer": optimizer, "schedule": schedule}))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("defaults", choices_of("defaults"))
+@pytest.mark.parametrize("changed", [False, True], ids=["as it is", "changed"])
+def test_optimizer_is_made_as_the_engines_make_it(optimizer, defaults, changed):
+    torch, keras = get_engine("pytorch").torch, get_engine("keras").keras
+    own = {"momentum": 0.7, "nesterov": True, "beta_1": 0.8, "beta_2": 0.9, "rho": 0.8, "epsilon": 1e-3}
+    config = configure(optimizer=optimizer, defaults=defaults, **({**own, "weight_decay": 0.02} if changed else {}))
+    entry, parameters = OPTIMIZERS[optimizer], [torch.zeros(2, requires_grad=True)]
+
+    name, arguments = entry.pytorch_source(config)
+    found = eval(f"{name}(parameters, {', '.join(arguments)})", {"torch": torch, "parameters": parameters})
+    built = entry.build_pytorch(config, parameters, torch)
+    speed = {"lr", "fused", "foreach", "capturable"}
+    assert type(found) is type(built)
+    assert {key: value for key, value in found.defaults.items() if key not in speed} == {
+        key: value for key, value in built.defaults.items() if key not in speed
+    }
+
+    name, arguments = entry.keras_source(config)
+    found = eval(f"{name}(LEARNING_RATE, {', '.join(arguments)})", {"keras": keras, "LEARNING_RATE": 0.01})
+    built = entry.build_keras(config, keras)
+    for key, value in built.get_config().items():
+        if key == "weight_decay":  # aligned, the engine adds it to the gradients, as the script says
+            assert (found.get_config()[key] or None) == (config.weight_decay or None)
+        elif key != "name":
+            assert found.get_config()[key] == value, key
 
 
 def assert_tidy(source: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from core.cli import parity as command
+from core.config.optimizers import OPTIMIZERS
 from core.engines import get_engine
 from core.engines.framework_defaults import FRAMEWORK_DEFAULTS
 from core.networks.layers import Dropout
@@ -131,7 +132,7 @@ def test_command_joins_what_others_have_measured(capsys, tmp_path):
         (["--architecture", "vgg"], "Network (--architecture): expected one of"),
         (
             ["--optimizer", "lion"],
-            "Optimizer (--optimizer): expected one of sgd, adam, adamw, rmsprop, adadelta, received 'lion'.",
+            f"Optimizer (--optimizer): expected one of {', '.join(OPTIMIZERS)}, received 'lion'.",
         ),
         (["--read", "nowhere.json"], "Files (--read): expected what this command has written with --json, received"),
         (["--steps", "0"], "Argument --steps: expected a whole number from 1 to 10,000, received '0'."),

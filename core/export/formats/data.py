@@ -8,7 +8,17 @@ import io
 import numpy as np
 
 from core.datasets import load
+from core.export.format import Format
 from core.training.checkpoints import Checkpoint
+
+FORMAT = Format(
+    name="data",
+    module=__name__,
+    title="Images for the scripts",
+    ending="-images.npz",
+    description="The data set's images and labels in the form that both scripts read.",
+    position=5,
+)
 
 
 def build(_run_id: str, checkpoint: Checkpoint) -> bytes:

@@ -5,16 +5,19 @@
 
 `configure` is the one place where a user's values are checked, for the page and the command line
 alike: the same value is refused with the same sentence. Titles, help texts, limits and defaults
-are in the fields, so widgets and options are made from them.
+are in the fields, so widgets and options are made from them. What there is to know of an optimizer is one
+module of `core.config.optimizers`.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.config.optimizers import OPTIMIZERS
+from core.system.text import in_words
+
 Framework = Literal["pytorch", "keras"]
-Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
 Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle"]
 Normalization = Literal["unit", "symmetric", "standard"]
 Initialisation = Literal["shared", "he", "framework"]
@@ -25,15 +28,14 @@ Monitor = Literal["val_loss", "val_accuracy"]
 CheckpointPolicy = Literal["best", "last"]
 ClassWeights = Literal["none", "balanced"]
 
+if TYPE_CHECKING:
+    Optimizer = str  # no type checker knows what a folder holds
+else:
+    Optimizer = Literal[tuple(OPTIMIZERS)]
+
 FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "keras": "Keras"}
 
-OPTIMIZER_TITLES: dict[Optimizer, str] = {
-    "sgd": "SGD with momentum",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "rmsprop": "RMSprop",
-    "adadelta": "Adadelta",
-}
+OPTIMIZER_TITLES: dict[Optimizer, str] = {name: entry.title for name, entry in OPTIMIZERS.items()}
 
 CHOICE_TITLES: dict[str, dict[str, str]] = {
     "framework": FRAMEWORK_TITLES,
@@ -60,16 +62,10 @@ CHOICE_TITLES: dict[str, dict[str, str]] = {
 }
 """What people read in place of the values, for each field with fixed choices."""
 
-LEARNING_RATES: dict[Optimizer, float] = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adadelta": 1.0}
+LEARNING_RATES: dict[Optimizer, float] = {name: entry.learning_rate for name, entry in OPTIMIZERS.items()}
 """A learning rate per optimizer that works for every bundled network."""
 
-OPTIMIZER_FIELDS: dict[Optimizer, tuple[str, ...]] = {
-    "sgd": ("momentum", "nesterov"),
-    "adam": ("beta_1", "beta_2", "epsilon"),
-    "adamw": ("beta_1", "beta_2", "epsilon"),
-    "rmsprop": ("rho", "epsilon"),
-    "adadelta": ("rho", "epsilon"),
-}
+OPTIMIZER_FIELDS: dict[Optimizer, tuple[str, ...]] = {name: entry.settings for name, entry in OPTIMIZERS.items()}
 """The settings that each optimizer has of its own; the others' do nothing."""
 
 SCHEDULE_FIELDS: dict[Schedule, tuple[str, ...]] = {
@@ -89,6 +85,11 @@ MOST_SEEDS = 20
 
 
 _FORMER_FIELDS = {"weight_average": "ema_decay", "kept": "checkpoint_policy"}
+
+
+def _users(setting: str) -> str:
+    """Return the titles of the optimizers that have a setting of their own, such as "Adam and AdamW"."""
+    return in_words(entry.title for entry in OPTIMIZERS.values() if setting in entry.settings)
 
 
 class RunConfig(BaseModel):
@@ -140,21 +141,25 @@ class RunConfig(BaseModel):
     optimizer: Optimizer = Field(
         default="sgd",
         title="Optimizer",
-        description="How a step is made from the gradient. SGD with momentum wants a rate near 0.01, "
-        "Adam, AdamW and RMSprop near 0.001, Adadelta near 1.",
+        description="How a step is made from the gradient. "
+        + " ".join(
+            f"{entry.title} {entry.description} Its usual rate is {entry.learning_rate:g}."
+            for entry in OPTIMIZERS.values()
+        ),
     )
     momentum: float = Field(
         default=0.9,
         ge=0,
         lt=1,
         title="Momentum",
-        description="How much of the last step SGD carries into the next one.",
+        description=f"How much of the last step {_users('momentum')} carries into the next one.",
         json_schema_extra={"group": "Optimizer"},
     )
     nesterov: bool = Field(
         default=False,
         title="Nesterov momentum",
-        description="Lets SGD look one step ahead, which often learns a little faster. Needs momentum.",
+        description=f"Lets {_users('nesterov')} look one step ahead, which often learns a little faster. "
+        "Needs momentum.",
         json_schema_extra={"group": "Optimizer"},
     )
     beta_1: float = Field(
@@ -162,7 +167,7 @@ class RunConfig(BaseModel):
         ge=0,
         lt=1,
         title="Beta 1",
-        description="How much Adam and AdamW remember of earlier gradients.",
+        description=f"How much of earlier gradients is remembered by {_users('beta_1')}.",
         json_schema_extra={"group": "Optimizer"},
     )
     beta_2: float = Field(
@@ -170,7 +175,7 @@ class RunConfig(BaseModel):
         ge=0,
         lt=1,
         title="Beta 2",
-        description="How much Adam and AdamW remember of the gradients' sizes.",
+        description=f"How much of the gradients' sizes is remembered by {_users('beta_2')}.",
         json_schema_extra={"group": "Optimizer"},
     )
     rho: float | None = Field(
@@ -178,7 +183,7 @@ class RunConfig(BaseModel):
         ge=0,
         lt=1,
         title="Rho",
-        description="How much RMSprop and Adadelta remember of the gradients' sizes. Empty takes the default of "
+        description=f"How much of the gradients' sizes is remembered by {_users('rho')}. Empty takes the default of "
         "the framework, or of the method where defaults are aligned.",
         json_schema_extra={"group": "Optimizer"},
     )
@@ -441,7 +446,7 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
-        if self.nesterov and self.optimizer == "sgd" and not self.momentum:
+        if self.nesterov and "nesterov" in OPTIMIZER_FIELDS[self.optimizer] and not self.momentum:
             raise ValueError("Nesterov momentum (--nesterov): expected a momentum above 0 with it, received 0.")
         if self.warmup_epochs >= self.epochs and self.warmup_epochs:
             raise ValueError(
