@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from core.system.paths import PROJECT
 from tests import processes
 
@@ -31,6 +33,7 @@ fast_exit()
 """
 
 
+@pytest.mark.slow
 def test_keras_leaves_no_files_when_its_process_leaves(tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # Python compiles what it imports unless it is told not to
