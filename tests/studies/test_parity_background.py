@@ -12,7 +12,6 @@ from core.studies.parity_background import Asked, parity_progress, start_parity
 ASKED = Asked("ann-100", "sgd", steps=2, defaults="aligned")
 
 
-@pytest.mark.slow
 def test_a_measurement_runs_apart_and_is_kept():
     assert parity_progress(ASKED).state == "never"
     start_parity(ASKED)
