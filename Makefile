@@ -20,20 +20,25 @@ checksum = $(shell cat $(1) | cksum | tr ' ' '-')
 RUN_STAMP := $(VENV)/.installed-run-$(call checksum,requirements.txt)
 DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements.txt requirements-dev.txt)
 
-.PHONY: help run test lint pictures clean FORCE
+.PHONY: help run test test-all lint pictures clean FORCE
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
 	@echo "Duet's commands:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
 
 run: $(RUN_STAMP) ## Serve the dashboard
 	@$(VENV_PYTHON) -m streamlit run dashboard.py $(ARGS)
 
 # A file's tests stay together, as they share what is trained for them. In the files' own order the journeys, few
 # and long, do not come last, where one process would wait for the other.
-test: $(DEV_STAMP) ## Run all the tests; the browser journeys need Chromium on the machine
-	@$(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+PYTEST := $(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test: $(DEV_STAMP) ## Run the tests of a change, some minutes; the journeys need Chromium
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(DEV_STAMP) ## Run every test, the long journeys and the fault suite among them
+	@$(PYTEST) $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .

@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from streamlit.components.v2 import manifest_scanner
 
 from core import datasets
@@ -36,15 +37,64 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
+class _Starts:
+    """How many processes this one has started. A test that has started none need not look for what it left running,
+    which on a busy machine takes longer than most tests."""
+
+    count = 0
+
+    @classmethod
+    def notice(cls, event: str, _arguments: tuple) -> None:
+        if event in ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"):
+            cls.count += 1
+
+
+sys.addaudithook(_Starts.notice)
+
+
 @pytest.fixture(scope="session")
-def unpacked_datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, Callable[[Path], None]], Path]]:
+    """Make a folder of some name by a function, unless another process of these tests has made it already.
+
+    All of them have been removed when the last process ends.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if worker else own) / "shared"
+    user = shared / "users" / (worker or "alone")
+    lock = FileLock(f"{shared}.lock")
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        with lock:
+            if not folder.exists():
+                part = shared / f"{name}.part"
+                shutil.rmtree(part, ignore_errors=True)
+                part.mkdir()
+                fill(part)
+                part.rename(folder)
+        return folder
+
+    with lock:
+        user.parent.mkdir(parents=True, exist_ok=True)
+        user.touch()
+    yield make
+    with lock:
+        user.unlink()
+        if not any(user.parent.iterdir()):
+            shutil.rmtree(shared)
+
+
+@pytest.fixture(scope="session")
+def unpacked_datasets(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The folder of data sets that every test's home begins with, unpacked once."""
-    home = tmp_path_factory.mktemp("unpacked")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DUET_HOME", str(home))
-        datasets.load("mnist")
-    yield home / "datasets"
-    shutil.rmtree(home)
+
+    def unpack(home: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DUET_HOME", str(home))
+            datasets.load("mnist")
+
+    return make_once("unpacked", unpack) / "datasets"
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +111,9 @@ def duet_home(
     home = furnish(tmp_path_factory.mktemp("home"), unpacked_datasets)
     monkeypatch.setenv("DUET_HOME", str(home))
     monkeypatch.delenv("DUET_STORE", raising=False)
+    before = _Starts.count
     yield home
-    left = processes.end(home)
+    left = processes.end(home) if _Starts.count > before else []
     shutil.rmtree(home / "datasets", ignore_errors=True)
     if left and "ends_processes" not in request.fixturenames:
         pytest.fail(f"The test left running: {'; '.join(left)}", pytrace=False)
@@ -113,25 +164,27 @@ def trained_home(_trained_home: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def _trained_home(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -> Iterator[Path]:
+def _trained_home(make_once: Callable[[str, Callable[[Path], None]], Path], unpacked_datasets: Path) -> Path:
     """The runs are trained once, and copied for each module that asks for them."""
-    home = furnish(tmp_path_factory.mktemp("trained"), unpacked_datasets)
-    trainings = [
-        subprocess.Popen(
-            [sys.executable, "-m", "core", "train", "--framework", framework, *_QUICK_TRAINING],
-            cwd=PROJECT,
-            env={**os.environ, "DUET_HOME": str(home)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        for framework in FRAMEWORK_TITLES
-    ]
-    for training in trainings:
-        _, errors = training.communicate(timeout=120)
-        assert training.returncode == 0, errors.decode()
-    yield home
-    processes.end(home)
-    shutil.rmtree(home / "datasets")
+
+    def train(home: Path) -> None:
+        furnish(home, unpacked_datasets)
+        trainings = [
+            subprocess.Popen(
+                [sys.executable, "-m", "core", "train", "--framework", framework, *_QUICK_TRAINING],
+                cwd=PROJECT,
+                env={**os.environ, "DUET_HOME": str(home)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            for framework in FRAMEWORK_TITLES
+        ]
+        for training in trainings:
+            _, errors = training.communicate(timeout=120)
+            assert training.returncode == 0, errors.decode()
+        processes.end(home)
+
+    return make_once("trained", train)
 
 
 _QUICK_TRAINING = ("--architecture", "ann-100", "--train-limit", "500", "--epochs", "5", "--learning-rate", "0.05")

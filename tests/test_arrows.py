@@ -6,6 +6,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -113,10 +114,19 @@ ARROWS = [
 ]
 
 
-def imports(path: Path, root: Path) -> Iterator[str]:
-    """Yield the dotted name of everything that a file imports, at its top or in a function."""
-    package = path.relative_to(root).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path: Path, root: Path) -> frozenset[str]:
+    """Return the dotted names of everything that a file imports, at its top or in a function."""
+    return _imports_of(path.read_text(), path.relative_to(root).parent.parts)
+
+
+@cache
+def _imports_of(source: str, package: tuple[str, ...]) -> frozenset[str]:
+    """Return what a module of `package` imports. Kept, as each file is asked for by many arrows."""
+    return frozenset(_walk(source, package))
+
+
+def _walk(source: str, package: tuple[str, ...]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Import(names=names):
                 yield from (alias.name for alias in names)

@@ -55,6 +55,7 @@ class TestEveryRecipe:
                     "only the validation images are looked at after each epoch"
                 )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("framework", get_args(Framework))
     def test_learns_in_either_framework(self, name, framework):
         config = configure(**{**RECIPES[name].settings, "framework": framework})

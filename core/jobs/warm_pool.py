@@ -6,10 +6,10 @@
     process = spares.take(config)   # None if none fits: the run is then started cold
     assign(process, run_id, url)
 
-A warm process is `python -m core.jobs.worker --spare`: it imports its framework, trains a small network for a moment and waits
-for a run's id on its standard input. TensorFlow takes the number of threads once a process, so a spare is warmed with
-the number that is asked for, and serves only runs of that number. It sees no GPU, of which it would keep the memory.
-It ends by itself with the process that has started it, whose end closes its input.
+A warm process is `python -m core.jobs.worker --spare`: it imports its framework, trains a small network for a moment
+and waits for a run's id on its standard input. TensorFlow takes the number of threads once a process, so a spare is
+warmed with the number that is asked for, and serves only runs of that number. It sees no GPU, of which it would keep
+the memory. It ends by itself with the process that has started it, whose end closes its input.
 """
 
 import json

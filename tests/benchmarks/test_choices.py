@@ -29,6 +29,7 @@ def test_choice_makes_one_difference(choice):
     assert len(choice.options) + len(choice.environment) == 1
 
 
+@pytest.mark.slow
 def test_choice_is_measured_on_both_sides(monkeypatch):
     monkeypatch.setattr(choices, "REPEATS", 1)
     choice = Choice("pytorch", "fused", "foreach", {"update": "foreach"})

@@ -9,6 +9,7 @@ OPERATIONS = {"pytorch": "addmm", "keras": "MatMul"}
 each_framework = pytest.mark.parametrize("framework", FRAMEWORK_TITLES)
 
 
+@pytest.mark.slow
 @each_framework
 def test_profile_accounts_for_the_whole_step(framework):
     shares = measure(framework, "ann-100", batch_size=8, steps=2)
@@ -29,6 +30,7 @@ def test_table_adds_up_what_it_does_not_show(framework):
     assert sum(float(row[2]) for row in rows) == pytest.approx(sum(one.milliseconds for one in shares), abs=0.01)
 
 
+@pytest.mark.slow
 def test_limits_of_the_machine_are_those_of_real_work():
     from benchmarks.roof import machine_limits
 

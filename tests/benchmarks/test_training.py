@@ -34,6 +34,7 @@ def test_every_program_is_a_function_that_takes_these_options(scale):
             assert found.args.kwarg or taken == program.options.keys()
 
 
+@pytest.mark.slow
 def test_quick_row_is_measured_on_both_sides(capsys):
     code = main(["--rows", "6a", "--quick", "--json"])
 

@@ -2,12 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.app import open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
 
 
+@pytest.mark.slow
 def test_parity_is_measured_and_drawn(page: Page, complaints: list[str]):
     open_page(page, "compare", comparison="Parity")
     steps = page.get_by_role("spinbutton", name="Steps")

@@ -67,6 +67,7 @@ def test_photographs_are_brought_in_and_browsed(page: Page, complaints: list[str
     assert complaints == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SIGNS.exists(), reason="the sample of Sign Language MNIST is not beside the project")
 def test_signs_are_brought_in_from_a_path(page: Page, complaints: list[str]):
     open_page(page, "data", view="Add data", source="Path on this machine")

@@ -21,6 +21,8 @@ from tests.export.test_scripts import run_alone
 
 MNIST = Path(mnist.__file__).parent / "bundled" / "mnist"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(browser: Browser, trained_home: Path) -> Iterator[Server]:  # noqa: ARG001 (without one there is no need)

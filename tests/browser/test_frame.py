@@ -46,6 +46,7 @@ def test_devices_are_found_and_offered(page, server):
     expect(page.get_by_role("combobox", name="Device")).to_have_value(found["pytorch"][0]["title"])
 
 
+@pytest.mark.slow
 def test_page_comes_back_with_the_server(page, server):
     open_page(page)
     first = server.pid

@@ -39,6 +39,7 @@ def server(runs: list[Run], trained_home: Path) -> Iterator[Server]:  # noqa: AR
     served.close()
 
 
+@pytest.mark.slow
 def test_all_get_the_answers_they_would_get_alone_and_memory_is_bounded(server: Server, runs: list[Run]):
     for run in runs:  # so that both frameworks are loaded
         ask(server, run)

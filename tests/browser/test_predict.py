@@ -71,6 +71,7 @@ def test_an_upload_is_read_and_a_bad_file_explained(page: Page, run_ids: list[st
     assert complaints == []
 
 
+@pytest.mark.slow
 def test_the_dashboard_has_loaded_no_framework(page: Page, server: Server, run_ids: list[str]):
     for address in PAGES:
         open_page(page, address, **({"run": run_ids[0]} if address in ("results", "predict") else {}))

@@ -26,6 +26,7 @@ def store(server: Server) -> Store:
     return Store(f"sqlite:///{server.home / 'duet.sqlite3'}")
 
 
+@pytest.mark.slow
 def test_two_visitors_fill_the_queue_and_nothing_but_a_pause_comes_of_kills(
     server: Server, store: Store, new_page: Callable[..., Page], complaints: list[str]
 ):

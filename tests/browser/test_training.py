@@ -111,6 +111,7 @@ def test_curves_grow_in_place_and_keep_the_zoom(page: Page, store: Store, long_r
     assert complaints == []
 
 
+@pytest.mark.slow
 def test_a_reload_in_the_middle_shows_everything_again(page: Page, store: Store, long_run: list[str]):
     open_page(page, "results", run=long_run[0])
     wait_for_line(page)
@@ -123,6 +124,7 @@ def test_a_reload_in_the_middle_shows_everything_again(page: Page, store: Store,
     stop_all(page, store, long_run)
 
 
+@pytest.mark.slow
 def test_a_killed_server_loses_no_step(page: Page, server: Server, store: Store, long_pair: list[str]):
     open_page(page, "results", run=long_pair[0])
     wait_for_line(page)
@@ -142,6 +144,7 @@ def test_a_killed_server_loses_no_step(page: Page, server: Server, store: Store,
         assert steps == sorted(set(steps))
 
 
+@pytest.mark.slow
 def test_a_killed_training_says_so(page: Page, store: Store, long_pair: list[str]):
     open_page(page, "results", run=long_pair[0])
     wait_for_line(page)

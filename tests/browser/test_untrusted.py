@@ -20,6 +20,8 @@ from tests.sample_data import store as keep_dataset
 SCRIPT = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>'
 CLASSES = (f"{SCRIPT}cat", f"dog{SCRIPT}")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(own_server: Server) -> Server:

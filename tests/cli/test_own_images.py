@@ -40,6 +40,7 @@ def archive(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_photographs_of_mixed_sizes_are_learned_and_read_by_both(archive: Path, tmp_path: Path):
     report = import_dataset(archive, name="Colours")
     dataset = load(report.name)

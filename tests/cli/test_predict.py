@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.cli.predict import main
-from core.config import FRAMEWORK_TITLES, configure
+from core.config import configure
 from core.datasets import load
 from core.datasets.inspection.gallery import png
 from core.runs import new_id, open_store
@@ -37,7 +37,7 @@ def predict(*arguments: str | Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("framework", list(FRAMEWORK_TITLES))
+@pytest.mark.parametrize("framework", ["pytorch", pytest.param("keras", marks=pytest.mark.slow)])
 def test_good_images_are_answered_beside_bad_ones(framework, tmp_path):
     digits, files = load("mnist").test.images[:3], {}
     for i, digit in enumerate(digits):

@@ -131,6 +131,7 @@ def test_files_put_there_by_hand_are_used(tmp_path, duet_home):
     assert len(datasets.load("emnist-balanced").class_names) == 47
 
 
+@pytest.mark.slow
 def test_offline_it_says_so_and_where_the_files_go(duet_home):
     files = of_mnist(10)
     name = "train-images-idx3-ubyte.gz"

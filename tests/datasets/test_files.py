@@ -103,7 +103,7 @@ def changed(path, *, central: dict[int, bytes], names=None):
 
 
 @pytest.mark.parametrize(
-    ("central", "why", "mend"),
+    ("central", "reason", "fix"),
     [
         ({8: b"\1"}, "It is encrypted.", "Zip it without a password."),
         ({10: b"\x09"}, "It is packed by method 9.", "Zip it with the usual method, deflate."),

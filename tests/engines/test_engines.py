@@ -487,6 +487,7 @@ def fresh(tmp_path_factory, threads) -> dict[Framework, dict]:
     return found
 
 
+@pytest.mark.slow
 @each_framework
 class TestFreshProcess:
     def test_same_seed_gives_the_same_weights_bit_for_bit(self, framework, fresh, threads):

@@ -150,6 +150,7 @@ def test_wrong_options_are_refused_with_one_sentence(runs, capsys, command, argu
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_from_a_run_with_its_settings(runs, duet_home):
     source = runs["keras"]
     command = [sys.executable, "-m", "core", "train", "--from", source.id, "--framework", "pytorch", "--json"]

@@ -96,6 +96,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.slow
 @each_script
 @pytest.mark.parametrize(
     "changes",
@@ -110,6 +111,7 @@ def test_learns_with_everything_on(script, changes, tmp_path):
     assert run(script, tmp_path, "--data", str(MNIST)) > 0.5
 
 
+@pytest.mark.slow
 @each_script
 def test_a_last_batch_of_one_image_is_survived(script, tmp_path):
     save(NETWORKS["batch norm after dense"][0], (7, 7, 1), batch_size=32, epochs=1, validation_part="test")

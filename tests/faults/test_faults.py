@@ -12,8 +12,26 @@ from tests.faults.case import CannotTryError, Case, Result, Trial, try_out
 from tests.faults.place import Place, a_place
 from tests.faults.registry import CASES
 
+_LONG = {
+    "out of memory",
+    "killed dashboard",
+    "killed scheduler",
+    "clicks at once",
+    "twenty runs in order",
+    "twenty runs disturbed",
+    "halted, in another clock",
+    "resumed bit for bit",
+    "killed while saving",
+    "full disk with database",
+    "staying reader",
+}
+"""Cases whose quick form takes longer than six seconds, most of it for trainings that are started and ended."""
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] * (case.name in _LONG), id=case.name) for case in CASES],
+)
 def test_duet_survives(case: Case, unpacked_datasets: Path):
     with a_place(seed=0, long=False, unpacked=unpacked_datasets) as place:
         result = try_out(case, place, case.quick)
@@ -97,5 +115,6 @@ def test_unknown_case_is_refused(capsys):
 
 
 def test_names_of_cases_tell_them_apart():
+    assert {case.name for case in CASES} > _LONG
     assert len({case.name for case in CASES}) == len(CASES)
     assert {case.number for case in CASES} == set(range(1, 20))

@@ -212,6 +212,7 @@ def test_a_framework_that_cannot_start_gets_a_sentence(framework, run_id, digits
     assert f"{FRAMEWORK_TITLES[framework]} could not be started" in answer.reason
 
 
+@pytest.mark.slow
 @one_is_enough
 def test_the_process_ends_with_whoever_started_it(framework, run_id, duet_home):
     """As when the dashboard is killed: nothing is said, the pipe just closes."""

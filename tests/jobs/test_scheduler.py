@@ -209,6 +209,7 @@ def test_many_queued_runs_go_one_at_a_time_in_order(store, use_workers):
     assert store.get(gpu).started_at < store.get(queued[1]).started_at  # another device has its own slot
 
 
+@pytest.mark.slow
 def test_never_more_runs_at_once_than_there_are_slots_and_submitters_take_turns(store, use_workers):
     use_workers("quick")
     set_cpu_slots(store, 2)

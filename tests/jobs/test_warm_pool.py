@@ -205,6 +205,7 @@ def test_spare_trains_the_run_that_it_is_told(kept):
     assert store.get(run_id).state == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORK_TITLES)
 def test_warm_run_equals_a_cold_one(framework, duet_home, monkeypatch):
     """Whole trainings through the queue: the first is started cold, the second by the spare that comes after it."""

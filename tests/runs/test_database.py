@@ -120,6 +120,7 @@ print(" ".join(claimed))
 """
 
 
+@pytest.mark.slow
 def test_eight_writers_and_a_reader_lose_nothing(store, url, database):
     queued = [store.create(CONFIG, submission=f"queued {i}") for i in range(20)]
     written = [running(store, f"written {i}")[0] for i in range(8)]

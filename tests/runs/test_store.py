@@ -367,6 +367,7 @@ def test_stop_of_a_paused_run_ends_it(store):
     assert store.get(run_id).state == "stopped"
 
 
+@pytest.mark.slow
 def test_stops_that_race_the_end_leave_one_final_state(store):
     """200 races: each run is finished by one process and stopped by another, at once."""
     made = [running(store, f"{i}")[0] for i in range(200)]

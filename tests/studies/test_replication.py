@@ -227,6 +227,7 @@ def test_wrong_input_is_refused(arguments, sentence, capsys):
     assert capsys.readouterr().err.startswith(sentence)
 
 
+@pytest.mark.slow
 def test_training_is_that_of_the_train_command(store):
     """The one real training here: three seconds."""
     config = config_of(RECIPES["ann-100"], "pytorch", "mnist", epochs=1, train_limit=100)

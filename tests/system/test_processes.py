@@ -8,6 +8,8 @@ import time
 import psutil
 import pytest
 
+import pytest
+
 from core.system.paths import PROJECT
 from core.system.processes import ProcessId, kill_with_children
 from tests import processes
@@ -36,6 +38,7 @@ fast_exit()
 """
 
 
+@pytest.mark.slow
 def test_keras_leaves_no_files_when_its_process_leaves(tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # Python compiles what it imports unless it is told not to

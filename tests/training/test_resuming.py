@@ -56,7 +56,10 @@ def disturbed(store: Store, config: RunConfig) -> Run:
     return store.get(run_id)
 
 
-@pytest.mark.parametrize(("framework", "optimizer"), [("pytorch", "sgd"), ("keras", "adam")])
+@pytest.mark.parametrize(
+    ("framework", "optimizer"),
+    [("pytorch", "sgd"), pytest.param("keras", "adam", marks=pytest.mark.slow)],
+)
 def test_after_three_kills_all_is_as_in_an_undisturbed_run(framework, optimizer):
     store = open_store()
     changes = {} if optimizer == "sgd" else {"optimizer": optimizer, "learning_rate": 0.002, "nesterov": False}
