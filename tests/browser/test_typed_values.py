@@ -8,6 +8,7 @@ nothing counts as a value lost.
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count, cycle
 from pathlib import Path
 
@@ -28,13 +29,13 @@ PRESS_MS = 80
 WAYS = ("mouse", "enter")
 """Whether a button follows the last key that was typed, or Enter does first."""
 
+_FREE_LINK = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+_SLOW_LINK = {"offline": False, "latency": 150, "downloadThroughput": 60_000, "uploadThroughput": 60_000}
 SLOW = {
-    "slow-browser": ("Emulation.setCPUThrottlingRate", {"rate": 6}),
-    "slow-link": (
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 150, "downloadThroughput": 60_000, "uploadThroughput": 60_000},
-    ),
+    "slow-browser": ("Emulation.setCPUThrottlingRate", {"rate": 6}, {"rate": 1}),
+    "slow-link": ("Network.emulateNetworkConditions", _SLOW_LINK, _FREE_LINK),
 }
+"""Chromium's command for each way to be slow, with what makes it so and what ends that."""
 
 LAYERS = (
     *(Convolution(filters=2), BatchNorm(), MaxPool(), Dropout(), Flatten(), Dense(units=8)),
@@ -87,13 +88,32 @@ def check(request: pytest.FixtureRequest, counts: dict[str, list[bool]]) -> Iter
     assert not lost
 
 
+class SlowPage:
+    """A window that is slow in one of the ways, but for the time in which a page is loaded anew."""
+
+    def __init__(self, page: Page, way: str):
+        self.page = page
+        self._session = page.context.new_cdp_session(page)
+        self._command, self._slow, self._fast = SLOW[way]
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Be as fast as the machine for a while, and slow from then on."""
+        self._session.send(self._command, self._fast)
+        yield
+        self._session.send(self._command, self._slow)
+
+    def open(self, url_path: str, **query: object) -> Page:
+        """Load a page anew, and be slow from then on."""
+        with self.hurried():
+            open_page(self.page, url_path, **query)
+        return self.page
+
+
 @pytest.fixture(params=SLOW)
-def slow_page(request: pytest.FixtureRequest, own_server: Server, new_page: Callable[..., Page]) -> Page:
-    """A window that is slow in one of the two ways once its first page has come."""
-    page = new_page(own_server)
-    open_page(page, "train")
-    page.context.new_cdp_session(page).send(*SLOW[request.param])
-    return page
+def slow_page(request: pytest.FixtureRequest, own_server: Server, new_page: Callable[..., Page]) -> SlowPage:
+    """A window on the module's server, slow in each of the ways."""
+    return SlowPage(new_page(own_server), request.param)
 
 
 def type_into(field: Locator, value: object, way: str) -> None:
@@ -113,25 +133,27 @@ def press(button: Locator) -> None:
 class Editor:
     """The layer editor on a network of all kinds of fields."""
 
-    def __init__(self, page: Page, home: Path):
-        self._page, self._home = page, home
+    def __init__(self, slow_page: SlowPage, home: Path):
+        self._slow_page, self._home = slow_page, home
         (home / "networks").mkdir(exist_ok=True)
         source = Architecture(name="fields", description="", layers=LAYERS)
         (home / "networks" / "fields.json").write_text(source.model_dump_json())
-        self.dialog = page.get_by_role("dialog")
+        self._page = slow_page.page
+        self.dialog = self._page.get_by_role("dialog")
 
     def open(self) -> None:
         """Open it from a page that is loaded anew, so that its layers count from 0."""
-        open_page(self._page, "train")
-        box = self._page.get_by_role("combobox", name="Network")
-        box.click()
-        box.fill("fields")
-        self._page.get_by_role("option", name="fields", exact=True).click()
-        expect(box).to_have_value("fields")
-        settled(self._page)
-        self._page.get_by_role("button", name="Change a copy").click()
-        expect(self.field(5, "units")).to_be_visible()
-        settled(self._page)
+        with self._slow_page.hurried():
+            open_page(self._page, "train")
+            box = self._page.get_by_role("combobox", name="Network")
+            box.click()
+            box.fill("fields")
+            self._page.get_by_role("option", name="fields", exact=True).click()
+            expect(box).to_have_value("fields")
+            settled(self._page)
+            self._page.get_by_role("button", name="Change a copy").click()
+            expect(self.field(5, "units")).to_be_visible()
+            settled(self._page)
 
     def field(self, number: int, name: str) -> Locator:
         return self._page.locator(f".st-key-draft-{number}-{name} input")
@@ -149,7 +171,7 @@ class Editor:
 
 
 @pytest.fixture
-def editor(slow_page: Page, own_server: Server) -> Editor:
+def editor(slow_page: SlowPage, own_server: Server) -> Editor:
     return Editor(slow_page, own_server.home)
 
 
@@ -217,12 +239,11 @@ def launched(page: Page, store: Store, before: int) -> Run | None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_setting_before_launching(slow_page: Page, store: Store, way: str, check: Callable[..., None]):
-    page = slow_page
+def test_a_setting_before_launching(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     chosen = cycle(SETTINGS.items())
     for _ in range(REPETITIONS if REPETITIONS < len(SETTINGS) else REPETITIONS * len(SETTINGS)):
         name, value = next(chosen)
-        open_page(page, "train", frameworks="PyTorch")
+        page = slow_page.open("train", frameworks="PyTorch")
         if not page.locator(f".st-key-setting-{name} input").is_visible():
             page.get_by_text("Advanced").click()
         before = store.count()
@@ -232,10 +253,9 @@ def test_a_setting_before_launching(slow_page: Page, store: Store, way: str, che
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_seeds_before_launching(slow_page: Page, store: Store, way: str, check: Callable[..., None]):
-    page = slow_page
+def test_seeds_before_launching(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     for _ in range(REPETITIONS):
-        open_page(page, "train", frameworks="PyTorch")
+        page = slow_page.open("train", frameworks="PyTorch")
         before = store.count()
         type_into(page.get_by_role("spinbutton", name="Seeds"), 2, way)
         press(page.get_by_role("button", name="Launch"))
@@ -244,11 +264,10 @@ def test_seeds_before_launching(slow_page: Page, store: Store, way: str, check: 
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_setting_after_a_recipe(slow_page: Page, store: Store, way: str, check: Callable[..., None]):
+def test_a_setting_after_a_recipe(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     """The rate follows the optimizer only where the user has just changed that: here a recipe did."""
-    page = slow_page
     for _ in range(REPETITIONS):
-        open_page(page, "train", frameworks="PyTorch")
+        page = slow_page.open("train", frameworks="PyTorch")
         page.get_by_text("Advanced").click()
         page.get_by_role("combobox", name="Start from").click()
         page.get_by_role("option", name="quick", exact=True).click()
@@ -261,13 +280,12 @@ def test_a_setting_after_a_recipe(slow_page: Page, store: Store, way: str, check
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_labels_before_saving(slow_page: Page, store: Store, way: str, check: Callable[..., None]):
-    page = slow_page
+def test_labels_before_saving(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     run_id = store.create(RunConfig(), submission=next(names))
     for repetition in range(REPETITIONS):
         for field in ("Name", "New tags", "Note"):
             typed = f"{field} {repetition} {way}"
-            open_page(page, "results", run=run_id)
+            page = slow_page.open("results", run=run_id)
             page.get_by_role("button", name="Name, tags, note").click()
             box = page.get_by_role("textbox", name=field)
             type_into(box, typed, "mouse" if field == "Note" else way)
@@ -282,12 +300,11 @@ def test_labels_before_saving(slow_page: Page, store: Store, way: str, check: Ca
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_search_before_the_runs_are_chosen_from(
-    slow_page: Page, store: Store, way: str, check: Callable[..., None]
+    slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]
 ):
-    page = slow_page
     store.create(RunConfig(), submission=next(names))
     for repetition in range(REPETITIONS):
-        open_page(page, "results")
+        page = slow_page.open("results")
         type_into(page.get_by_role("searchbox", name="Search"), f"typed {repetition}", way)
         press(page.get_by_text("Deleted runs"))
         settled(page)
