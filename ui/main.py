@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.shared.assigned_values import show_acknowledgement
 from ui.shared.notifications import show_notifications
 
 _UI = Path(__file__).resolve().parent
@@ -27,4 +28,5 @@ st.navigation(
     position="top",
 ).run()
 
+show_acknowledgement()
 show_notifications()

@@ -6,11 +6,18 @@
     layers = moved(layers, (4, 0), by=1)
     layers = inserted(layers, (5,), new_layer("dropout", channels=32))
 
-A path is the position of a layer, or that of a residual and of the layer in it.
+A path is the position of a layer, or that of a residual and of the layer in it. An editor that must know a layer
+again wherever it has moved keeps identities beside the layers, and moves, inserts and removes them in the same way:
+
+    identities = identify(layers, first=0)
+    identities = moved(identities, (4, 0), by=1)
+    path = find_path(identities, 7)             # None once it was removed
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
 
 from core.networks.layers import (
     Activation,
@@ -27,6 +34,24 @@ from core.networks.layers import (
 
 Path = tuple[int, ...]
 Layers = tuple[Layer, ...]
+
+
+class Identity(BaseModel):
+    """The number of a layer, with those of the layers in it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    layers: tuple["Identity", ...] = ()
+
+    @property
+    def last(self) -> int:
+        """The greatest number in here, the layers' own numbers included."""
+        return max([self.number, *(inner.last for inner in self.layers)])
+
+
+Identities = tuple[Identity, ...]
+Row = TypeVar("Row", Layers, Identities)
 
 KINDS: dict[str, Callable[[int], Layer]] = {
     "convolution": lambda _channels: Convolution(filters=32),
@@ -65,6 +90,29 @@ def places(layers: Layers, prefix: str = "", above: Path = ()) -> Iterator[tuple
             yield from places(layer.layers, f"{name}/", path)
 
 
+def identify(layers: Layers, first: int) -> Identities:
+    """Number layers from `first` on, in the order of `places`."""
+    identities = []
+    for layer in layers:
+        inner = identify(layer.layers, first + 1) if isinstance(layer, Residual) else ()
+        identities.append(Identity(number=first, layers=inner))
+        first = identities[-1].last + 1
+    return tuple(identities)
+
+
+def identity_paths(identities: Identities, above: Path = ()) -> Iterator[tuple[int, Path]]:
+    """Yield each number with its path, in the order of `places`."""
+    for position, identity in enumerate(identities):
+        path = (*above, position)
+        yield identity.number, path
+        yield from identity_paths(identity.layers, path)
+
+
+def find_path(identities: Identities, number: int) -> Path | None:
+    """Return where the layer of a number is now; None if it was removed."""
+    return dict(identity_paths(identities)).get(number)
+
+
 def changed(layers: Layers, path: Path, field: str, value: Any) -> Layers:
     """Set a field of one layer.
 
@@ -79,12 +127,12 @@ def changed(layers: Layers, path: Path, field: str, value: Any) -> Layers:
     return _at(layers, path, change)
 
 
-def inserted(layers: Layers, path: Path, layer: Layer) -> Layers:
+def inserted(layers: Row, path: Path, layer: Layer | Identity) -> Row:
     """Put a layer in at a path; what is there and after it moves down."""
     return _at(layers, path, lambda row, position: (*row[:position], layer, *row[position:]))
 
 
-def removed(layers: Layers, path: Path) -> Layers:
+def removed(layers: Row, path: Path) -> Row:
     """Take a layer out; a residual goes with the last of its layers."""
     above = _row(layers, path)
     if len(path) > 1 and len(above) == 1:
@@ -92,10 +140,10 @@ def removed(layers: Layers, path: Path) -> Layers:
     return _at(layers, path, lambda row, position: (*row[:position], *row[position + 1 :]))
 
 
-def moved(layers: Layers, path: Path, by: int) -> Layers:
+def moved(layers: Row, path: Path, by: int) -> Row:
     """Move a layer by one place, down (1) or up (-1), among those beside it; at the end it stays."""
 
-    def move(row: Layers, position: int) -> Layers:
+    def move(row: Row, position: int) -> Row:
         if not 0 <= position + by < len(row):
             return row
         order = list(row)
@@ -110,14 +158,14 @@ def can_move(layers: Layers, path: Path, by: int) -> bool:
     return 0 <= path[-1] + by < len(_row(layers, path))
 
 
-def _row(layers: Layers, path: Path) -> Layers:
+def _row(layers: Row, path: Path) -> Row:
     """Return the layers among which the one at `path` is."""
     for position in path[:-1]:
         layers = layers[position].layers
     return layers
 
 
-def _at(layers: Layers, path: Path, change: Callable[[Layers, int], Layers]) -> Layers:
+def _at(layers: Row, path: Path, change: Callable[[Row, int], Row]) -> Row:
     if len(path) == 1:
         return change(tuple(layers), path[0])
     block = layers[path[0]]

@@ -93,24 +93,26 @@ def test_run_is_named_tagged_and_annotated(store: Store) -> None:
     run_id = failed(store)
     page = run_page(run_id)
 
-    page.text_input(key="label-name").set_value(SCRIPT)
-    page.multiselect(key="label-tags").set_value(["thesis"])
-    page.text_area(key="label-note").set_value(f"# Mine\n{SCRIPT}")
+    page.text_input(key=f"label-{run_id}-0-name").set_value(SCRIPT)
+    page.text_input(key=f"label-{run_id}-0-new-tags").set_value("thesis, of two  words,")
+    page.text_area(key=f"label-{run_id}-0-note").set_value(f"# Mine\n{SCRIPT}")
     page = click(page, "Save")
 
     run = store.get(run_id)
-    assert (run.name, run.tags, run.note) == (SCRIPT, ("thesis",), f"# Mine\n{SCRIPT}")
+    assert (run.name, run.tags, run.note) == (SCRIPT, ("of two words", "thesis"), f"# Mine\n{SCRIPT}")
     assert page.title[0].value == r"\<script\>alert\(1\)\<\/script\>"
     assert not any(element.proto.allow_html for element in page.markdown)
 
-    page.multiselect(key="label-tags").set_value([])
+    assert page.text_input(key=f"label-{run_id}-1-new-tags").value == ""
+    page.multiselect(key=f"label-{run_id}-1-tags").set_value([])
     click(page, "Save")
     assert store.get(run_id).tags == ()
 
 
 def test_too_long_a_name_is_refused_with_a_sentence(store: Store) -> None:
-    page = run_page(failed(store))
-    page.text_input(key="label-name").set_value("x" * 101)
+    run_id = failed(store)
+    page = run_page(run_id)
+    page.text_input(key=f"label-{run_id}-0-name").set_value("x" * 101)
 
     page = click(page, "Save")
 
@@ -120,7 +122,7 @@ def test_too_long_a_name_is_refused_with_a_sentence(store: Store) -> None:
 def test_pair_is_changed_as_one(store: Store) -> None:
     first, second = (failed(store, pair="0123456789ab") for _ in range(2))
     page = run_page(first)
-    page.text_input(key="label-name").set_value("both")
+    page.text_input(key=f"label-{first}-0-name").set_value("both")
     page = click(page, "Save")
     assert [store.get(run_id).name for run_id in (first, second)] == ["both", "both"]
 

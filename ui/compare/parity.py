@@ -24,7 +24,7 @@ def choose_measurement() -> Asked:
     optimizer = second.selectbox(
         "Optimizer", list(OPTIMIZER_TITLES), format_func=OPTIMIZER_TITLES.get, key="parity-optimizer"
     )
-    steps = third.number_input("Steps", 1, _MOST_STEPS, STEPS, key="parity-steps")
+    steps = third.number_input("Steps", value=STEPS, step=1, key="parity-steps")
     defaults = fourth.selectbox(
         "Defaults",
         reversed(choices_of("defaults")),
@@ -37,6 +37,12 @@ def choose_measurement() -> Asked:
 
 def show_measurement(asked: Asked) -> None:
     """Show what was measured, how far the measurement is, or the button that begins it."""
+    if not 1 <= asked.steps <= _MOST_STEPS:
+        st.error(
+            f"Steps: expected a whole number from 1 to {_MOST_STEPS:,}, received {asked.steps:,}.",
+            icon=":material/error:",
+        )
+        return
     st.fragment(_watch, run_every=_REFRESH_S if parity_progress(asked).state == "running" else None)(asked)
 
 

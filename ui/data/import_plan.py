@@ -27,7 +27,7 @@ def choose_import(plan: Plan) -> dict[str, Any] | None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         name = st.text_input("Name", plan.title, max_chars=80, width=320, key="import-name")
         height, width = (
-            st.number_input(title, MIN_SIDE, MAX_SIDE, side, width=120, key=f"import-{title.lower()}")
+            st.number_input(title, value=side, step=1, width=120, key=f"import-{title.lower()}")
             for title, side in zip(("Height", "Width"), plan.size, strict=True)
         )
         colour = st.segmented_control(
@@ -38,6 +38,12 @@ def choose_import(plan: Plan) -> dict[str, Any] | None:
             required=True,
             key="import-colour",
         )
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
+        st.error(
+            f"Height and width: expected {MIN_SIDE} to {MAX_SIDE} pixels, received {height:,}×{width:,}.",
+            icon=":material/error:",
+        )
+        return None
     _show_preview(plan, (height, width, CHANNELS[colour]))
     if st.button("Import", type="primary", icon=":material/download:"):
         return {"name": name, "size": (height, width), "colour": colour}

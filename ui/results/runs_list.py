@@ -14,6 +14,7 @@ from core.config import FRAMEWORK_TITLES
 from core.jobs.scheduler import ensure_running
 from core.runs import Run, State, new_id, open_store
 from core.runs.lists import Order
+from ui.shared.assigned_values import assign, hold
 from ui.shared.formatting import counted
 from ui.shared.launching import submitter
 from ui.shared.run_actions import ask_to_remove, show_actions, show_undo_of_runs
@@ -98,12 +99,13 @@ def _choose_order() -> Order:
 
 
 def _begin_at_first_page() -> None:
-    st.session_state["page"] = 1
+    assign("page", 1)
 
 
 def _choose_page(count: int) -> int:
     """Offer the pages where there is more than one, and return the number of the chosen one, from 1."""
     pages = math.ceil(count / PAGE)
+    hold("page")
     return st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
 
 

@@ -34,17 +34,13 @@ def safe_note(note: str) -> str:
 def change_labels(runs: Sequence[Run]) -> None:
     """Offer to change the name, tags and note of runs that are shown as one; the first one's are filled in."""
     first = runs[0]
-    with st.popover("Name, tags, note", icon=":material/edit_note:"), st.form("labels", border=False):
-        name = st.text_input("Name", first.name or "", key="label-name", placeholder=first.title)
-        tags = st.multiselect(
-            "Tags",
-            sorted({*open_store().tags(), *first.tags}),
-            default=first.tags,
-            accept_new_options=True,
-            key="label-tags",
-            placeholder="Choose tags or write new ones",
-        )
-        note = st.text_area("Note", first.note or "", key="label-note", help="Markdown.")
+    # What was typed for one run is not there to be saved for another, and what was saved is not there as typed.
+    saves = st.session_state.get("labels-saved", 0)
+    key = f"label-{first.id}-{saves}"
+    with st.popover("Name, tags, note", icon=":material/edit_note:"), st.form(key, border=False):
+        name = st.text_input("Name", first.name or "", key=f"{key}-name", placeholder=first.title)
+        tags = _choose_tags(sorted({*open_store().tags(), *first.tags}), first.tags, key=key)
+        note = st.text_area("Note", first.note or "", key=f"{key}-note", help="Markdown.")
         if st.form_submit_button("Save", type="primary"):
             try:
                 for run in runs:
@@ -54,19 +50,14 @@ def change_labels(runs: Sequence[Run]) -> None:
             except ValueError as error:
                 st.error(str(error))
             else:
+                st.session_state["labels-saved"] = saves + 1
                 st.rerun()
 
 
 def add_tags(runs: Sequence[Run], key: str) -> None:
     """Offer to put tags on many runs at once."""
     with st.popover("Tag", icon=":material/label:"), st.form(f"{key}-tagging", border=False):
-        tags = st.multiselect(
-            "Tags",
-            list(open_store().tags()),
-            accept_new_options=True,
-            key=f"{key}-tags",
-            placeholder="Choose tags or write new ones",
-        )
+        tags = _choose_tags(list(open_store().tags()), key=key)
         added = st.form_submit_button("Add", type="primary")
         removed = st.form_submit_button("Take off")
         if added or removed:
@@ -77,3 +68,11 @@ def add_tags(runs: Sequence[Run], key: str) -> None:
                 st.error(str(error))
             else:
                 st.rerun()
+
+
+def _choose_tags(known: Sequence[str], chosen: Sequence[str] = (), *, key: str) -> list[str]:
+    """Let known tags be chosen and new ones be typed, in a form, and return both."""
+    # A list of choices that takes new ones gives up what was typed into it if Enter does not come before the button.
+    tags = st.multiselect("Tags", known, chosen, key=f"{key}-tags", placeholder="Any") if known else []
+    typed = st.text_input("New tags", key=f"{key}-new-tags", placeholder="Separated by commas")
+    return [*tags, *(tag for each in typed.split(",") if (tag := each.strip()))]

@@ -85,7 +85,9 @@ def _show_waiting(run: Run, position: int, count: int) -> None:
 
 def _choose_slots() -> None:
     """Let the user say how many runs the CPU trains at once."""
-    st.session_state["cpu-slots"] = cpu_slots(open_store())
+    slots = cpu_slots(open_store())
+    if st.session_state.get("cpu-slots") != slots:  # else a number just typed would be overwritten every second
+        st.session_state["cpu-slots"] = slots
     st.number_input(
         "Runs at once on the CPU",
         min_value=CPU_SLOTS[0],

@@ -17,6 +17,7 @@ from core.config import CHOICE_TITLES, LEARNING_RATES, OPTIMIZER_TITLES, RunConf
 from core.datasets import get_specification, names
 from core.networks.registry import names as network_names
 from core.recipes import get_recipe
+from ui.shared.assigned_values import assign, hold, is_entered
 from ui.shared.formatting import escape_markdown
 
 _STEPS = {
@@ -52,17 +53,16 @@ def fill(values: Mapping[str, Any], recipe: str | None = None) -> None:
 
     With the name of a `recipe`, each setting that is changed from then on says what the recipe says.
     """
-    st.session_state["settings"] = {**RunConfig().model_dump(), **values}
     st.session_state["filled-by"] = recipe
-    _give_rate(st.session_state["settings"]["learning_rate"])
-    for name in RunConfig.model_fields:
-        st.session_state.pop(_key(name), None)
+    for name, value in {**RunConfig().model_dump(), **values}.items():
+        choose(name, value)
+    _give_rate(settings()["learning_rate"])
 
 
 def choose(name: str, value: Any) -> None:
     """Set one setting."""
     settings()[name] = value
-    st.session_state.pop(_key(name), None)
+    assign(_key(name), value)
 
 
 def filled_by() -> str | None:
@@ -102,10 +102,9 @@ def setting(name: str, options: Mapping[str, str] | None = None) -> Any:
     chosen = settings()
     if options and chosen[name] not in options:
         chosen[name] = next(iter(options))
+    hold(_key(name))
     st.session_state.setdefault(_key(name), chosen[name])
     common = {"label": field.title, "help": field.description, "key": _key(name), "on_change": _note, "args": (name,)}
-    # The default is what the session says, too: of two runs in quick succession a browser may see only the second,
-    # which no longer tells it to change the value, and would show another default and send it back.
     shown = st.session_state[_key(name)]
     if options:
         index = list(options).index(shown) if shown in options else 0
@@ -154,8 +153,8 @@ def show_rate_note() -> None:
 
 def _note(name: str) -> None:
     """Keep what a widget says before the page runs: which settings it shows depends on it, also those above."""
-    if _key(name) not in st.session_state:
-        return  # a widget that the browser still had, while `choose` or `fill` said otherwise
+    if not is_entered(_key(name)):
+        return
     value = st.session_state[_key(name)]
     settings()[name] = None if value == "" else value
     if name in _REACTIONS:

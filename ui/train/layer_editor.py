@@ -3,11 +3,15 @@
     begin(architecture)                       # in a button's callback
     show_editor(input_shape, classes)         # shows it while a copy is being changed
 
-Only a network that can learn the images can be kept, under a name of its own.
+Only a network that can learn the images can be saved, under a name of its own. Each layer has a number from its birth,
+by which its row, its fields and its buttons go: what is typed or clicked while the page still changes reaches the layer
+that it was meant for, wherever that is by then.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 import streamlit as st
@@ -16,10 +20,14 @@ from pydantic.fields import FieldInfo
 from core.networks.editing import (
     KINDS,
     KINDS_IN_A_RESIDUAL,
+    Identities,
     Layers,
     Path,
     can_move,
     changed,
+    find_path,
+    identify,
+    identity_paths,
     inserted,
     moved,
     new_layer,
@@ -46,21 +54,35 @@ _STEPS = {"rate": 0.05, "momentum": 0.05, "epsilon": 1e-5}
 _COLUMNS = (5, 13, 5, 6)
 _FIELD_WIDTH = 112
 _UNITS = 64
-_LITTLE = 1e-9
 
 
 class _Draft(NamedTuple):
-    """A copy that is being changed. The `revision` counts moves and removals, after which widgets begin anew."""
+    """A copy that is being changed. What a field does not take is `refused`, with the reason, until it is mended."""
 
     base: str
     layers: Layers
-    revision: int = 0
+    identities: Identities
+    refused: Mapping[tuple[int, str], str] = MappingProxyType({})
+
+    def refusals(self) -> dict[int, str]:
+        """Return for each layer that is still here what its fields have refused."""
+        here = dict(identity_paths(self.identities))
+        return {number: reason for (number, _), reason in self.refused.items() if number in here}
 
 
 def begin(architecture: Architecture) -> None:
     """Open the editor on a copy of a network."""
-    st.session_state["draft"] = _Draft(architecture.name, architecture.layers)
+    st.session_state["draft"] = _Draft(
+        architecture.name, architecture.layers, identify(architecture.layers, _take_numbers(architecture.layers))
+    )
     st.session_state["draft-name"] = free_name(architecture.name)
+
+
+def _take_numbers(layers: Layers) -> int:
+    """Return the first of so many numbers that no layer of this visit has had."""
+    first = st.session_state.get("draft-numbers", 0)
+    st.session_state["draft-numbers"] = first + sum(1 for _ in places(layers))
+    return first
 
 
 def show_editor(input_shape: Shape, classes: int) -> None:
@@ -75,25 +97,30 @@ def show_editor(input_shape: Shape, classes: int) -> None:
 
 
 def _edit(input_shape: Shape, classes: int) -> None:
-    if "draft" not in st.session_state:  # it was kept
+    if "draft" not in st.session_state:  # it was saved
         st.rerun()
     draft = st.session_state["draft"]
-    tried = Architecture(name=st.session_state["draft-name"], description="", layers=draft.layers)
-    rows, misfit = _follow(tried, input_shape, classes)
-    _show_head(rows, misfit, classes)
+    rows, misfit = _follow(draft.layers, input_shape, classes)
+    _show_head(rows, misfit, input_shape, classes)
     title, _, shape, buttons = st.columns(_COLUMNS, vertical_alignment="center")
     title.markdown("**Images**")
     shape.markdown(sizes(input_shape))
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
-        _show_adder((0,), input_shape[-1])
-    for path, name, layer in places(draft.layers):
-        _show_layer(path, name, layer, rows.get(name))
-        if misfit and misfit.layer == name:
-            st.error(misfit.reason, icon=":material/error:")
+        _show_adder(None, KINDS, input_shape, classes)
+    refusals = draft.refusals()
+    for (path, name, layer), (number, _) in zip(places(draft.layers), identity_paths(draft.identities), strict=True):
+        # By its key a row stays the same one in the browser, with what is being typed into it, as others come and go.
+        with st.container(key=f"layer-{number}"):
+            _show_layer(number, path, name, layer, rows.get(name), input_shape, classes)
+            if number in refusals:
+                st.error(refusals[number], icon=":material/error:")
+            elif misfit and misfit.layer == name:
+                st.error(misfit.reason, icon=":material/error:")
 
 
-def _follow(tried: Architecture, input_shape: Shape, classes: int) -> tuple[dict[str, LayerRow], LayerError | None]:
+def _follow(layers: Layers, input_shape: Shape, classes: int) -> tuple[dict[str, LayerRow], LayerError | None]:
     """Return the rows up to the first layer that does not fit, by name, and what is wrong with that one."""
+    tried = Architecture(name=st.session_state["draft-name"], description="", layers=layers)
     rows = {}
     try:
         for row in iter_layer_rows(tried, input_shape, classes):
@@ -106,154 +133,201 @@ def _follow(tried: Architecture, input_shape: Shape, classes: int) -> tuple[dict
     return rows, None
 
 
-def _show_head(rows: dict[str, LayerRow], misfit: LayerError | None, classes: int) -> None:
-    """Show what the network comes to, its name, and the button that keeps it."""
+def _show_head(rows: dict[str, LayerRow], misfit: LayerError | None, input_shape: Shape, classes: int) -> None:
+    """Show the network's name, the button that saves it, and what it comes to."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Name", key="draft-name", max_chars=40, width=280)
+        # Not disabled while something does not fit: it may have been mended just now, which the page does not know yet.
         st.button(
-            "Keep and use it",
+            "Save and use",
             type="primary",
             icon=":material/check:",
-            key="keep-network",
-            disabled=misfit is not None,
-            on_click=_keep,
+            key="save-network",
+            on_click=_save,
+            args=(input_shape, classes),
         )
-        if misfit is None:
-            total = sum(row.parameters for row in rows.values())
-            st.markdown(f"**{total:,} parameters** · {classes} classes")
-        elif misfit.layer:
-            st.markdown(f":red[:material/error: `{misfit.layer}` does not fit.]")
-        else:
-            st.markdown(f":red[:material/error: {misfit.reason}]")
+    if misfit is None:
+        total = sum(row.parameters for row in rows.values())
+        st.markdown(f"**{total:,} parameters** · {classes} classes")
+    elif misfit.layer:
+        st.markdown(f":red[:material/error: `{misfit.layer}` does not fit.]")
+    else:
+        st.markdown(f":red[:material/error: {misfit.reason}]")
     if refused := st.session_state.pop("draft-refused", None):
         st.error(refused, icon=":material/error:")
 
 
-def _show_layer(path: Path, name: str, layer: Layer, row: LayerRow | None) -> None:
+def _show_layer(
+    number: int, path: Path, name: str, layer: Layer, row: LayerRow | None, input_shape: Shape, classes: int
+) -> None:
     title, fields, shape, buttons = st.columns(_COLUMNS, vertical_alignment="center")
     title.markdown(("&emsp;↳ " if len(path) > 1 else "") + f"**{_TITLES[layer.kind]}**  \n:gray[:small[{name}]]")
     with fields, st.container(horizontal=True, vertical_alignment="bottom"):
-        _show_fields(path, layer)
+        _show_fields(number, layer)
     if row:
         count = f"  \n:gray[:small[{row.parameters:,} parameters]]" if row.parameters else ""
         shape.markdown(f"{sizes(row.output_shape)}{count}")
     else:
         shape.markdown("–")
     with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        _show_buttons(path, row.output_shape[-1] if row else _UNITS)
+        _show_buttons(number, path)
+        _show_adder(number, KINDS if len(path) == 1 else KINDS_IN_A_RESIDUAL, input_shape, classes)
+        st.button(
+            ":material/delete:",
+            key=_key(number, "Remove"),
+            help="Remove",
+            type="tertiary",
+            on_click=_rearrange,
+            args=(number, removed),
+        )
 
 
-def _show_fields(path: Path, layer: Layer) -> None:
-    revision = st.session_state["draft"].revision
-    for field, info in type(layer).model_fields.items():
-        if field in ("kind", "layers"):
-            continue
-        value, key = getattr(layer, field), _key(path, field)
+def _show_fields(number: int, layer: Layer) -> None:
+    for field, info in _fields(layer).items():
+        value = getattr(layer, field)
         if field == "units":
-            ticked = f"{key}-classes"
             st.checkbox(
-                "One a class", value == CLASSES, key=ticked, on_change=_set_classes, args=(revision, path, ticked)
+                "= number of classes",
+                value == CLASSES,
+                key=_key(number, "units-classes"),
+                on_change=_set_classes,
+                args=(number,),
             )
             if value == CLASSES:
                 continue
-            info = get_args(info.annotation)[0].__metadata__[0]
         common = {
             "label": info.title,
-            "key": key,
+            "key": _key(number, field),
             "on_change": _set,
-            "args": (revision, path, field, key),
+            "args": (number, field),
             "width": _FIELD_WIDTH,
         }
         if choices := get_args(info.annotation):
             st.selectbox(options=choices, index=choices.index(value), **common)
         else:
-            low, high = _bounds(info)
+            # Not bounded here: a browser keeps what it finds out of bounds to itself, and the value before would count.
             shown = "%g" if isinstance(value, float) else None
-            st.number_input(
-                min_value=low, max_value=high, value=value, step=_STEPS.get(field, 1), format=shown, **common
-            )
+            st.number_input(value=value, step=_STEPS.get(field, 1), format=shown, **common)
 
 
-def _bounds(info: FieldInfo) -> tuple[float, float]:
-    """Return the least and the greatest value of a field; an open bound is missed by a little."""
+def _fields(layer: Layer) -> dict[str, FieldInfo]:
+    """Return the fields of a layer that can be edited; units as the number that they are if not that of the classes."""
+    fields = {name: info for name, info in type(layer).model_fields.items() if name not in ("kind", "layers")}
+    if "units" in fields:
+        fields["units"] = get_args(fields["units"].annotation)[0].__metadata__[0]
+    return fields
+
+
+def _expected(info: FieldInfo) -> str:
+    """Say what numbers a field takes, such as "a whole number from 1 to 4,096"."""
     limits = {name: value for limit in info.metadata for name, value in asdict(limit).items()}
-    low = limits["gt"] + _LITTLE if "gt" in limits else limits["ge"]
-    high = limits["lt"] - _LITTLE if "lt" in limits else limits["le"]
-    kind = info.annotation if info.annotation is float else int
-    return kind(low), kind(high)
+    low = f"above {limits['gt']:,}" if "gt" in limits else f"from {limits['ge']:,}"
+    high = f"below {limits['lt']:,}" if "lt" in limits else f"{limits['le']:,}"
+    return f"{'a number' if info.annotation is float else 'a whole number'} {low} to {high}"
 
 
-def _show_buttons(path: Path, channels: int) -> None:
-    draft = st.session_state["draft"]
+def _show_buttons(number: int, path: Path) -> None:
+    layers = st.session_state["draft"].layers
     for name, by, icon in (("Move up", -1, "arrow_upward"), ("Move down", 1, "arrow_downward")):
         st.button(
             f":material/{icon}:",
-            key=_key(path, name),
+            key=_key(number, name),
             help=name,
             type="tertiary",
-            disabled=not can_move(draft.layers, path, by),
+            disabled=not can_move(layers, path, by),
             on_click=_rearrange,
-            args=(draft.revision, moved, path, by),
+            args=(number, partial(moved, by=by)),
         )
-    _show_adder((*path[:-1], path[-1] + 1), channels)
-    st.button(
-        ":material/delete:",
-        key=_key(path, "Remove"),
-        help="Remove",
-        type="tertiary",
-        on_click=_rearrange,
-        args=(draft.revision, removed, path),
-    )
 
 
-def _show_adder(path: Path, channels: int) -> None:
-    key = _key(path, "Add")
+def _show_adder(number: int | None, kinds: Iterable[str], input_shape: Shape, classes: int) -> None:
+    """Offer to add a layer below that of a number, or above all of them."""
+    key = _key(number, "Add")
     st.menu_button(
         ":material/add:",
-        list(KINDS if len(path) == 1 else KINDS_IN_A_RESIDUAL),
+        list(kinds),
         format_func=_TITLES.get,
         key=key,
         help="Add a layer below",
         type="tertiary",
         on_click=_add,
-        args=(st.session_state["draft"].revision, path, key, channels),
+        args=(number, key, input_shape, classes),
     )
 
 
-def _add(revision: int, path: Path, key: str, channels: int) -> None:
-    _rearrange(revision, inserted, path, new_layer(st.session_state[key], channels))
+def _add(number: int | None, key: str, input_shape: Shape, classes: int) -> None:
+    draft = st.session_state.get("draft")
+    above = find_path(draft.identities, number) if draft and number is not None else None
+    if draft is None or (number is not None and above is None):  # a second click, or one on a row that was going
+        return
+    channels = input_shape[-1]
+    if above is not None:
+        name = next(name for path, name, _ in places(draft.layers) if path == above)
+        row = _follow(draft.layers, input_shape, classes)[0].get(name)
+        channels = row.output_shape[-1] if row else _UNITS
+    layer, path = new_layer(st.session_state[key], channels), (0,) if above is None else (*above[:-1], above[-1] + 1)
+    (identity,) = identify((layer,), _take_numbers((layer,)))
+    st.session_state["draft"] = draft._replace(
+        layers=inserted(draft.layers, path, layer), identities=inserted(draft.identities, path, identity)
+    )
 
 
-def _rearrange(revision: int, change: Callable[..., Layers], *arguments: Any) -> None:
-    if _stands(revision):
-        draft = st.session_state["draft"]
-        st.session_state["draft"] = draft._replace(layers=change(draft.layers, *arguments), revision=draft.revision + 1)
+def _rearrange(number: int, change: Callable[..., Any]) -> None:
+    """Move or remove a layer, unless it was removed by a click before."""
+    draft = st.session_state.get("draft")
+    if draft and (path := find_path(draft.identities, number)):
+        st.session_state["draft"] = draft._replace(
+            layers=change(draft.layers, path), identities=change(draft.identities, path)
+        )
 
 
-def _set(revision: int, path: Path, field: str, key: str) -> None:
-    if _stands(revision):
-        draft = st.session_state["draft"]
-        st.session_state["draft"] = draft._replace(layers=changed(draft.layers, path, field, st.session_state[key]))
+def _set(number: int, field: str) -> None:
+    _change(number, field, st.session_state[_key(number, field)])
 
 
-def _set_classes(revision: int, path: Path, key: str) -> None:
-    if _stands(revision):
-        draft = st.session_state["draft"]
-        units = CLASSES if st.session_state[key] else _UNITS
-        st.session_state["draft"] = draft._replace(layers=changed(draft.layers, path, "units", units))
+def _set_classes(number: int) -> None:
+    _change(number, "units", CLASSES if st.session_state[_key(number, "units-classes")] else _UNITS)
 
 
-def _stands(revision: int) -> bool:
-    """Say whether the layers are still where they were when a widget was shown, as after a double click they aren't."""
-    return "draft" in st.session_state and st.session_state["draft"].revision == revision
+def _take_fields(draft: _Draft) -> None:
+    """Set every field to what its widget says: the callback of a button may come before that of a field."""
+    for (_, _, layer), (number, _) in zip(places(draft.layers), identity_paths(draft.identities), strict=True):
+        for field in _fields(layer):
+            if field == "units" and st.session_state.get(_key(number, "units-classes")):
+                _set_classes(number)
+            elif _key(number, field) in st.session_state:
+                _set(number, field)
 
 
-def _keep() -> None:
-    """Keep the network and choose it; if its name is refused, keep the sentence for the next run."""
+def _change(number: int, field: str, value: Any) -> None:
+    """Set a field of a layer, or note what it refuses."""
+    draft = st.session_state.get("draft")
+    path = find_path(draft.identities, number) if draft else None
+    if path is None:
+        return
+    layer = next(layer for place, _, layer in places(draft.layers) if place == path)
+    if getattr(layer, field) == value and (number, field) not in draft.refused:
+        return
+    refused = {key: reason for key, reason in draft.refused.items() if key != (number, field)}
+    try:
+        draft = draft._replace(layers=changed(draft.layers, path, field, value))
+    except ValueError:
+        info = _fields(layer)[field]
+        refused[number, field] = f"{info.title}: expected {_expected(info)}, received {value:,}."
+    st.session_state["draft"] = draft._replace(refused=MappingProxyType(refused))
+
+
+def _save(input_shape: Shape, classes: int) -> None:
+    """Save the network and choose it; if that is refused, keep the sentence for the next run."""
     if "draft" not in st.session_state:  # a second click
         return
+    _take_fields(st.session_state["draft"])
     draft, name = st.session_state["draft"], st.session_state["draft-name"].strip()
     try:
+        for reason in draft.refusals().values():
+            raise ValueError(reason)
+        if misfit := _follow(draft.layers, input_shape, classes)[1]:
+            raise ValueError(f"{misfit.layer}: {misfit.reason}" if misfit.layer else misfit.reason)
         save(Architecture(name=name, description=f"Made from {draft.base}.", layers=draft.layers))
     except ValueError as error:
         st.session_state["draft-refused"] = str(error)
@@ -266,5 +340,5 @@ def _end() -> None:
     st.session_state.pop("draft", None)
 
 
-def _key(path: Path, what: str) -> str:
-    return f"draft-{st.session_state['draft'].revision}-{'-'.join(map(str, path))}-{what}"
+def _key(number: int | None, what: str) -> str:
+    return f"draft-{'top' if number is None else number}-{what}"

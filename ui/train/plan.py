@@ -6,11 +6,12 @@ show_plan(config, ("pytorch", "keras"))
 import math
 import time
 
+import numpy as np
 import streamlit as st
 
 from core.charts.runs import schedule_curve
-from core.config import FRAMEWORK_TITLES, MOST_SEEDS, Framework, RunConfig, with_seeds
-from core.datasets import load
+from core.config import FRAMEWORK_TITLES, MOST_SEEDS, Framework, RunConfig, configure, with_seeds
+from core.datasets import Dataset, load
 from core.jobs.calibration import calibration_progress, start_calibration
 from core.jobs.estimates import Basis, estimate_time
 from core.jobs.scheduler import prepare
@@ -20,7 +21,10 @@ from core.runs import open_store
 from core.system.text import duration
 from core.training.loop import split_of, validation_of
 from core.training.schedules import preview
+from ui.shared.formatting import escape_markdown
 from ui.shared.launching import configs_for, launch
+from ui.shared.settings import settings_to_launch
+from ui.train.recipe_picker import chosen_frameworks
 
 _SEEDS_HELP = (
     "How many times it is trained, each time with the next seed. The spread of the results tells whether a "
@@ -44,29 +48,45 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
     Raises:
         ValueError: if the network does not fit the data, or there are too many or too few seeds or images.
     """
+    dataset, training_rows, validation_labels = _splits(config)
+    configs = configs_for(config, frameworks)
+    prepare(configs)
+    # First, at a place of their own: what comes and goes with a setting must not push the button from under a click.
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        seeds = _choose_seeds()
+        with_seeds(config, seeds)
+        st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch", on_click=_launch)
+    _show_estimate(configs, seeds)
+    st.markdown(
+        f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
+        f"{'each train' if len(frameworks) > 1 else 'trains'} on a training set of {len(training_rows):,} images, with "
+        f"a validation set of {len(validation_labels):,} and a test set of {len(dataset.test.images):,}."
+    )
+    if config.schedule != "constant" or config.warmup_epochs:
+        st.altair_chart(
+            schedule_curve(*preview(config, math.ceil(len(training_rows) / config.batch_size))), key="schedule"
+        )
+
+
+def _splits(config: RunConfig) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    """Return the data, the rows that are trained on and the labels of the validation set; refuse what does not fit."""
     dataset = load(config.dataset)
     check_network(
         get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size
     )
-    learnt_from, checked_on = split_of(config, dataset).train, validation_of(config, dataset).labels
-    configs = configs_for(config, frameworks)
-    prepare(configs)
-    st.markdown(
-        f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
-        f"{'each learn' if len(frameworks) > 1 else 'learns'} from {len(learnt_from):,} images, "
-        f"checked on {len(checked_on):,} and tested on {len(dataset.test.images):,}."
-    )
-    if config.schedule != "constant" or config.warmup_epochs:
-        st.altair_chart(
-            schedule_curve(*preview(config, math.ceil(len(learnt_from) / config.batch_size))), key="schedule"
-        )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        seeds = _choose_seeds()
-        with_seeds(config, seeds)
-        launched = st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch")
-        _show_estimate(configs, seeds)
-    if launched:
-        run_ids = launch(configs, seeds)
+    return dataset, split_of(config, dataset).train, validation_of(config, dataset).labels
+
+
+def _launch() -> None:
+    """Launch what the widgets say by now, which the page below the button may not show yet."""
+    frameworks, seeds = chosen_frameworks(), st.session_state["seeds"]
+    try:
+        config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
+        _splits(config)
+        run_ids = launch(configs_for(config, frameworks), seeds)
+    except ValueError as error:
+        st.toast(escape_markdown(str(error)), icon=":material/error:")
+    else:
         st.switch_page("../pages/results.py", query_params={"run": run_ids[0]})
 
 

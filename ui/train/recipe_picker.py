@@ -9,6 +9,7 @@ import streamlit as st
 from core.config import FRAMEWORK_TITLES, Framework
 from core.datasets import names
 from core.recipes import RECIPES, get_recipe
+from ui.shared.assigned_values import assign, hold, is_entered
 from ui.shared.formatting import counted
 from ui.shared.launching import both
 from ui.shared.settings import changed_settings, fill, filled_by, mark_change
@@ -40,19 +41,27 @@ def choose_recipe() -> None:
 
 def choose_frameworks() -> tuple[Framework, ...]:
     """Let the user pick one framework, or both as a pair."""
-    choices = {BOTH: both(), **{title: (name,) for name, title in FRAMEWORK_TITLES.items()}}
+    hold("frameworks")
     chosen = st.segmented_control(
         "Framework",
-        list(choices),
+        [BOTH, *FRAMEWORK_TITLES.values()],
         default=BOTH,
         required=True,
         key="frameworks",
         bind="query-params",
+        on_change=is_entered,
+        args=("frameworks",),
         help="Both trains a pair: same data, same batches, same initial weights, side by side.",
     )
     if filled_by() and chosen != _frameworks_of(filled_by()):
         mark_change(_frameworks_of(filled_by()))
-    return choices[chosen]
+    return chosen_frameworks()
+
+
+def chosen_frameworks() -> tuple[Framework, ...]:
+    """Return what `choose_frameworks` shows, in a callback too."""
+    chosen = st.session_state["frameworks"]
+    return both() if chosen == BOTH else tuple(name for name, title in FRAMEWORK_TITLES.items() if title == chosen)
 
 
 def show_changes() -> None:
@@ -78,7 +87,7 @@ def _start_from() -> None:
         st.session_state["filled-by"] = None
         return
     fill(get_recipe(name).settings, recipe=name)
-    st.session_state["frameworks"] = _frameworks_of(name)
+    assign("frameworks", _frameworks_of(name))
 
 
 def _frameworks_of(name: str) -> str:
