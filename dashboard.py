@@ -7,15 +7,18 @@ there Streamlit's older page discovery would run a page without the frame around
 import gc
 import importlib
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from core.jobs.devices import refresh_in_background
 from core.jobs.scheduler import resume_pending
 from core.runs import StoreError, open_store
+from ui.door import Door, Exposure
 
 _SLOW_IMPORTS = (
     "altair",
@@ -64,4 +67,16 @@ def send_small_packets_at_once() -> int:
     return len(listening)
 
 
-app = st.App(Path(__file__).resolve().parent / "ui" / "main.py", lifespan=start_up)
+def read_exposure() -> Exposure:
+    """Return what the environment says of whom Duet is exposed to; end with a sentence where that cannot be read."""
+    try:
+        return Exposure.from_environment()
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+app = st.App(
+    Path(__file__).resolve().parent / "ui" / "main.py",
+    lifespan=start_up,
+    middleware=[Middleware(Door, read_exposure())],
+)

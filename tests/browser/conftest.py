@@ -108,7 +108,7 @@ def new_page(
     contexts = []
 
     def start(server: Server, **options: Any) -> "Page":
-        context = browser.new_context(base_url=server.url, **{"viewport": {"width": 1280, "height": 900}, **options})
+        context = browser.new_context(**{"base_url": server.url, "viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
         from playwright.sync_api import expect
 
