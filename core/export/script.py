@@ -6,10 +6,12 @@ A setting of the run is in a script only where it does something there. Text tha
 a class name, gets into a script as a literal only.
 """
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig
+from core.engines.averaging import averaging_decay
 from core.training.checkpoints import Checkpoint
 
 _LONGEST = 90  # characters of a call, which is indented, and may be assigned to something
@@ -33,6 +35,7 @@ def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[st
         "checkpoint_policy": _KEPT[config.monitor] if config.checkpoint_policy == "best" else "the last epoch",
         "file": config.checkpoint_policy,
         "count_classes": _COUNT_CLASSES if config.class_weights == "balanced" else "",
+        "averaging_decay": f"{inspect.getsource(averaging_decay)}\n\n" if config.ema_decay else "",
     }
 
 

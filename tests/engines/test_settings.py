@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, OPTIMIZER_FIELDS, Framework, Optimizer, configure
-from core.engines import averaging_decay, get_engine
+from core.engines import get_engine
+from core.engines.averaging import averaging_decay
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten
 from tests.sample_networks import draw_data, draw_weights, network
 

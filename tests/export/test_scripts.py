@@ -11,7 +11,8 @@ import pytest
 
 from core.config import LEARNING_RATES, RunConfig, configure
 from core.datasets import Dataset, Split, mnist
-from core.engines import averaging_decay, get_engine
+from core.engines import get_engine
+from core.engines.averaging import averaging_decay
 from core.export import build, data
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
 from core.training.schedules import SCHEDULES, learning_rates
