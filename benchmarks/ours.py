@@ -19,7 +19,7 @@ import psutil
 from benchmarks.turns import Turns
 from core.config import Framework, RunConfig, configure, option
 from core.datasets import Dataset, load
-from core.engines import get_engine
+from core.engines import Engine, get_engine
 from core.engines.augmentation import draw_transforms
 from core.engines.initialisation import initial_weights
 from core.engines.normalization import scaling_of
@@ -29,7 +29,7 @@ from core.networks.registry import get_architecture
 from core.recipes import get_recipe
 from core.runs import Store, new_id, open_store
 from core.system.paths import PROJECT, data_dir
-from core.training.loop import Engine, split_of, train
+from core.training.loop import Listener, split_of, train
 from core.training.metrics import loss_and_accuracy
 from core.training.records import Outcome, StepMetrics
 from tests import processes
@@ -59,8 +59,10 @@ def recorded_epochs(turns: Turns, *, repeats: int, **settings: Any) -> None:
     store = open_store()
     run_id = store.create(config, submission=new_id(), claimed=True)
     with _watched(run_id) as pause:
-        report = _Epochs(turns, config.epochs, pause)
-        execute(store, run_id, 1, stop=threading.Event(), on_point=lambda point, _total: report(point))
+        listener = _Epochs(turns, config.epochs, pause)
+        execute(
+            store, run_id, 1, stop=threading.Event(), on_metrics=lambda metrics, _total: listener.on_metrics(metrics)
+        )
     if store.get(run_id).state != "done":
         raise RuntimeError(store.get(run_id).failure)
 
@@ -78,7 +80,7 @@ def augment(
 ) -> None:
     """Draw an affine map for each of so many images, as for an epoch, and apply them in batches; a turn is all this."""
     config = configure(rotation=degrees, zoom=zoom, shift_x=shift, shift_y=shift)
-    backend = get_engine(framework)
+    engine_module = get_engine(framework)
     dataset = load("mnist")
     generator = np.random.default_rng(config.seed)
 
@@ -86,7 +88,7 @@ def augment(
         transforms = draw_transforms(config, dataset.image_shape, count, generator)
         for i in range(0, count, batch_size):
             part = slice(i, min(i + batch_size, count))
-            backend.augment(dataset.train.images[part], transforms[part])
+            engine_module.augment(dataset.train.images[part], transforms[part])
 
     change(batch_size)
     change(images % batch_size or batch_size)
@@ -104,7 +106,7 @@ def time_to_accuracy(turns: Turns, *, recipe: str, framework: Framework, seeds: 
     for seed in range(seeds):
         config = configure(**{**get_recipe(recipe).settings, "framework": framework, "seed": seed, **changes})
         with turns.measure() as figures:
-            outcome, engine = _train(config, dataset)
+            outcome, engine = _train(config, dataset, _Weights())
             _, accuracy = loss_and_accuracy(engine.predict(dataset.test.images), dataset.test.labels)
             figures.update(seed=seed, seconds=outcome.train_seconds, accuracy=accuracy)
 
@@ -146,25 +148,36 @@ def memory(turns: Turns, *, repeats: int, **settings: Any) -> None:
             figures["bytes"] = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-class _Epochs:
-    """Told of each point of a training, makes every epoch but the first a turn; `pause` is set between them.
+class _Weights(Listener):
+    """Holds the weights that a training keeps."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, np.ndarray] = {}
+
+    def on_checkpoint(self, epoch: int, weights: dict[str, np.ndarray]) -> None:
+        self.kept = weights
+
+
+class _Epochs(_Weights):
+    """Makes every epoch of a training but the first a turn; `pause` is set between them.
 
     Of its seconds, a turn reports those that were spent in the engine as `engine`.
     """
 
-    def __init__(self, turns: Turns, epochs: int, pause: Event | None = None):
+    def __init__(self, turns: Turns, epochs: int, pause: Event | threading.Event | None = None):
+        super().__init__()
         self._turns, self._epochs = turns, epochs
         self._pause = pause or threading.Event()
         self._reported = self._trained = 0.0
 
-    def __call__(self, point: StepMetrics) -> None:
-        if point.split == "train":
+    def on_metrics(self, metrics: StepMetrics) -> None:
+        if metrics.split == "train":
             self._reported = time.perf_counter()
             return
-        if point.epoch > 1:
-            self._turns.end(until=self._reported, engine=point.seconds - self._trained)
-        self._trained = point.seconds
-        if point.epoch < self._epochs:
+        if metrics.epoch > 1:
+            self._turns.end(until=self._reported, engine=metrics.seconds - self._trained)
+        self._trained = metrics.seconds
+        if metrics.epoch < self._epochs:
             self._pause.set()
             self._turns.begin()
             self._pause.clear()
@@ -175,9 +188,7 @@ def _config(repeats: int, settings: dict[str, Any]) -> RunConfig:
     return configure(epochs=1 + repeats, validation_part="test", **settings)
 
 
-def _train(
-    config: RunConfig, dataset: Dataset, report: Callable[[StepMetrics], None] = lambda _point: None
-) -> tuple[Outcome, Engine]:
+def _train(config: RunConfig, dataset: Dataset, listener: _Weights) -> tuple[Outcome, Engine]:
     """Train as `core.jobs.worker` does, without a store and a folder; the engine then has the weights that are kept."""
     architecture, classes = get_architecture(config.architecture), len(dataset.class_names)
     network = (architecture, dataset.image_shape, classes)
@@ -185,16 +196,8 @@ def _train(
     engine = get_engine(config.framework).Engine(config, *network, scaling)
     if config.initialisation != "framework":
         engine.load_weights(initial_weights(*network, config.seed, config.initialisation))
-    kept: dict[str, np.ndarray] = {}
-    outcome = train(
-        config,
-        dataset,
-        engine,
-        report=report,
-        save=lambda _epoch, weights: kept.update(weights),
-        should_stop=lambda: False,
-    )
-    engine.load_weights(kept)
+    outcome = train(config, dataset, engine, listener)
+    engine.load_weights(listener.kept)
     return outcome, engine
 
 

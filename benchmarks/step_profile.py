@@ -42,8 +42,8 @@ def measure(framework: Framework, network: str, batch_size: int, steps: int = ST
     """Return what each operation takes of a step, the longest first."""
     config = configure(framework=framework, architecture=network, batch_size=batch_size)
     dataset = load(config.dataset)
-    backend = get_engine(framework)
-    engine = backend.Engine(config, ARCHITECTURES[network], dataset.image_shape, len(dataset.class_names))
+    engine_module = get_engine(framework)
+    engine = engine_module.Engine(config, ARCHITECTURES[network], dataset.image_shape, len(dataset.class_names))
     engine.load_data(dataset.train.images, dataset.train.labels)
     order = order_of(config, split_of(config, dataset), epoch=0)
     indices = np.resize(order, (2 * steps, batch_size))

@@ -122,7 +122,7 @@ def _train(store: Store, configs: Sequence[RunConfig]) -> list[Run]:
         print(f"Run {run_id}: {config.architecture} in {FRAMEWORK_TITLES[config.framework]}{seed}", file=sys.stderr)
         progress = _Progress(config)
         with _logged(run_id):
-            execute(store, run_id, store.get(run_id).attempt, stop=stop, on_point=progress.show)
+            execute(store, run_id, store.get(run_id).attempt, stop=stop, on_metrics=progress.show)
         progress.close()
         runs.append(store.get(run_id))
         if runs[-1].state != "done":

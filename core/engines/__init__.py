@@ -1,19 +1,7 @@
-"""The two engines, behind the same verbs in the same order.
+"""The two engines, behind one contract: `core.engines.engine`, which says what each verb takes and gives.
 
-    backend = get_engine("pytorch")          # imports the framework, seconds the first time
-    engine = backend.Engine(config, architecture, input_shape, classes, scaling)
-    engine.load_data(images, labels)          # uint8 (N, H, W, C) and int64 (N,), whole, on the device
-    chunk = engine.train(indices)             # int64 (steps, batch); rates and transforms where they vary
-    logits = engine.predict(images)           # float32, or float64 where a run computes in it: (N, classes)
-    gradients = engine.gradients(batch)       # int64 (batch,); canonical arrays by name, nothing is learned
-    weights = engine.weights()                # canonical arrays by name, see core.networks.layers
-    engine.load_weights(weights)
-    state = engine.state()                    # all that the next step depends on, arrays by name
-    engine.load_state(state)                  # in the same framework, for the same config
-
-Where the frameworks' defaults differ, `core.engines.framework_defaults` says what a run with aligned defaults computes.
-`backend.devices()` lists what the framework can compute on here, `backend.versions()` what it is, and
-`backend.augment(images, transforms)` shows images as `train` changes them, see `core.engines.augmentation`.
+engine_module = get_engine("pytorch")     # imports the framework, seconds the first time
+engine = engine_module.Engine(config, architecture, input_shape, classes, scaling)
 """
 
 import importlib
@@ -22,32 +10,20 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import NamedTuple
-
-import numpy as np
+from typing import cast
 
 from core.config import Framework
+from core.engines.engine import Chunk, Engine, EngineModule
+
+__all__ = ["Chunk", "Engine", "EngineModule", "available_cores", "get_engine", "same_padding"]
 
 
-class Chunk(NamedTuple):
-    """What some steps gave: each one's mean loss, float64 `(steps,)`, and number read correctly, int64 `(steps,)`.
-
-    The losses are those that are learnt from: with label smoothing and class weights, where a run has them.
-    `gradient_norm` is the length of the last step's gradient, all layers taken together, before it is clipped.
-    """
-
-    losses: np.ndarray
-    correct: np.ndarray
-    gradient_norm: float
-
-
-def get_engine(framework: Framework) -> ModuleType:
+def get_engine(framework: Framework) -> EngineModule:
     """Import the engine of a framework and let it look for devices."""
     with _notes_discarded():
-        backend = importlib.import_module(f"core.engines.{framework}")
-        backend.devices()
-    return backend
+        engine_module = cast(EngineModule, importlib.import_module(f"core.engines.{framework}"))
+        engine_module.devices()
+    return engine_module
 
 
 @contextmanager
@@ -81,12 +57,3 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
     outputs = -(-size // stride)
     total = max((outputs - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
-
-
-def averaging_decay(decay: float, steps: int) -> float:
-    """Return how much of the weights' running average is kept after so many steps.
-
-    It starts low, or the first weights would weigh on the average for long: as in TensorFlow's
-    `ExponentialMovingAverage` with `num_updates`.
-    """
-    return min(decay, (1 + steps) / (10 + steps))

@@ -2,7 +2,7 @@
 
     transforms = draw_transforms(config, image_shape, count, np.random.default_rng([seed, 4, epoch]))
 
-The amounts are drawn here by NumPy, so both frameworks see the same; each backend applies them on
+The amounts are drawn here by NumPy, so both frameworks see the same; each engine applies them on
 its device, bilinear, with black where nothing was. Kinds of change that alter what an image means
 are told by `warnings`.
 """

@@ -1,7 +1,7 @@
 """A function on tensors of a GPU, recorded once as a CUDA graph and replayed row by row.
 
-    steps = RecordedGraph(step, (batches, rates))  # records what `step` launches for a row of each; computes nothing
-    losses, answers = steps(batches, rates)       # as torch.stack of step(batches[i], rates[i]) for each i
+    steps = RecordedGraph(step, (batches, learning_rates))  # records what `step` launches for a row; computes nothing
+    losses, logits = steps(batches, learning_rates)         # torch.stack of step(batches[i], learning_rates[i])
 
 A step of a small network launches some hundred kernels, which takes the CPU several times as long as they compute.
 The function must read nothing back, keep what it changes where it is, and have been called some times before.

@@ -1,4 +1,4 @@
-"""Keras's engine on TensorFlow: the verbs of `core.engines` on a Keras model.
+"""Keras's engine on TensorFlow: the verbs of `core.engines.engine` on a Keras model.
 
 The steps of a chunk are one loop inside one `tf.function`, with the data set as a tensor on the
 device; a call from Python a chunk is all that is paid. XLA stays off, as it is
@@ -7,7 +7,7 @@ slower on a CPU, but for augmentation.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 # Both must be set before the import. Start-up notes are not news; this engine is Keras on TensorFlow,
@@ -38,6 +38,7 @@ from core.config import RunConfig
 from core.config.optimizers import OPTIMIZERS
 from core.engines import Chunk, available_cores
 from core.engines.augmentation import columns_of
+from core.engines.averaging import ema_weights
 from core.engines.normalization import FIXED, Scaling
 from core.networks.layers import Architecture, Layer, Shape, layer_rows, named, pool_before_relu
 
@@ -116,7 +117,7 @@ class Engine:
             self._optimizer.build(self._model.trainable_variables)
             averaged = [variable for _, variable in self._variables()] if config.ema_decay else []
             self._averages = [tf.Variable(variable.value) for variable in averaged]
-            self._steps = tf.Variable(0, dtype=tf.int64)
+            self._steps = 0
         self._predict = tf.function(
             lambda images: self._logits(self._normalise(images), training=False),
             input_signature=[tf.TensorSpec([None, *input_shape], tf.uint8)],
@@ -129,29 +130,27 @@ class Engine:
             self._labels = tf.constant(labels)
             self._class_weights = None if class_weights is None else tf.constant(class_weights, self._dtype)
         # A graph keeps the tensors that it was traced with, so new data need a new one.
-        indices, rates = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None], self._dtype)
+        each_step = tf.TensorSpec([None], self._dtype)
+        inputs = [tf.TensorSpec([None, None], tf.int64), each_step, each_step]
         transforms = tf.TensorSpec([None, None, 2, columns_of(self._config)], tf.float32)
-        self._train = tf.function(self._take_steps, input_signature=[indices, rates])
-        self._train_augmented = tf.function(self._take_steps, input_signature=[indices, rates, transforms])
+        self._train = tf.function(self._run_graph, input_signature=inputs)
+        self._train_augmented = tf.function(self._run_graph, input_signature=[*inputs, transforms])
         self._gradients = tf.function(self._differentiate, input_signature=[tf.TensorSpec([None], tf.int64)])
 
     def train(
-        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
+        self, indices: np.ndarray, learning_rates: np.ndarray | None = None, transforms: np.ndarray | None = None
     ) -> Chunk:
-        """Take one step a row of `indices`, each at its own learning rate.
-
-        Args:
-            rates: float64 `(steps,)`; the learning rate of the config if not given.
-            transforms: float32 `(steps, batch, 2, columns)`, as drawn for the config; each image is changed by its
-                own first.
-        """
-        rates = np.full(len(indices), self._config.learning_rate) if rates is None else rates
+        """Take one step a row of `indices`, each at its own learning rate."""
+        if learning_rates is None:
+            learning_rates = np.full(len(indices), self._config.learning_rate)
+        weights = ema_weights(self._config.ema_decay, self._steps, len(indices))
         with tf.device(self._device):
-            rates = tf.constant(rates, self._dtype)
+            scalars = (tf.constant(values, self._dtype) for values in (learning_rates, weights))
             if transforms is None:
-                losses, correct, norm = self._train(indices, rates)
+                losses, correct, norm = self._train(indices, *scalars)
             else:
-                losses, correct, norm = self._train_augmented(indices, rates, transforms)
+                losses, correct, norm = self._train_augmented(indices, *scalars, transforms)
+        self._steps += len(indices)
         return Chunk(losses.numpy().astype(np.float64), correct.numpy(), float(norm))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -179,13 +178,13 @@ class Engine:
         with self._averaged():
             return self._weights()
 
-    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take all weights from canonical arrays; their average starts anew."""
         for key, variable in self._variables():
             variable.assign(weights[key])
         for average, (_, variable) in zip(self._averages, self._variables(), strict=False):
             average.assign(variable.value)
-        self._steps.assign(0)
+        self._steps = 0
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what the next step depends on: weights, their average, the optimizer and the random numbers."""
@@ -193,9 +192,9 @@ class Engine:
         state |= {f"averages/{i}": variable.numpy() for i, variable in enumerate(self._averages)}
         state |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self._optimizer.variables)}
         state |= {f"random/{i}": variable.numpy() for i, variable in enumerate(self._seeds())}
-        return state | {"steps": self._steps.numpy()}
+        return state | {"steps": np.array(self._steps)}
 
-    def load_state(self, state: dict[str, np.ndarray]) -> None:
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a `state`, as if nothing had happened in between."""
         self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
         for part, variables in (
@@ -205,14 +204,19 @@ class Engine:
         ):
             for i, variable in enumerate(variables):
                 variable.assign(state[f"{part}/{i}"])
-        self._steps.assign(state["steps"])
+        self._steps = int(state["steps"])
 
     def _weights(self) -> dict[str, np.ndarray]:
         return {key: variable.numpy() for key, variable in self._variables()}
 
-    def _take_steps(
-        self, indices: tf.Tensor, rates: tf.Tensor, transforms: tf.Tensor | None = None
+    def _run_graph(
+        self,
+        indices: tf.Tensor,
+        learning_rates: tf.Tensor,
+        ema_weights: tf.Tensor,
+        transforms: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Take the steps; return their losses, how many images each predicted correctly, the last gradient's length."""
         count = tf.shape(indices)[0]
         losses = tf.TensorArray(self._dtype, count)
         correct = tf.TensorArray(tf.int64, count)
@@ -233,11 +237,10 @@ class Engine:
                     gradient + self._config.weight_decay * parameter.value
                     for gradient, parameter in zip(gradients, parameters, strict=True)
                 ]
-            self._optimizer.learning_rate = rates[step]
+            self._optimizer.learning_rate = learning_rates[step]
             self._optimizer.apply(gradients, parameters)
-            self._steps.assign_add(1)
             if self._config.ema_decay:
-                self._average()
+                self._average(ema_weights[step])
             losses = losses.write(step, loss)
             correct = correct.write(step, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels))
         return losses.stack(), correct.stack(), norm
@@ -255,9 +258,9 @@ class Engine:
     def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         smoothing = self._config.label_smoothing
         if smoothing:
-            answers = tf.one_hot(labels, logits.shape[-1], 1 - smoothing, 0.0, dtype=self._dtype)
-            answers += smoothing / logits.shape[-1]
-            losses = tf.nn.softmax_cross_entropy_with_logits(answers, logits)
+            targets = tf.one_hot(labels, logits.shape[-1], 1 - smoothing, 0.0, dtype=self._dtype)
+            targets += smoothing / logits.shape[-1]
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
         else:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         if self._class_weights is not None:
@@ -267,11 +270,9 @@ class Engine:
     def _logits(self, pixels: tf.Tensor, *, training: bool) -> tf.Tensor:
         return tf.cast(self._model(pixels, training=training), self._dtype)
 
-    def _average(self) -> None:
-        steps = tf.cast(self._steps, self._dtype)
-        kept = tf.minimum(tf.constant(self._config.ema_decay, self._dtype), (1 + steps) / (10 + steps))
+    def _average(self, ema_weight: tf.Tensor) -> None:
         for average, (_, variable) in zip(self._averages, self._variables(), strict=True):
-            average.assign_add((variable.value - average) * (1 - kept))
+            average.assign_add((variable.value - average) * ema_weight)
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""PyTorch's engine: the verbs of `core.engines` on torch tensors.
+"""PyTorch's engine: the verbs of `core.engines.engine` on torch tensors.
 
 Images stay channels-last from the data set to the last convolution, so flattening is free and in
 the canonical order. Nothing is read back from the device inside a chunk.
@@ -8,7 +8,7 @@ import ctypes
 import inspect
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -23,7 +23,8 @@ from torch import nn
 
 from core.config import RunConfig
 from core.config.optimizers import OPTIMIZERS
-from core.engines import Chunk, available_cores, averaging_decay, same_padding
+from core.engines import Chunk, available_cores, same_padding
+from core.engines.averaging import ema_weights
 from core.engines.cuda_graph import RecordedGraph
 from core.engines.normalization import FIXED, Scaling
 from core.networks.layers import Architecture, Convolution, Layer, MaxPool, Shape, layer_rows, named, pool_before_relu
@@ -147,22 +148,17 @@ class Engine:
         )
 
     def train(
-        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
+        self, indices: np.ndarray, learning_rates: np.ndarray | None = None, transforms: np.ndarray | None = None
     ) -> Chunk:
-        """Take one step a row of `indices`, each at its own learning rate.
-
-        Args:
-            rates: float64 `(steps,)`; the learning rate of the config if not given.
-            transforms: float32 `(steps, batch, 2, columns)`, as drawn for the config; each image is changed by its
-                own first.
-        """
+        """Take one step a row of `indices`, each at its own learning rate."""
         self._model.train()
         batches = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
-        rates = np.full(len(batches), self._config.learning_rate) if rates is None else rates
+        if learning_rates is None:
+            learning_rates = np.full(len(batches), self._config.learning_rate)
         affine = None if transforms is None else torch.from_numpy(transforms).to(self._device)
-        take = self._run_graph if self._uses_graph(batches) else self._run_eager
-        losses, answers, norm = take(batches, rates, affine)
-        correct = (answers.argmax(dim=2) == self._labels[batches]).sum(dim=1)
+        run = self._run_graph if self._uses_graph(batches) else self._run_eager
+        losses, logits, norm = run(batches, learning_rates, affine)
+        correct = (logits.argmax(dim=2) == self._labels[batches]).sum(dim=1)
         return Chunk(losses.cpu().numpy().astype(np.float64), correct.cpu().numpy(), norm.item())
 
     @torch.inference_mode()
@@ -196,7 +192,7 @@ class Engine:
             return self._weights()
 
     @torch.no_grad()
-    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take all weights from canonical arrays; their average starts anew."""
         for key, tensor, axes in self._tensors():
             tensor.copy_(torch.tensor(weights[key].transpose(axes)))
@@ -217,7 +213,7 @@ class Engine:
         return state | {"steps": np.array(self._steps)}
 
     @torch.no_grad()
-    def load_state(self, state: dict[str, np.ndarray]) -> None:
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a `state`, as if nothing had happened in between."""
         self.load_weights({key.removeprefix("weights/"): state[key] for key in state if key.startswith("weights/")})
         self._averages = [_like(tensor, state[f"averages/{i}"]) for i, tensor in enumerate(self._averages)]
@@ -251,34 +247,35 @@ class Engine:
             yield from zip(pixels.split(size), self._labels[chosen].split(size), strict=True)
 
     def _run_eager(
-        self, batches: torch.Tensor, rates: np.ndarray, affine: torch.Tensor | None
+        self, batches: torch.Tensor, learning_rates: np.ndarray, affine: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Take the steps one by one; return their losses, their logits and the length of the last gradient."""
-        losses, answers, norm = [], [], None
-        inputs = zip(self._inputs(batches, affine), rates.tolist(), self._ema_weights(len(batches)), strict=True)
-        for (pixels, labels), rate, ema_weight in inputs:
-            loss, logits, norm = self._step(pixels, labels, rate, ema_weight)
+        losses, logits, norm = [], [], None
+        weights = ema_weights(self._config.ema_decay, self._steps, len(batches))
+        inputs = zip(self._inputs(batches, affine), learning_rates.tolist(), weights, strict=True)
+        for (pixels, labels), learning_rate, ema_weight in inputs:
+            loss, found, norm = self._step(pixels, labels, learning_rate, ema_weight)
             losses.append(loss)
-            answers.append(logits)
+            logits.append(found)
         self._steps += len(batches)
         self._taken += len(batches)
-        return torch.stack(losses), torch.stack(answers), self._norm(norm)
+        return torch.stack(losses), torch.stack(logits), self._norm(norm)
 
     def _run_graph(
-        self, batches: torch.Tensor, rates: np.ndarray, affine: torch.Tensor | None
+        self, batches: torch.Tensor, learning_rates: np.ndarray, affine: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Take the steps as `_run_eager` does, from a recording."""
-        ema_weights = self._ema_weights(len(batches))
-        scalars = (torch.tensor(values, dtype=torch.float32, device=self._device) for values in (rates, ema_weights))
+        each_step = (learning_rates, ema_weights(self._config.ema_decay, self._steps, len(batches)))
+        scalars = (torch.tensor(values, dtype=torch.float32, device=self._device) for values in each_step)
         inputs = (batches, *scalars, *(() if affine is None else (affine,)))
         if self._graph is None:
             self._graph = RecordedGraph(self._whole_step, inputs)
             self._graph_gradients = self._gradients()
-        losses, answers, *norms = self._graph(*inputs)
+        losses, logits, *norms = self._graph(*inputs)
         for parameter, gradient in zip(self._parameters, self._graph_gradients, strict=True):
             parameter.grad = gradient
         self._steps += len(batches)
-        return losses, answers, self._norm(norms[0][-1] if norms else None)
+        return losses, logits, self._norm(norms[0][-1] if norms else None)
 
     def _uses_graph(self, batches: torch.Tensor) -> bool:
         """Return whether steps on such batches are worth a recording, and can have one by now."""
@@ -291,14 +288,22 @@ class Engine:
         )
 
     def _whole_step(
-        self, batch: torch.Tensor, rate: torch.Tensor, ema_weight: torch.Tensor, affine: torch.Tensor | None = None
+        self,
+        batch: torch.Tensor,
+        learning_rate: torch.Tensor,
+        ema_weight: torch.Tensor,
+        affine: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
         ((pixels, labels),) = self._inputs(batch[None], None if affine is None else affine[None])
-        loss, logits, norm = self._step(pixels, labels, rate, ema_weight)
+        loss, logits, norm = self._step(pixels, labels, learning_rate, ema_weight)
         return (loss, logits) if norm is None else (loss, logits, norm)
 
     def _step(
-        self, pixels: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor, ema_weight: float | torch.Tensor
+        self,
+        pixels: torch.Tensor,
+        labels: torch.Tensor,
+        learning_rate: float | torch.Tensor,
+        ema_weight: float | torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Take a step; return its loss, its logits and, if it is to be clipped, the length of its gradient."""
         loss, logits = self._loss(pixels, labels)
@@ -306,7 +311,7 @@ class Engine:
             parameter.grad = None
         loss.backward()
         norm = self._clip() if self._config.clip_norm else None
-        self._optimizer.param_groups[0]["lr"] = rate
+        self._optimizer.param_groups[0]["lr"] = learning_rate
         self._update(self._optimizer)
         if self._config.ema_decay:
             self._average(ema_weight)
@@ -349,11 +354,6 @@ class Engine:
     def _forget_recording(self) -> None:
         """Record the steps anew: something they read or change lies elsewhere now."""
         self._graph, self._taken = None, 0
-
-    def _ema_weights(self, count: int) -> list[float]:
-        """Return how far the average of the weights moves towards them in each of the next `count` steps."""
-        first = self._steps + 1
-        return [1 - averaging_decay(self._config.ema_decay, step) for step in range(first, first + count)]
 
     @torch.no_grad()
     def _average(self, ema_weight: float | torch.Tensor) -> None:

@@ -291,14 +291,14 @@ _WARM_UP = """\
         return LEARNING_RATE * share * keras.ops.minimum(1.0, (epoch + 1 / self.steps_per_epoch) / $warmup)"""
 
 _AVERAGING = '''class WeightAverage(keras.callbacks.Callback):
-    """Validates and keeps a running average of the weights, which forgets its beginning sooner."""
+    """Validates and keeps a running average of the weights."""
 
     def on_train_begin(self, logs=None):
         self.steps, self.average, self.own = 0, self.model.get_weights(), None
 
     def on_train_batch_end(self, batch, logs=None):
         self.steps += 1
-        kept = min($decay, (1 + self.steps) / (10 + self.steps))
+        kept = averaging_decay($decay, self.steps)
         pairs = zip(self.average, self.model.get_weights())
         self.average = [kept * average + (1 - kept) * weights for average, weights in pairs]
 
@@ -331,7 +331,7 @@ $model
 $read_data
 
 
-${augment}${smoothing}${learning_rate_class}${averaging}def main():
+${augment}${smoothing}${learning_rate_class}${averaging_decay}${averaging}def main():
 $read_options
 
     keras.utils.set_random_seed(SEED)$precision

@@ -417,8 +417,8 @@ _ERASE = '''def erase(images):
 '''
 
 _AVERAGING = '''def remember(average, weights, steps):
-    """Return the running average of the weights after so many steps, which forgets its beginning sooner."""
-    kept = min($decay, (1 + steps) / (10 + steps))
+    """Return the running average of the weights after so many steps."""
+    kept = averaging_decay($decay, steps)
     return kept * average + (1 - kept) * weights
 
 
@@ -456,7 +456,7 @@ $model
 $read_data
 
 
-${augment}${erase}${averaging}@torch.no_grad()
+${augment}${erase}${averaging_decay}${averaging}@torch.no_grad()
 def evaluate(model, images, labels, device):
     """Return the mean loss and the share read correctly."""
     model.eval()

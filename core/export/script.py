@@ -6,6 +6,7 @@ A setting of the run is in a script only where it does something there. Text tha
 a class name, gets into a script as a literal only.
 """
 
+import inspect
 import textwrap
 from collections.abc import Iterable
 from string import Template
@@ -13,6 +14,7 @@ from typing import Any
 
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig
 from core.config.optimizers import OPTIMIZERS
+from core.engines.averaging import averaging_decay
 from core.training.checkpoints import Checkpoint
 
 _LONGEST = 90  # characters of a call, which is indented, and may be assigned to something
@@ -35,6 +37,7 @@ def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[st
         "read_data": _READ_DATA,
         "hold_back": _HOLD_BACK[config.validation_part],
         "count_classes": _COUNT_CLASSES if config.class_weights == "balanced" else "",
+        "averaging_decay": f"{inspect.getsource(averaging_decay)}\n\n" if config.ema_decay else "",
     }
 
 

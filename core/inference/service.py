@@ -27,7 +27,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any, NamedTuple, get_args
 
 import numpy as np
@@ -36,7 +35,7 @@ from safetensors.numpy import save as save_tensors
 
 from core.config import FRAMEWORK_TITLES, Framework
 from core.datasets.decoding import decode
-from core.engines import get_engine
+from core.engines import EngineModule, get_engine
 from core.inference.preprocessing import Prepared, Step, prepare
 from core.system.paths import data_dir, run_directory
 from core.system.processes import fast_exit, spawn
@@ -88,7 +87,7 @@ class Predictor:
         checkpoint = checkpoints.load(directory)
         self.description, self._damage = checkpoint.description, checkpoint.damage
         config = self.description.config.model_copy(update={"device": "cpu"})
-        self._engine = _cpu_backend(framework or config.framework).Engine(
+        self._engine = _cpu_engine(framework or config.framework).Engine(
             config,
             self.description.architecture,
             self.description.input_shape,
@@ -301,7 +300,7 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
     return content
 
 
-def _cpu_backend(framework: Framework) -> ModuleType:
+def _cpu_engine(framework: Framework) -> EngineModule:
     """Import a framework for a single image at a time: the GPU's memory belongs to what trains."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     return get_engine(framework)
@@ -309,7 +308,7 @@ def _cpu_backend(framework: Framework) -> ModuleType:
 
 def _serve(framework: Framework, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer each request that names an image, in order; one without only loads the network."""
-    backend = _cpu_backend(framework)
+    engine_module = _cpu_engine(framework)
     _send(answers, {"ready": True})
     while True:
         try:
@@ -317,16 +316,16 @@ def _serve(framework: Framework, requests: IO[bytes], answers: IO[bytes]) -> Non
         except EOFError:
             return
         if "augment" in request:
-            _send(answers, {}, _augmented(backend, data))
+            _send(answers, {}, _augmented(engine_module, data))
             continue
         answer, arrays = _attempt(Path(request["directory"]), framework, request.get("name"), data)
         if "name" in request:
             _send(answers, answer, arrays)
 
 
-def _augmented(backend: ModuleType, content: bytes) -> bytes:
+def _augmented(engine_module: EngineModule, content: bytes) -> bytes:
     arrays = load_tensors(content)
-    changed = backend.augment(arrays["images"], arrays["transforms"])
+    changed = engine_module.augment(arrays["images"], arrays["transforms"])
     return save_tensors({"images": np.clip(np.rint(changed), 0, 255).astype(np.uint8)})
 
 

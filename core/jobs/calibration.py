@@ -30,7 +30,7 @@ from core.system.background import Job
 from core.system.files import write_json
 from core.system.paths import data_dir
 from core.system.processes import fast_exit, lower_priority
-from core.training.loop import split_of, train
+from core.training.loop import Listener, split_of, train
 from core.training.records import StepMetrics
 
 Progress = Literal["never", "running", "done", "failed"]
@@ -92,24 +92,27 @@ def time_steps(config: RunConfig, store: Store) -> float | None:
         len(dataset.class_names),
         scaling_of(timed, dataset.train.images, split_of(timed, dataset).train),
     )
-    points: list[StepMetrics] = []
-    looked_at, gives_way = time.monotonic(), False
+    listener = _Timing(store, config)
+    train(timed, dataset, engine, listener)
+    return None if listener.gives_way else _images_per_second(listener.measured)
 
-    def should_stop() -> bool:
-        nonlocal looked_at, gives_way
-        if time.monotonic() - looked_at >= _LOOK_S:
-            looked_at, gives_way = time.monotonic(), _is_busy(store, config)
-        return gives_way or _is_enough(points)
 
-    train(
-        timed,
-        dataset,
-        engine,
-        report=points.append,
-        save=lambda _epoch, _weights: None,
-        should_stop=should_stop,
-    )
-    return None if gives_way else _images_per_second(points)
+class _Timing(Listener):
+    """Gathers the measurements of a training and stops it once they are enough, or another run wants its device."""
+
+    def __init__(self, store: Store, config: RunConfig):
+        self.measured: list[StepMetrics] = []
+        self.gives_way = False
+        self._store, self._config = store, config
+        self._looked_at = time.monotonic()
+
+    def on_metrics(self, metrics: StepMetrics) -> None:
+        self.measured.append(metrics)
+
+    def should_stop(self) -> bool:
+        if time.monotonic() - self._looked_at >= _LOOK_S:
+            self._looked_at, self.gives_way = time.monotonic(), _is_busy(self._store, self._config)
+        return self.gives_way or _is_enough(self.measured)
 
 
 def _is_enough(points: list[StepMetrics]) -> bool:

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import psutil
@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 
 from core.config import Framework, RunConfig
 from core.datasets import Dataset, load
-from core.engines import get_engine
+from core.engines import Engine, get_engine
 from core.engines.initialisation import initial_weights
 from core.engines.normalization import scaling_of
 from core.jobs import memory
@@ -39,7 +39,7 @@ from core.system.files import write_bytes, write_json
 from core.system.paths import run_directory
 from core.system.processes import fast_exit, started_at
 from core.training import checkpoints
-from core.training.loop import Engine, count_steps, split_of, train
+from core.training.loop import Listener, count_steps, split_of, train
 from core.training.metrics import confusion, loss_and_accuracy, probabilities
 from core.training.records import Epoch, Progress, StepMetrics
 
@@ -57,20 +57,20 @@ def execute(
     attempt: int,
     *,
     stop: threading.Event,
-    on_point: Callable[[StepMetrics, int], None] = lambda _point, _total: None,
+    on_metrics: Callable[[StepMetrics, int], None] = lambda _metrics, _total_steps: None,
 ) -> None:
     """Train a claimed run to its end, whatever that is, and record it.
 
     Args:
         stop: set it to stop the run after its next chunk; it is set, too, when the store asks to stop or to pause.
-        on_point: called with each measurement and the number of steps of the whole run.
+        on_metrics: called with each measurement and the number of steps of the whole run.
     """
     process = psutil.Process()
     config = store.get(run_id).config
     try:
         store.enter(run_id, attempt, pid=process.pid, process_started_at=started_at(process))
         with _Heartbeat(store, run_id, attempt, stop) as heartbeat:
-            _train(store, run_id, attempt, config, stop, on_point, heartbeat)
+            _train(store, run_id, attempt, config, stop, on_metrics, heartbeat)
     except SupersededError as error:
         _log.info("%s", error)
     except Exception as error:
@@ -133,13 +133,13 @@ def _train(
     attempt: int,
     config: RunConfig,
     stop: threading.Event,
-    on_point: Callable[[StepMetrics, int], None],
+    on_metrics: Callable[[StepMetrics, int], None],
     heartbeat: "_Heartbeat",
 ) -> None:
     _log.info("Preparing %s for %s on %s", config.architecture, config.framework, config.device)
     dataset = load(config.dataset)
     total_steps = count_steps(config, dataset)
-    backend = get_engine(config.framework)
+    engine_module = get_engine(config.framework)
     directory = run_directory(run_id)
     directory.mkdir(parents=True, exist_ok=True)
     description = _describe(config, dataset)
@@ -148,38 +148,18 @@ def _train(
     if config.device == "cpu":
         batch_size = min(config.batch_size, len(dataset.train.images))
         memory.check(memory.step_bytes(layer_rows(*network), batch_size, config.precision))
-    begin = _state_to_go_on_from(directory, description) if store.get(run_id).resumes else None
-    engine = backend.Engine(config, *network, description.scaling)
-    if begin is None:
+    resume_from = _find_resume_state(directory, description) if store.get(run_id).resumes else None
+    engine = engine_module.Engine(config, *network, description.scaling)
+    if resume_from is None:
         checkpoints.drop_states(directory)
         _load_first_weights(store, config, dataset, description, engine, directory)
-    step = begin[0].step if begin else 0
+    step = resume_from[0].step if resume_from else 0
     written = store.begin(run_id, attempt, total_steps=total_steps, step=step)
     recorder = _Recorder(store, run_id, attempt, written, heartbeat)
-
-    def report(point: StepMetrics) -> None:
-        recorder.add(point)
-        on_point(point, total_steps)
-        if point.split == "validation":
-            _log.info("Epoch %g: validation loss %.4f, accuracy %.4f", point.epoch, point.loss, point.accuracy)
-
-    def keep(progress: Progress, state: dict[str, np.ndarray]) -> None:
-        recorder.flush()  # whoever goes on from this state relies on all that was measured before it
-        checkpoints.save_state(directory, progress, state, description)
-
+    listener = _RunListener(recorder, directory, description, stop, lambda metrics: on_metrics(metrics, total_steps))
     try:
-        outcome = train(
-            config,
-            dataset,
-            engine,
-            report=report,
-            save=lambda epoch, weights: checkpoints.save(directory, epoch, weights, description),
-            should_stop=stop.is_set,
-            record=recorder.add_epoch,
-            keep=keep,
-            begin=begin,
-        )
-    finally:  # the last points before a failure show where it began
+        outcome = train(config, dataset, engine, listener, resume_from=resume_from)
+    finally:  # the last measurements before a failure show where it began
         recorder.flush()
     results = {
         "parameters": count_parameters(*network),
@@ -191,7 +171,7 @@ def _train(
         "val_loss": outcome.val_loss,
         "val_accuracy": outcome.val_accuracy,
         "fingerprint": dataset.fingerprint,
-        "versions": backend.versions(),
+        "versions": engine_module.versions(),
     }
     if not outcome.stopped:
         engine.load_weights(checkpoints.load(directory).weights)
@@ -221,7 +201,7 @@ def _describe(config: RunConfig, dataset: Dataset) -> checkpoints.Description:
     )
 
 
-def _state_to_go_on_from(
+def _find_resume_state(
     directory: Path, description: checkpoints.Description
 ) -> tuple[Progress, dict[str, np.ndarray]] | None:
     """Return where an earlier attempt was broken off, or nothing where it had not come so far.
@@ -268,7 +248,7 @@ def _load_first_weights(
         )
 
 
-def _test(engine, architecture: Architecture, dataset: Dataset, directory) -> dict:
+def _test(engine: Engine, architecture: Architecture, dataset: Dataset, directory: Path) -> dict[str, Any]:
     """Measure the kept weights on the test split; keep every probability for the pages."""
     outputs = engine.predict(dataset.test.images)
     labels = np.asarray(dataset.test.labels)
@@ -278,6 +258,40 @@ def _test(engine, architecture: Architecture, dataset: Dataset, directory) -> di
     )
     matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names))
     return {"test_loss": loss, "test_accuracy": accuracy, "confusion": matrix.tolist()}
+
+
+class _RunListener(Listener):
+    """Passes on what a training tells: measurements to the store and whoever watches, weights to the run's folder."""
+
+    def __init__(
+        self,
+        recorder: "_Recorder",
+        directory: Path,
+        description: checkpoints.Description,
+        stop: threading.Event,
+        watch: Callable[[StepMetrics], None],
+    ):
+        self._recorder, self._directory, self._description = recorder, directory, description
+        self._stop, self._watch = stop, watch
+
+    def on_metrics(self, metrics: StepMetrics) -> None:
+        self._recorder.add(metrics)
+        self._watch(metrics)
+        if metrics.split == "validation":
+            _log.info("Epoch %g: validation loss %.4f, accuracy %.4f", metrics.epoch, metrics.loss, metrics.accuracy)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        self._recorder.add_epoch(epoch)
+
+    def on_checkpoint(self, epoch: int, weights: dict[str, np.ndarray]) -> None:
+        checkpoints.save(self._directory, epoch, weights, self._description)
+
+    def on_state(self, progress: Progress, state: dict[str, np.ndarray]) -> None:
+        self._recorder.flush()  # whoever resumes from this state relies on all that was measured before it
+        checkpoints.save_state(self._directory, progress, state, self._description)
+
+    def should_stop(self) -> bool:
+        return self._stop.is_set()
 
 
 class _Recorder:
@@ -294,8 +308,8 @@ class _Recorder:
         self._written = written
         self._flushed_at = 0.0
 
-    def add(self, point: StepMetrics) -> None:
-        self._waiting.append(point)
+    def add(self, metrics: StepMetrics) -> None:
+        self._waiting.append(metrics)
         self._flush_if_due()
 
     def add_epoch(self, epoch: Epoch) -> None:

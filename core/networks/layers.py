@@ -1,4 +1,4 @@
-"""Networks as data: an architecture is a list of layer records that both backends build.
+"""Networks as data: an architecture is a list of layer records that both engines build.
 
     architecture = ARCHITECTURES["cnn-64-32-32"]
     for row in layer_rows(architecture, input_shape=(28, 28, 1), classes=10):

@@ -1,6 +1,6 @@
-"""The one training loop of both engines: epochs, batch order, best checkpoint, reporting, stopping, going on.
+"""The one training loop of both engines: epochs, batch order, best checkpoint, reporting, stopping, resuming.
 
-    outcome = train(config, dataset, engine, report=print, save=save, should_stop=lambda: False)
+    outcome = train(config, dataset, engine, listener)      # a `Listener`, told of what happens
 
 The order of the images comes from NumPy, seeded by the config, so both frameworks see the same
 batches. Steps are sent to the engine in chunks sized to last about `TICK` seconds, which keeps
@@ -9,15 +9,14 @@ curves live and stopping quick; where the chunks end never changes a batch, nor 
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from core.config import RunConfig
 from core.datasets import Dataset, Split, TrainSplit, split_train
-from core.engines import Chunk
+from core.engines import Chunk, Engine
 from core.engines.augmentation import draw_transforms, is_augmented
 from core.training.metrics import confusion, loss_and_accuracy
 from core.training.records import DivergedError, Epoch, Outcome, Progress, StepMetrics, Validated
@@ -27,43 +26,41 @@ TICK = 0.25
 """Seconds a chunk should last."""
 
 STATE_PAUSE_S = 10.0
-"""Seconds of training between two states to go on from, at least."""
+"""Seconds of training between two states to resume from, at least."""
 
 
-class Engine(Protocol):
-    """The verbs of a backend that training needs; see `core.engines`."""
+class Listener:
+    """Is told of what happens in a training, and asked whether it should stop; does nothing unless a subclass does."""
 
-    def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None: ...
-    def train(
-        self, indices: np.ndarray, rates: np.ndarray | None = None, transforms: np.ndarray | None = None
-    ) -> Chunk: ...
-    def predict(self, images: np.ndarray) -> np.ndarray: ...
-    def weights(self) -> dict[str, np.ndarray]: ...
-    def state(self) -> dict[str, np.ndarray]: ...
-    def load_state(self, state: dict[str, np.ndarray]) -> None: ...
+    def on_metrics(self, metrics: StepMetrics) -> None:
+        """Take note of a measurement: of some steps, a few times a second, or of a validation."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Take note of a whole epoch."""
+
+    def on_checkpoint(self, epoch: int, weights: dict[str, np.ndarray]) -> None:
+        """Keep the canonical weights after an epoch, counted from 1: they are the best, or the last, so far."""
+
+    def on_state(self, progress: Progress, state: dict[str, np.ndarray]) -> None:
+        """Keep what it takes to resume from here: now and then, and when the training is stopped."""
+
+    def should_stop(self) -> bool:
+        """Return whether the training is to stop now: asked after each chunk."""
+        return False
 
 
 def train(
     config: RunConfig,
     dataset: Dataset,
     engine: Engine,
+    listener: Listener,
     *,
-    report: Callable[[StepMetrics], None],
-    save: Callable[[int, dict[str, np.ndarray]], None],
-    should_stop: Callable[[], bool],
-    record: Callable[[Epoch], None] = lambda _epoch: None,
-    keep: Callable[[Progress, dict[str, np.ndarray]], None] = lambda _progress, _state: None,
-    begin: tuple[Progress, dict[str, np.ndarray]] | None = None,
+    resume_from: tuple[Progress, dict[str, np.ndarray]] | None = None,
 ) -> Outcome:
     """Train a network, keeping the weights of the best epoch, or of the last one, as the config says.
 
     Args:
-        report: called with each measurement, a few times a second.
-        save: called with the epoch (from 1) and the canonical weights whenever they are to be kept.
-        should_stop: asked after each chunk.
-        record: called with each whole epoch.
-        keep: called now and then, and when the training is stopped, with what it takes to go on from there.
-        begin: what `keep` was called with, to go on as if nothing had happened in between.
+        resume_from: what `Listener.on_state` was told, to go on as if nothing had happened in between.
 
     Raises:
         DivergedError: if a loss is infinite or not a number.
@@ -72,19 +69,19 @@ def train(
     rates = learning_rates(config, math.ceil(len(split.train) / config.batch_size))
     engine.load_data(dataset.train.images, dataset.train.labels, _class_weights(config, dataset, split))
     progress = Progress()
-    if begin is not None:
-        progress, state = begin
+    if resume_from is not None:
+        progress, state = resume_from
         engine.load_state(state)
-    chunk_steps, kept_at, early, stopped = 4, progress.seconds, False, False
+    chunk_steps, state_at, early, stopped = 4, progress.seconds, False, False
 
     while progress.epoch < config.epochs and not early and not stopped:
         order = order_of(config, split, progress.epoch)
         transforms = transforms_of(config, dataset, len(order), progress.epoch)
         while progress.seen < len(order) and not stopped:
-            # Not at the end of an epoch: what is measured there would be measured again by whoever goes on.
-            if progress.seconds - kept_at >= STATE_PAUSE_S:
-                keep(progress, engine.state())
-                kept_at = progress.seconds
+            # Not at the end of an epoch: what is measured there would be measured again by whoever resumes.
+            if progress.seconds - state_at >= STATE_PAUSE_S:
+                listener.on_state(progress, engine.state())
+                state_at = progress.seconds
             indices = _next_chunk(order[progress.seen :], config.batch_size, chunk_steps)
             chunk_rates = rates[progress.step : progress.step + len(indices)]
             chunk_transforms = None
@@ -95,16 +92,16 @@ def train(
             chunk = engine.train(indices, chunk_rates, chunk_transforms)
             elapsed = time.perf_counter() - started
             progress = _add(progress, chunk, indices, elapsed)
-            _report(progress, chunk, indices, chunk_rates, len(order), elapsed, report)
+            _report(progress, chunk, indices, chunk_rates, len(order), elapsed, listener)
             if indices.shape[1] == config.batch_size:  # a small last batch says little about whole ones
                 chunk_steps = _resize(chunk_steps, elapsed * chunk_steps / len(indices))
-            stopped = should_stop()
+            stopped = listener.should_stop()
         if not stopped:
             rate = float(rates[progress.step - 1])
-            progress, validated = _close_epoch(config, dataset, engine, progress, rate, report, save, record)
+            progress, validated = _close_epoch(config, dataset, engine, progress, rate, listener)
             early = bool(config.patience) and validated and progress.epoch - progress.best.epoch >= config.patience
     if stopped:
-        keep(progress, engine.state())
+        listener.on_state(progress, engine.state())
     kept = progress.kept
     return Outcome(
         stopped=stopped,
@@ -125,14 +122,14 @@ def _report(
     rates: np.ndarray,
     images: int,
     seconds: float,
-    report: Callable[[StepMetrics], None],
+    listener: Listener,
 ) -> None:
     """Report a chunk; of one in which the training diverges, what came before that."""
     finite = np.isfinite(chunk.losses)
     good = len(finite) if finite.all() else int(finite.argmin())
     lost = len(finite) - good
     if good:
-        report(
+        listener.on_metrics(
             StepMetrics(
                 step=progress.step - lost,
                 epoch=progress.epoch + (progress.seen - lost * indices.shape[1]) / images,
@@ -169,9 +166,7 @@ def _close_epoch(
     engine: Engine,
     progress: Progress,
     rate: float,
-    report: Callable[[StepMetrics], None],
-    save: Callable[[int, dict[str, np.ndarray]], None],
-    record: Callable[[Epoch], None],
+    listener: Listener,
 ) -> tuple[Progress, bool]:
     """Validate where it is time to and record the epoch.
 
@@ -186,8 +181,8 @@ def _close_epoch(
         loss, accuracy = loss_and_accuracy(outputs, labels)
         validated = Validated(epoch, _finite(loss, progress.step), accuracy)
         matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names)).tolist()
-        report(StepMetrics(progress.step, float(epoch), "validation", loss, accuracy, progress.seconds))
-    record(
+        listener.on_metrics(StepMetrics(progress.step, float(epoch), "validation", loss, accuracy, progress.seconds))
+    listener.on_epoch(
         Epoch(
             epoch=epoch,
             step=progress.step,
@@ -205,7 +200,7 @@ def _close_epoch(
         return progress, False
     best = validated if progress.best is None or _is_better(config, validated, progress.best) else progress.best
     if config.checkpoint_policy == "last" or best is validated:
-        save(epoch, engine.weights())
+        listener.on_checkpoint(epoch, engine.weights())
         progress = replace(progress, kept=validated)
     return replace(progress, best=best), True
 

@@ -181,7 +181,7 @@ names = (f"typed-{number}" for number in count())
 @pytest.mark.parametrize("way", WAYS)
 def test_a_layers_field_before_saving(editor: Editor, way: str, check: Callable[..., None]):
     for repetition, (number, field, value) in zip(
-        range(REPETITIONS if REPETITIONS < len(FIELDS) else REPETITIONS * len(FIELDS)), cycle(FIELDS), strict=False
+        range(REPETITIONS if len(FIELDS) > REPETITIONS else REPETITIONS * len(FIELDS)), cycle(FIELDS), strict=False
     ):
         editor.open()
         name = f"{next(names)}-{repetition}"
@@ -227,7 +227,7 @@ def test_units_after_layers_were_rearranged(editor: Editor, way: str, check: Cal
         press(editor.dialog.get_by_role("button", name="Save and use"))
         expect(editor.dialog).to_have_count(0)
         layers = json.loads((editor._home / "networks" / f"{name}.json").read_text())["layers"]
-        check("units after Remove and Add", [layer["units"] for layer in layers if layer["kind"] == "dense"][0], 33)
+        check("units after Remove and Add", next(layer["units"] for layer in layers if layer["kind"] == "dense"), 33)
 
 
 def launched(page: Page, store: Store, before: int) -> Run | None:
@@ -241,7 +241,7 @@ def launched(page: Page, store: Store, before: int) -> Run | None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_setting_before_launching(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     chosen = cycle(SETTINGS.items())
-    for _ in range(REPETITIONS if REPETITIONS < len(SETTINGS) else REPETITIONS * len(SETTINGS)):
+    for _ in range(REPETITIONS if len(SETTINGS) > REPETITIONS else REPETITIONS * len(SETTINGS)):
         name, value = next(chosen)
         page = slow_page.open("train", frameworks="PyTorch")
         if not page.locator(f".st-key-setting-{name} input").is_visible():

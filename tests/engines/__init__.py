@@ -1,1 +1,1 @@
-"""Tests of core/backends/."""
+"""Tests of core/engines/."""

@@ -29,15 +29,15 @@ def pictures(count: int, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
 
 
 @pytest.fixture(params=FRAMEWORK_TITLES)
-def backend(request: pytest.FixtureRequest):
+def engine_module(request: pytest.FixtureRequest):
     return get_engine(request.param)
 
 
-def test_without_any_setting_an_image_stays_as_it_is(backend):
+def test_without_any_setting_an_image_stays_as_it_is(engine_module):
     images = pictures(5)
 
     assert not is_augmented(configure())
-    np.testing.assert_allclose(backend.augment(images, transforms(5)), images, atol=1e-3)
+    np.testing.assert_allclose(engine_module.augment(images, transforms(5)), images, atol=1e-3)
 
 
 def test_everything_is_tried():
@@ -50,9 +50,9 @@ def test_each_setting_makes_a_run_augmented(name):
     assert is_augmented(configure(**{name: EVERYTHING[name]}))
 
 
-def test_a_horizontal_flip_mirrors_about_half_of_the_images(backend):
+def test_a_horizontal_flip_mirrors_about_half_of_the_images(engine_module):
     images = pictures(200)
-    changed = backend.augment(images, transforms(flip_horizontal=True))
+    changed = engine_module.augment(images, transforms(flip_horizontal=True))
 
     mirrored = [np.allclose(after, before[:, ::-1], atol=1e-2) for before, after in zip(images, changed, strict=True)]
     kept = [np.allclose(after, before, atol=1e-2) for before, after in zip(images, changed, strict=True)]
@@ -60,18 +60,18 @@ def test_a_horizontal_flip_mirrors_about_half_of_the_images(backend):
     assert 70 < sum(mirrored) < 130
 
 
-def test_a_vertical_flip_turns_upside_down(backend):
+def test_a_vertical_flip_turns_upside_down(engine_module):
     images = pictures(200)
-    changed = backend.augment(images, transforms(flip_vertical=True))
+    changed = engine_module.augment(images, transforms(flip_vertical=True))
 
     flipped = [np.allclose(after, before[::-1], atol=1e-2) for before, after in zip(images, changed, strict=True)]
     assert 70 < sum(flipped) < 130
 
 
-def test_a_shift_moves_by_its_share_of_the_side_at_most(backend):
+def test_a_shift_moves_by_its_share_of_the_side_at_most(engine_module):
     dot = np.zeros((300, 21, 31, 1), np.uint8)
     dot[:, 10, 15] = 255
-    changed = backend.augment(dot, transforms(300, (21, 31, 1), shift_x=0.2))
+    changed = engine_module.augment(dot, transforms(300, (21, 31, 1), shift_x=0.2))
 
     columns = (changed[..., 0] * np.arange(31)).sum(axis=(1, 2)) / changed.sum(axis=(1, 2, 3))
     rows = (changed[..., 0] * np.arange(21)[:, np.newaxis]).sum(axis=(1, 2)) / changed.sum(axis=(1, 2, 3))
@@ -81,27 +81,27 @@ def test_a_shift_moves_by_its_share_of_the_side_at_most(backend):
     assert columns.min() < 15 - 5
 
 
-def test_a_quarter_turn_is_numpys(backend):
+def test_a_quarter_turn_is_numpys(engine_module):
     images = pictures(1, (9, 9, 1))
     turned = draw_transforms(configure(rotation=90), (9, 9, 1), 1, _Always(1.0))
 
-    changed = backend.augment(images, turned)[0]
+    changed = engine_module.augment(images, turned)[0]
     matches = [k for k in range(4) if np.allclose(changed, np.rot90(images[0], k), atol=1e-2)]
     assert matches in ([1], [3])
 
 
-def test_a_zoom_of_a_half_doubles_what_is_small(backend):
+def test_a_zoom_of_a_half_doubles_what_is_small(engine_module):
     blob = np.zeros((1, 21, 21, 1), np.uint8)
     blob[0, 8:13, 8:13] = 255
     larger = draw_transforms(configure(zoom=0.5), (21, 21, 1), 1, _Always(1.0))
 
-    grown = (backend.augment(blob, larger)[0] / 255).sum() / 25
+    grown = (engine_module.augment(blob, larger)[0] / 255).sum() / 25
     assert grown == pytest.approx(1.5**2, rel=0.1)
 
 
-def test_erasing_blacks_out_one_rectangle_in_its_share_of_the_images(backend):
+def test_erasing_blacks_out_one_rectangle_in_its_share_of_the_images(engine_module):
     images = np.full((400, *SHAPE), 200, np.uint8)
-    changed = backend.augment(images, transforms(400, erasing=0.5))
+    changed = engine_module.augment(images, transforms(400, erasing=0.5))
 
     black = (changed == 0).all(axis=3)
     assert set(np.unique(changed)) <= {0, 200}
@@ -124,7 +124,7 @@ def test_both_frameworks_give_the_same_pixels(shape, erasing):
 
 
 @pytest.mark.parametrize("settings", [EVERYTHING, EVERYTHING | {"erasing": 0.0}], ids=["erasing", "not erasing"])
-def test_training_sees_what_the_preview_shows(backend, settings):
+def test_training_sees_what_the_preview_shows(engine_module, settings):
     """One step on augmented images equals one step on images that were changed beforehand."""
     from core.engines.initialisation import initial_weights
     from core.networks.zoo import ARCHITECTURES
@@ -133,10 +133,10 @@ def test_training_sees_what_the_preview_shows(backend, settings):
     images, labels = pictures(8, shape), np.arange(8)
     maps = transforms(8, shape, **settings)
     indices = np.arange(8)[np.newaxis]
-    changed = np.rint(backend.augment(images, maps)).astype(np.uint8)
+    changed = np.rint(engine_module.augment(images, maps)).astype(np.uint8)
     trained = []
     for data, chunk in ((images, maps[np.newaxis]), (changed, None)):
-        engine = backend.Engine(configure(**settings), network, shape, 10)
+        engine = engine_module.Engine(configure(**settings), network, shape, 10)
         engine.load_weights(initial_weights(network, shape, 10, seed=3))
         engine.load_data(data, labels)
         engine.train(indices, transforms=chunk)

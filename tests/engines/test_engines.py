@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 
 from core import engines
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, Framework, configure
-from core.engines import get_engine, same_padding
+from core.engines import EngineModule, get_engine, same_padding
 from core.networks.layers import (
     Activation,
     Architecture,
@@ -329,12 +329,12 @@ class TestOneEngine:
 
     @each_framework
     def test_says_what_it_is_and_what_it_can_compute_on(self, framework):
-        backend = get_engine(framework)
+        engine_module = get_engine(framework)
 
-        first, *_ = backend.devices()
+        first, *_ = engine_module.devices()
         assert first["name"] == "cpu"
         assert first["title"].startswith("CPU, ")
-        assert all(version[0].isdigit() for version in backend.versions().values())
+        assert all(version[0].isdigit() for version in engine_module.versions().values())
 
 
 def keras_shapes(engine) -> dict[str, tuple[int, ...]]:
@@ -522,11 +522,11 @@ def test_same_padding_puts_the_odd_row_behind(size, window, stride, margins):
 
 class TestGettingABackend:
     @pytest.fixture
-    def noisy(self, monkeypatch) -> ModuleType:
-        """A backend whose native code writes to the terminal when it looks for devices."""
-        backend = SimpleNamespace(devices=lambda: os.write(2, b"no driver found\n"))
-        monkeypatch.setitem(sys.modules, "core.engines.noisy", backend)
-        return backend
+    def noisy(self, monkeypatch) -> EngineModule:
+        """An engine whose native code writes to the terminal when it looks for devices."""
+        engine_module = SimpleNamespace(devices=lambda: os.write(2, b"no driver found\n"))
+        monkeypatch.setitem(sys.modules, "core.engines.noisy", engine_module)
+        return engine_module
 
     def test_keeps_native_notes_off_the_terminal(self, noisy, capfd):
         assert get_engine("noisy") is noisy

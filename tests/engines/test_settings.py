@@ -20,7 +20,8 @@ from core.config import (
     configure,
 )
 from core.config.optimizers import OPTIMIZERS
-from core.engines import averaging_decay, get_engine
+from core.engines import get_engine
+from core.engines.averaging import averaging_decay
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten
 from tests.sample_networks import draw_data, draw_weights, network
 

@@ -12,7 +12,8 @@ import pytest
 from core.config import LEARNING_RATES, RunConfig, choices_of, configure
 from core.config.optimizers import OPTIMIZERS
 from core.datasets import Dataset, Split, mnist
-from core.engines import averaging_decay, get_engine
+from core.engines import get_engine
+from core.engines.averaging import averaging_decay
 from core.export import build
 from core.export.formats import data
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual

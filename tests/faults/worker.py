@@ -3,10 +3,10 @@
 import resource
 import sys
 from collections.abc import Callable
-from types import ModuleType
 
 import psutil
 
+from core.engines import EngineModule
 from core.jobs import worker
 from core.training import loop
 
@@ -14,7 +14,7 @@ _SPARE_BYTES = 100 * 2**20
 
 
 def keep_often() -> None:
-    """Keep a state to go on from several times a second, so that there are many moments to be killed at."""
+    """Keep a state to resume from several times a second, so that there are many moments to be killed at."""
     loop.STATE_PAUSE_S = 0.02
     loop.TICK = 0.02
 
@@ -23,11 +23,11 @@ def little_memory() -> None:
     """Allow only a little more memory than the framework has taken when it is loaded."""
     get_engine = worker.get_engine
 
-    def get_and_limit(framework: str) -> ModuleType:
-        backend = get_engine(framework)
+    def get_and_limit(framework: str) -> EngineModule:
+        engine_module = get_engine(framework)
         most = psutil.Process().memory_info().vms + _SPARE_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        return backend
+        return engine_module
 
     worker.get_engine = get_and_limit
 

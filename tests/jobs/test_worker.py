@@ -31,12 +31,12 @@ def nothing(_point: StepMetrics, _total: int) -> None:
 
 
 def train(
-    config: RunConfig, store: Store | None = None, on_point: Callable[[StepMetrics, int], None] = nothing, **options
+    config: RunConfig, store: Store | None = None, on_metrics: Callable[[StepMetrics, int], None] = nothing, **options
 ):
     """Train a run in this process and return what the store knows of it then."""
     store = store or Store(store_url())
     run_id = store.create(config, submission="a", claimed=True)
-    execute(store, run_id, 1, **{"stop": threading.Event(), "on_point": on_point} | options)
+    execute(store, run_id, 1, **{"stop": threading.Event(), "on_metrics": on_metrics} | options)
     return store.get(run_id)
 
 
@@ -94,7 +94,7 @@ def test_network_and_settings_are_kept(trained):
 
 def test_every_measurement_is_in_the_store():
     reported = []
-    run = train(CONFIG, on_point=lambda point, total: reported.append((point, total)))
+    run = train(CONFIG, on_metrics=lambda point, total: reported.append((point, total)))
 
     stored = Store(store_url()).metrics(run.id)
     assert [point for _, point in stored] == [point for point, _ in reported]
@@ -119,7 +119,7 @@ def test_stopped_run_keeps_its_best_network():
         if point.epoch > 2:
             stop.set()
 
-    run = train(CONFIG.model_copy(update={"epochs": 1000}), stop=stop, on_point=stop_in_third_epoch)
+    run = train(CONFIG.model_copy(update={"epochs": 1000}), stop=stop, on_metrics=stop_in_third_epoch)
 
     check_stopped(run)
     assert 2 * 8 < run.step < 3 * 8 + 8
@@ -132,7 +132,7 @@ def test_stop_asked_for_in_the_store_reaches_the_training():
         if point.split == "validation":
             store.request_stop(store.find()[0].id)
 
-    run = train(CONFIG.model_copy(update={"epochs": 1000}), on_point=ask)
+    run = train(CONFIG.model_copy(update={"epochs": 1000}), on_metrics=ask)
 
     check_stopped(run)
     assert run.progress < 1
@@ -162,9 +162,10 @@ def test_too_high_a_learning_rate_is_told():
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let trainings report three points and then fail."""
 
-    def report_and_fail(*_: object, report: Callable[[StepMetrics], None], **__: object) -> None:
+    def report_and_fail(*given: object, **_: object) -> None:
+        *_, listener = given
         for step in (1, 2, 3):
-            report(StepMetrics(step, step / 10, "train", 1.0, 0.5, 1.0))
+            listener.on_metrics(StepMetrics(step, step / 10, "train", 1.0, 0.5, 1.0))
         raise error
 
     monkeypatch.setattr(worker, "train", report_and_fail)
@@ -202,7 +203,7 @@ def test_run_that_was_ended_from_outside_publishes_nothing_more(then_fails):
         if then_fails:
             raise RuntimeError("Too late to be told.")
 
-    run = train(CONFIG.model_copy(update={"epochs": 1000}), store, on_point=end)
+    run = train(CONFIG.model_copy(update={"epochs": 1000}), store, on_metrics=end)
 
     assert (run.state, run.failure, run.results) == ("failed", "It was given up.", None)
     assert len(store.metrics(run.id)) == 1

@@ -58,9 +58,9 @@ def test_own_defaults_part_at_the_first_step():
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 def test_a_wrong_engine_does_not_pass(monkeypatch, optimizer):
     """A defect of the size of one default must be seen: the measurement can fail."""
-    backend = get_engine("keras")
-    normalise = backend.Engine._normalise
-    monkeypatch.setattr(backend.Engine, "_normalise", lambda self, *images: normalise(self, *images) * (1 + 1e-7))
+    engine_module = get_engine("keras")
+    normalise = engine_module.Engine._normalise
+    monkeypatch.setattr(engine_module.Engine, "_normalise", lambda self, *images: normalise(self, *images) * (1 + 1e-7))
 
     found = measure("ann-100", optimizer, "float64", steps=3)
 

@@ -8,8 +8,6 @@ import time
 import psutil
 import pytest
 
-import pytest
-
 from core.system.paths import PROJECT
 from core.system.processes import ProcessId, kill_with_children
 from tests import processes

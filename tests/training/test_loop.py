@@ -15,7 +15,7 @@ from core.engines import Chunk, get_engine
 from core.engines.initialisation import initial_weights
 from core.networks.registry import get_architecture
 from core.training import loop
-from core.training.loop import STATE_PAUSE_S, TICK, count_steps, first_batch, split_of, train, validation_of
+from core.training.loop import STATE_PAUSE_S, TICK, Listener, count_steps, first_batch, split_of, train, validation_of
 from core.training.metrics import loss_and_accuracy
 from core.training.records import DivergedError, Epoch, Outcome, Progress, StepMetrics
 
@@ -46,11 +46,11 @@ class NotingEngine:
         assert len(images) == len(labels)
         self.class_weights = class_weights
 
-    def train(self, indices: np.ndarray, rates: np.ndarray, transforms: np.ndarray | None = None) -> Chunk:
+    def train(self, indices: np.ndarray, learning_rates: np.ndarray, transforms: np.ndarray | None = None) -> Chunk:
         assert indices.dtype == np.int64
-        assert len(rates) == len(indices)
+        assert len(learning_rates) == len(indices)
         self.chunks.append(indices.copy())
-        self.rates.extend(rates)
+        self.rates.extend(learning_rates)
         self.transforms.append(transforms)
         self.now += indices.size * self._seconds
         loss = self._chunk_loss.get(len(self.chunks), 0.5)
@@ -73,8 +73,8 @@ class NotingEngine:
         self.loaded = state
 
 
-class Watcher:
-    """What a training reports and saves; it is asked to stop after `stop_after` chunks."""
+class Watcher(Listener):
+    """Notes what a training tells; stops it after `stop_after` chunks."""
 
     def __init__(self, stop_after: float = math.inf):
         self.points: list[StepMetrics] = []
@@ -86,18 +86,24 @@ class Watcher:
     def of(self, split: str) -> list[StepMetrics]:
         return [point for point in self.points if point.split == split]
 
-    def watch(self, engine, dataset: Dataset, begin=None, **settings) -> Outcome:
-        return train(
-            configure(**{"epochs": 3, "batch_size": 16, **settings}),
-            dataset,
-            engine,
-            report=self.points.append,
-            save=lambda epoch, weights: self.saved.append((epoch, weights)),
-            should_stop=lambda: len(self.of("train")) >= self._stop_after,
-            record=self.epochs.append,
-            keep=lambda progress, state: self.kept.append((progress, state)),
-            begin=begin,
-        )
+    def on_metrics(self, metrics: StepMetrics) -> None:
+        self.points.append(metrics)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+
+    def on_checkpoint(self, epoch: int, weights: dict[str, np.ndarray]) -> None:
+        self.saved.append((epoch, weights))
+
+    def on_state(self, progress: Progress, state: dict[str, np.ndarray]) -> None:
+        self.kept.append((progress, state))
+
+    def should_stop(self) -> bool:
+        return len(self.of("train")) >= self._stop_after
+
+    def watch(self, engine, dataset: Dataset, resume_from=None, **settings) -> Outcome:
+        config = configure(**{"epochs": 3, "batch_size": 16, **settings})
+        return train(config, dataset, engine, self, resume_from=resume_from)
 
 
 @pytest.fixture
@@ -112,10 +118,12 @@ def note(monkeypatch, dataset):
     """Train a noting engine by its own clock, on images that are all of the first class."""
     plain = replace(dataset, train=Split(dataset.train.images, np.zeros(IMAGES, np.int64)))
 
-    def note(engine: NotingEngine, watcher: Watcher | None = None, begin=None, **settings) -> tuple[Watcher, Outcome]:
+    def note(
+        engine: NotingEngine, watcher: Watcher | None = None, resume_from=None, **settings
+    ) -> tuple[Watcher, Outcome]:
         watcher = watcher or Watcher()
         monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: engine.now))
-        return watcher, watcher.watch(engine, plain, begin, **settings)
+        return watcher, watcher.watch(engine, plain, resume_from, **settings)
 
     return note
 
@@ -350,7 +358,7 @@ class TestGoingOn:
             assert state["steps"] == progress.step
 
             second = NotingEngine(seconds_per_image=1, validation=validation[progress.epoch :])
-            pending, outcome = note(second, begin=broken.kept[-1], **settings)
+            pending, outcome = note(second, resume_from=broken.kept[-1], **settings)
 
             assert not outcome.stopped
             assert second.loaded is state

@@ -35,7 +35,7 @@ def attempt(store: Store, run_id: str, *, killed_at: int | None = None) -> None:
         if killed_at is not None and point.step >= killed_at:
             raise Killed
 
-    execute(store, run_id, number, stop=threading.Event(), on_point=watch)
+    execute(store, run_id, number, stop=threading.Event(), on_metrics=watch)
 
 
 def undisturbed(store: Store, config: RunConfig) -> Run:
@@ -94,7 +94,7 @@ def test_paused_run_goes_on():
         if point.step >= 30:
             stop.set()
 
-    execute(store, run_id, store.claim(run_id), stop=stop, on_point=pause)
+    execute(store, run_id, store.claim(run_id), stop=stop, on_metrics=pause)
     assert store.get(run_id).state == "stopped"
 
     store.resume(run_id)
