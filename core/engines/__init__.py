@@ -76,13 +76,6 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
-    """Return how many rows 'same' padding adds before and after `size` rows, as TensorFlow counts them."""
-    outputs = -(-size // stride)
-    total = max((outputs - 1) * stride + window - size, 0)
-    return total // 2, total - total // 2
-
-
 def averaging_decay(decay: float, steps: int) -> float:
     """Return how much of the weights' running average is kept after so many steps.
 

@@ -14,7 +14,6 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from core.networks.editing import (
-    KINDS,
     KINDS_IN_A_RESIDUAL,
     Layers,
     Path,
@@ -26,6 +25,7 @@ from core.networks.editing import (
     places,
     removed,
 )
+from core.networks.kinds import KINDS
 from core.networks.layers import (
     CLASSES,
     Architecture,
@@ -38,11 +38,8 @@ from core.networks.layers import (
 )
 from core.networks.registry import free_name, save
 from ui.shared.settings import choose
-from ui.train.layer_table import KIND_TITLES, sizes
+from ui.train.layer_table import sizes
 
-_TITLES = KIND_TITLES | {"residual": "Residual block"}
-
-_STEPS = {"rate": 0.05, "momentum": 0.05, "epsilon": 1e-5}
 _COLUMNS = (5, 13, 5, 6)
 _FIELD_WIDTH = 112
 _UNITS = 64
@@ -131,7 +128,7 @@ def _show_head(rows: dict[str, LayerRow], misfit: LayerError | None, classes: in
 
 def _show_layer(path: Path, name: str, layer: Layer, row: LayerRow | None) -> None:
     title, fields, shape, buttons = st.columns(_COLUMNS, vertical_alignment="center")
-    title.markdown(("&emsp;↳ " if len(path) > 1 else "") + f"**{_TITLES[layer.kind]}**  \n:gray[:small[{name}]]")
+    title.markdown(("&emsp;↳ " if len(path) > 1 else "") + f"**{layer.TITLE}**  \n:gray[:small[{name}]]")
     with fields, st.container(horizontal=True, vertical_alignment="bottom"):
         _show_fields(path, layer)
     if row:
@@ -159,19 +156,21 @@ def _show_fields(path: Path, layer: Layer) -> None:
             info = get_args(info.annotation)[0].__metadata__[0]
         common = {
             "label": info.title,
+            "help": info.description,
             "key": key,
             "on_change": _set,
             "args": (revision, path, field, key),
             "width": _FIELD_WIDTH,
         }
-        if choices := get_args(info.annotation):
+        if info.annotation is bool:
+            st.checkbox(value=value, **common)
+        elif choices := get_args(info.annotation):
             st.selectbox(options=choices, index=choices.index(value), **common)
         else:
             low, high = _bounds(info)
             shown = "%g" if isinstance(value, float) else None
-            st.number_input(
-                min_value=low, max_value=high, value=value, step=_STEPS.get(field, 1), format=shown, **common
-            )
+            step = (info.json_schema_extra or {}).get("step", type(value)(1))
+            st.number_input(min_value=low, max_value=high, value=value, step=step, format=shown, **common)
 
 
 def _bounds(info: FieldInfo) -> tuple[float, float]:
@@ -211,7 +210,7 @@ def _show_adder(path: Path, channels: int) -> None:
     st.menu_button(
         ":material/add:",
         list(KINDS if len(path) == 1 else KINDS_IN_A_RESIDUAL),
-        format_func=_TITLES.get,
+        format_func=lambda kind: KINDS[kind].TITLE,
         key=key,
         help="Add a layer below",
         type="tertiary",

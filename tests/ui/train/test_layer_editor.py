@@ -5,7 +5,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig
 from core.jobs.scheduler import submit
-from core.networks.editing import KINDS, places
+from core.networks.editing import places
+from core.networks.kinds import KINDS
 from core.networks.layers import Activation, Architecture, Dense, Flatten, count_parameters
 from core.networks.registry import custom_names, delete, get_architecture, save
 from core.networks.zoo import ARCHITECTURES
