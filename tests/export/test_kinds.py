@@ -2,17 +2,15 @@
 
 import io
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.config import Initialisation, choices_of
 from core.export import build
-from core.networks.layers import Layer, layer_rows
+from core.networks.layers import layer_rows
 from core.training.metrics import softmax
 from tests.export.test_export import NAMES, RUN, duets_answer, load_module, run_onnx, save
-from tests.networks.kinds import EXAMPLES, IMAGES, each_example, network_of
+from tests.networks.kinds import IMAGES, each_example, network_of
 from tests.sample_networks import draw_data
 
 TOLERANCE = 1e-5

@@ -28,11 +28,11 @@ def takes_rows(layer: Layer) -> bool:
     return _takes(layer, (8,))
 
 
-def network_of(*layers: Layer) -> Architecture:
+def network_of(*layers: Layer, twice: bool = True) -> Architecture:
     """Return a network of a convolution, those of the layers that take images, and after a dense one those for rows.
 
-    A layer that takes both stands in both places. Between them is what makes a row of an image: a flatten, or the first
-    of the layers that does so.
+    A layer that takes both stands in both places, or if not `twice` in the first. Between them is what makes a row of
+    an image: a flatten, or the first of the layers that does so.
     """
     on_images = [layer for layer in layers if takes_images(layer)]
     ends = [layer for layer in on_images if len(layer.output_shape((9, 7, 4))) == 1]
@@ -44,7 +44,7 @@ def network_of(*layers: Layer) -> Architecture:
             *(layer for layer in on_images if layer not in ends),
             *(ends[:1] or [Flatten()]),
             *(Dense(units=8), Activation()),
-            *(layer for layer in layers if takes_rows(layer)),
+            *(layer for layer in layers if takes_rows(layer) and (twice or layer not in on_images)),
             Dense(units="classes"),
         ),
     )

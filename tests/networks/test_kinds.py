@@ -168,12 +168,17 @@ def test_layer_counts(layer, input_shape, output_shape, parameters, multiplicati
             "received 4 channels and 6 filters.",
         ),
         (
+            (Convolution(filters=4), Convolution(filters=4, groups=2, dilation=3)),
+            "convolution_2: A convolution in groups needs dilation 1, as TensorFlow's gradients of both together are "
+            "wrong on a CPU, received dilation 3.",
+        ),
+        (
             (Convolution(filters=4, kernel=5, dilation=3, padding="valid"),),
             "convolution_1: A convolution of 13×13 without padding does not fit into 9×8: ",
         ),
         (
             (Flatten(), GlobalAveragePool()),
-            "global_average_pool_1: A global average pooling needs an image (height, width, channels), received (216,).",
+            "global_average_pool_1: A global average pooling needs an image (height, width, channels), received (216,)",
         ),
         ((Convolution(filters=1), LayerNorm()), "layer_norm_1: A layer norm over one value leaves nothing of it"),
         (
@@ -186,7 +191,16 @@ def test_layer_counts(layer, input_shape, output_shape, parameters, multiplicati
             "residual_1/dense_1: A dense layer needs one row of numbers",
         ),
     ],
-    ids=["dilation and stride", "groups", "dilated", "pooled row", "one channel", "projection", "dense in projection"],
+    ids=[
+        "dilation and stride",
+        "groups",
+        "dilation in groups",
+        "dilated",
+        "pooled row",
+        "one channel",
+        "projection",
+        "dense in projection",
+    ],
 )
 def test_layer_that_cannot_be_is_refused(layers, sentence):
     with pytest.raises(ValueError, match=re.escape(f"tried, layer {sentence}")):

@@ -97,6 +97,9 @@ def test_a_layer_of_every_kind_can_be_added_and_each_of_its_fields_changed(edito
     for choice in editor.selectbox:
         if choice.key.startswith("draft-1-0"):
             choice.set_value(choice.options[-1]).run()
+    for tick in editor.checkbox:
+        if tick.key.startswith("draft-1-0"):
+            tick.set_value(not tick.value).run()
     assert not editor.exception
 
 
