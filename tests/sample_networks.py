@@ -113,8 +113,9 @@ def draw_weights(architecture: Architecture, shape: Shape, classes: int, seed: i
     generator = np.random.default_rng(seed)
     weights = {}
     for row in layer_rows(architecture, shape, classes):
+        fans = row.layer.fans(row.input_shape)
         for key, size in row.layer.weights(row.input_shape).items():
-            scale = 1 / np.sqrt(np.prod(size[:-1])) if key == "kernel" else 0.2
+            scale = 1 / np.sqrt(fans[key][0]) if key in fans else 0.2
             values = generator.normal(0, scale, size)
             positive = key in ("gamma", "moving_variance")
             weights[f"{row.name}/{key}"] = (np.abs(values) + 0.5 if positive else values).astype(np.float32)

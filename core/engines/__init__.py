@@ -50,10 +50,3 @@ def _notes_discarded() -> Iterator[None]:
 def available_cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
-    """Return how many rows 'same' padding adds before and after `size` rows, as TensorFlow counts them."""
-    outputs = -(-size // stride)
-    total = max((outputs - 1) * stride + window - size, 0)
-    return total // 2, total - total // 2

@@ -22,23 +22,20 @@ def initial_weights(
             `he` draws them normal with a standard deviation of √(2 / fan in): He et al., "Delving deep into
             rectifiers", 2015.
 
-    Biases are zero, and batch norm starts as the identity.
+    The fans are those of each layer kind: of a convolution in groups, those of a group. Biases are zero, and
+    normalisations start as the identity.
     """
     generator = np.random.default_rng([seed, 3])
     weights = {}
     for row in layer_rows(architecture, input_shape, classes):
+        fans = row.layer.fans(row.input_shape)
         for key, shape in row.layer.weights(row.input_shape).items():
-            match key:
-                case "kernel":
-                    field, fan_in = math.prod(shape[:-2]), math.prod(shape[:-1])
-                    if method == "he":
-                        values = generator.normal(0, math.sqrt(2 / fan_in), shape)
-                    else:
-                        limit = math.sqrt(6 / (fan_in + field * shape[-1]))
-                        values = generator.uniform(-limit, limit, shape)
-                case "gamma" | "moving_variance":
-                    values = np.ones(shape)
-                case _:
-                    values = np.zeros(shape)
+            if key not in fans:
+                values = np.full(shape, row.layer.INITIAL_VALUES.get(key, 0.0))
+            elif method == "he":
+                values = generator.normal(0, math.sqrt(2 / fans[key][0]), shape)
+            else:
+                limit = math.sqrt(6 / sum(fans[key]))
+                values = generator.uniform(-limit, limit, shape)
             weights[f"{row.name}/{key}"] = values.astype(np.float32)
     return weights

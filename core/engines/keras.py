@@ -40,7 +40,7 @@ from core.engines import Chunk, available_cores
 from core.engines.augmentation import columns_of
 from core.engines.averaging import ema_weights
 from core.engines.normalization import FIXED, Scaling
-from core.networks.layers import Architecture, Layer, Shape, layer_rows, named, pool_before_relu
+from core.networks.layers import Architecture, Layer, LayerRow, Shape, layer_rows, named, pool_before_relu
 
 # What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
@@ -53,18 +53,6 @@ sys.dont_write_bytecode = True
 tf.get_logger().setLevel("ERROR")
 
 _PREDICT_BATCH = 1000
-
-# Canonical name → Keras's name; the canonical arrays have Keras's order of axes.
-_WEIGHTS = {
-    "convolution": {"kernel": "kernel", "bias": "bias"},
-    "dense": {"kernel": "kernel", "bias": "bias"},
-    "batch_norm": {
-        "gamma": "gamma",
-        "beta": "beta",
-        "moving_mean": "moving_mean",
-        "moving_variance": "moving_variance",
-    },
-}
 
 
 def devices() -> list[dict[str, str]]:
@@ -108,11 +96,10 @@ class Engine:
                 tf.constant(values, self._dtype) for values in scaling or FIXED[config.normalization]
             )
             rows = layer_rows(architecture, input_shape, classes)
-            # Keras allows no slash in a name.
-            self._layers = {row.name: _build(row.layer, row.name.replace("/", "."), config) for row in rows}
+            self._rows = {row.name: row for row in rows}
+            self._layers = {row.name: self._build(row) for row in rows}
             inputs = keras.Input(input_shape)
             self._model = keras.Model(inputs, self._chain(inputs, named(architecture.for_classes(classes).layers)))
-            self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
             self._optimizer = OPTIMIZERS[config.optimizer].build_keras(config, keras)
             self._optimizer.build(self._model.trainable_variables)
             averaged = [variable for _, variable in self._variables()] if config.ema_decay else []
@@ -295,22 +282,26 @@ class Engine:
         generators = (getattr(layer, "seed_generator", None) for layer in self._layers.values())
         return [generator.state for generator in generators if generator is not None]
 
+    def _build(self, row: LayerRow) -> keras.Layer:
+        name = row.name.replace("/", ".")  # Keras allows no slash in one
+        return row.layer.build_keras(row.input_shape, name, keras, tf, aligned=self._config.defaults == "aligned")
+
     def _chain(self, values: keras.KerasTensor, layers: Iterable[tuple[str, Layer]]) -> keras.KerasTensor:
         for name, layer in pool_before_relu(layers):
-            if layer.kind == "residual":
-                values = self._layers[name]([values, self._chain(values, named(layer.layers, f"{name}/"))])
-            else:
-                values = self._layers[name](values)
+            branches = layer.branches(self._rows[name].input_shape)
+            ends = [self._chain(values, named(branch.layers, f"{name}/{branch.prefix}")) for branch in branches]
+            values = self._layers[name](ends or values)
         return values
 
     def _normalise(self, images: tf.Tensor, transforms: tf.Tensor | None = None) -> tf.Tensor:
         pixels = images if transforms is None else _apply_affine(images, transforms)
         return tf.cast(pixels, self._dtype) * self._scale + self._offset
 
-    def _variables(self):
-        for name, kind in self._kinds.items():
-            for key, attribute in _WEIGHTS[kind].items():
-                yield f"{name}/{key}", getattr(self._layers[name], attribute)
+    def _variables(self) -> Iterator[tuple[str, keras.Variable]]:
+        """Yield each weight's canonical name and its variable."""
+        for name, row in self._rows.items():
+            for key in row.layer.weights(row.input_shape):
+                yield f"{name}/{key}", getattr(self._layers[name], row.layer.KERAS_WEIGHTS.get(key, key))
 
 
 @tf.function(jit_compile=True)
@@ -349,57 +340,6 @@ def _apply_affine(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
         erased_y = (rows >= begins[:, 1]) & (rows < ends[:, 1])
         seen &= ~(erased_y[:, :, None] & erased_x[:, None, :])
     return tf.where(seen[..., None], moved, 0.0)
-
-
-class _AlignedBatchNorm(keras.layers.BatchNormalization):
-    """Averages the unbiased variance, as PyTorch and Ioffe and Szegedy, "Batch Normalization", 2015, do.
-
-    Images in float32 go through TensorFlow's fused operation, which is quicker than Keras's many small ones and
-    returns the unbiased variance.
-    """
-
-    def call(self, inputs, training=None, mask=None):
-        if not training:
-            return super().call(inputs, training=training, mask=mask)
-        if len(inputs.shape) == 4 and inputs.dtype == tf.float32:
-            outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-                x=inputs,
-                scale=self.gamma.value,
-                offset=self.beta.value,
-                mean=[],
-                variance=[],
-                epsilon=self.epsilon,
-                is_training=True,
-            )
-            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average.assign(average * self.momentum + value * (1 - self.momentum))
-            return outputs
-        kept = self.moving_variance * self.momentum
-        outputs = super().call(inputs, training=training, mask=mask)
-        count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], kept.dtype)
-        self.moving_variance.assign(kept + (self.moving_variance - kept) * count / tf.maximum(count - 1, 1))
-        return outputs
-
-
-def _build(layer: Layer, name: str, config: RunConfig) -> keras.Layer:
-    match layer.kind:
-        case "convolution":
-            return keras.layers.Conv2D(layer.filters, layer.kernel, layer.stride, layer.padding, name=name)
-        case "batch_norm":
-            norm = _AlignedBatchNorm if config.defaults == "aligned" else keras.layers.BatchNormalization
-            return norm(momentum=layer.momentum, epsilon=layer.epsilon, name=name)
-        case "max_pool":
-            return keras.layers.MaxPooling2D(layer.size, layer.stride, layer.padding, name=name)
-        case "dropout":
-            return keras.layers.Dropout(layer.rate, name=name)
-        case "flatten":
-            return keras.layers.Flatten(name=name)
-        case "dense":
-            return keras.layers.Dense(layer.units, name=name)
-        case "activation":
-            return keras.layers.Activation(layer.function, name=name)
-        case "residual":
-            return keras.layers.Add(name=name)
 
 
 def _device(name: str) -> str:

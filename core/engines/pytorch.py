@@ -23,11 +23,11 @@ from torch import nn
 
 from core.config import RunConfig
 from core.config.optimizers import OPTIMIZERS
-from core.engines import Chunk, available_cores, same_padding
+from core.engines import Chunk, available_cores
 from core.engines.averaging import ema_weights
 from core.engines.cuda_graph import RecordedGraph
 from core.engines.normalization import FIXED, Scaling
-from core.networks.layers import Architecture, Convolution, Layer, MaxPool, Shape, layer_rows, named, pool_before_relu
+from core.networks.layers import Architecture, Layer, Shape, layer_rows, named, pool_before_relu
 
 # A thousand at a time are a little quicker, but hold some 150 MB more, which the process then keeps.
 _PREDICT_BATCH = 250
@@ -40,18 +40,6 @@ _STEPS_BEFORE_RECORDING = 3
 
 # glibc's parameters of mallopt, see `_keep_memory`.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-
-# Canonical name → PyTorch's name and the order of axes that turns the canonical array into PyTorch's.
-_WEIGHTS = {
-    "convolution": {"kernel": ("weight", (3, 2, 0, 1)), "bias": ("bias", (0,))},
-    "dense": {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
-    "batch_norm": {
-        "gamma": ("weight", (0,)),
-        "beta": ("bias", (0,)),
-        "moving_mean": ("running_mean", (0,)),
-        "moving_variance": ("running_var", (0,)),
-    },
-}
 
 
 def _keep_memory() -> None:
@@ -127,10 +115,10 @@ class Engine:
             for values in scaling or FIXED[config.normalization]
         )
         rows = layer_rows(architecture, input_shape, classes)
-        self._layers = {row.name: _build(row.layer, row.input_shape) for row in rows}
+        self._layers = {row.name: row.layer.build_pytorch(row.input_shape, torch) for row in rows}
+        self._rows = {row.name: row for row in rows}
         self._model = self._chain(named(architecture.for_classes(classes).layers))
         self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
-        self._kinds = {row.name: row.layer.kind for row in rows if row.layer.kind in _WEIGHTS}
         self._parameters = list(self._model.parameters())
         self._optimizer = OPTIMIZERS[config.optimizer].build_pytorch(config, self._parameters, torch)
         self._counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
@@ -380,9 +368,9 @@ class Engine:
     def _chain(self, layers: Iterable[tuple[str, Layer]]) -> nn.Sequential:
         chain = nn.Sequential()
         for name, layer in pool_before_relu(layers):
-            if layer.kind == "residual":
-                self._layers[name].branch = self._chain(named(layer.layers, f"{name}/"))
-            chain.append(self._layers[name])
+            branches = layer.branches(self._rows[name].input_shape)
+            chains = [self._chain(named(branch.layers, f"{name}/{branch.prefix}")) for branch in branches]
+            chain.append(_Branches(self._layers[name], chains) if chains else self._layers[name])
         return chain
 
     def _normalise(self, images: torch.Tensor, transforms: torch.Tensor | None = None) -> torch.Tensor:
@@ -391,9 +379,11 @@ class Engine:
             pixels = _apply_affine(pixels, transforms).contiguous(memory_format=torch.channels_last)
         return pixels.to(self._dtype).mul_(self._scale).add_(self._offset)
 
-    def _tensors(self):
-        for name, kind in self._kinds.items():
-            for key, (attribute, axes) in _WEIGHTS[kind].items():
+    def _tensors(self) -> Iterator[tuple[str, torch.Tensor, tuple[int, ...]]]:
+        """Yield each weight's canonical name, its tensor, and the axes that make the canonical array one like it."""
+        for name, row in self._rows.items():
+            for key in row.layer.weights(row.input_shape):
+                attribute, axes = row.layer.PYTORCH_WEIGHTS[key]
                 yield f"{name}/{key}", getattr(self._layers[name], attribute), axes
 
 
@@ -431,90 +421,15 @@ def _apply_affine(images: torch.Tensor, transforms: torch.Tensor) -> torch.Tenso
     return moved.masked_fill_((inside_y[:, :, None] & inside_x[:, None, :])[:, None], 0)
 
 
-class _Flatten(nn.Module):
-    """Flattens in the canonical order: height, width, channel."""
+class _Branches(nn.Module):
+    """Hands what several chains make of the input to a layer that takes them all."""
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images.permute(0, 2, 3, 1).flatten(1)
-
-
-class _BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Takes a last batch of one image, too, as Keras does; PyTorch refuses a single value a channel."""
-
-    def _check_input_dim(self, _values: torch.Tensor) -> None:
-        """The shapes have been checked with the network."""
+    def __init__(self, layer: nn.Module, chains: Iterable[nn.Sequential]):
+        super().__init__()
+        self.layer, self.chains = layer, nn.ModuleList(chains)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        if not self.training or values.numel() > self.num_features:
-            return super().forward(values)
-        # It is its own mean, and has no spread.
-        with torch.no_grad():
-            self.running_mean.lerp_(values.flatten(), self.momentum)
-            self.running_var.mul_(1 - self.momentum)
-        shape = (1, -1, *(1 for _ in values.shape[2:]))
-        return (values - values) * self.weight.view(shape) + self.bias.view(shape)
-
-
-class _Residual(nn.Module):
-    """Adds what its branch makes of the input to the input."""
-
-    branch: nn.Sequential
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return values + self.branch(values)
-
-
-class _PaddedConvolution(nn.Conv2d):
-    """A convolution padded by different amounts before and after, as TensorFlow's 'same' does."""
-
-    margins: tuple[int, int, int, int]
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return super().forward(nn.functional.pad(images, self.margins))
-
-
-def _build(layer: Layer, shape: Shape) -> nn.Module:
-    match layer.kind:
-        case "convolution":
-            return _convolution(layer, shape)
-        case "batch_norm":
-            return _BatchNorm(shape[-1], layer.epsilon, 1 - layer.momentum)
-        case "max_pool":
-            return _max_pool(layer, shape)
-        case "dropout":
-            return nn.Dropout(layer.rate)
-        case "flatten":
-            return _Flatten() if len(shape) == 3 else nn.Identity()
-        case "dense":
-            return nn.Linear(shape[0], layer.units)
-        case "activation":
-            return {"relu": nn.ReLU(), "softmax": nn.Softmax(dim=1)}[layer.function]
-        case "residual":
-            return _Residual()
-
-
-def _convolution(layer: Convolution, shape: Shape) -> nn.Module:
-    rows, columns = _margins(layer.padding, shape, layer.kernel, layer.stride)
-    if rows[0] == rows[1] and columns[0] == columns[1]:
-        return nn.Conv2d(shape[-1], layer.filters, layer.kernel, layer.stride, (rows[0], columns[0]))
-    convolution = _PaddedConvolution(shape[-1], layer.filters, layer.kernel, layer.stride)
-    convolution.margins = (*columns, *rows)
-    return convolution
-
-
-def _max_pool(layer: MaxPool, shape: Shape) -> nn.Module:
-    rows, columns = _margins(layer.padding, shape, layer.size, layer.stride)
-    if rows[0] == rows[1] and columns[0] == columns[1]:
-        return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]))
-    if layer.size <= layer.stride:  # windows don't overlap: a cut-off last window is all that 'same' adds
-        return nn.MaxPool2d(layer.size, layer.stride, (rows[0], columns[0]), ceil_mode=True)
-    return nn.Sequential(nn.ConstantPad2d((*columns, *rows), -torch.inf), nn.MaxPool2d(layer.size, layer.stride))
-
-
-def _margins(padding: str, shape: Shape, window: int, stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    if padding == "valid":
-        return (0, 0), (0, 0)
-    return same_padding(shape[0], window, stride), same_padding(shape[1], window, stride)
+        return self.layer(*[chain(values) for chain in self.chains])
 
 
 def _device(name: str) -> torch.device:

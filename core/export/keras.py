@@ -17,6 +17,7 @@ import numpy as np
 from core.engines import get_engine
 from core.export.keras_script import model_source
 from core.export.metadata import describe
+from core.networks.layers import layer_rows
 from core.training.checkpoints import Checkpoint
 
 
@@ -31,10 +32,12 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     # What is exported is the very network of the exported script, from source that holds numbers and literals only.
     exec(model_source(checkpoint.description), names)
     model = names["build_model"]()
-    for key, values in checkpoint.weights.items():
-        layer, weight = key.rsplit("/", 1)
-        getattr(model.get_layer(layer.replace("/", ".")), weight).assign(values.astype(np.float32))
-    if not checkpoint.description.architecture.gives_probabilities:
+    description = checkpoint.description
+    for row in layer_rows(description.architecture, description.input_shape, len(description.class_names)):
+        for key in row.layer.weights(row.input_shape):
+            variable = getattr(model.get_layer(row.name.replace("/", ".")), row.layer.KERAS_WEIGHTS.get(key, key))
+            variable.assign(checkpoint.weights[f"{row.name}/{key}"].astype(np.float32))
+    if not description.architecture.gives_probabilities:
         model = keras.Model(model.input, keras.layers.Softmax(name="probabilities")(model.output))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"

@@ -70,39 +70,26 @@ def _scaling(description: Description) -> str:
 
 
 def _lines(config: RunConfig, network: Iterable[Layer], shape: Shape, prefix: str = "") -> Iterator[str]:
+    """Yield the lines that make of `x` what the layers give."""
     for canonical, layer in named(network, prefix):
         name = canonical.replace("/", ".")
-        if layer.kind == "residual":
-            shortcut = f"shortcut_{name.split('_', 1)[1].replace('.', '_')}"
-            yield f"{shortcut} = x"
-            yield from _lines(config, layer.layers, shape, f"{canonical}/")
-            yield f'x = layers.Add(name="{name}")([{shortcut}, x])'
-        else:
-            code = _code(layer)[:-1]
-            if config.initialisation == "he" and layer.kind in ("convolution", "dense"):
-                code += ', kernel_initializer="he_normal"'
-            yield f'x = layers.{code}{"" if code.endswith("(") else ", "}name="{name}")(x)'
+        branches = layer.branches(shape)
+        inputs, start = [], f"{name.replace('.', '_')}_input"
+        if branches:
+            yield f"{start} = x"
+        for branch in branches:
+            if not branch.layers:
+                inputs.append(start)
+                continue
+            if inputs:
+                yield f"x = {start}"
+            yield from _lines(config, branch.layers, shape, f"{canonical}/{branch.prefix}")
+            inputs.append(f"{name.replace('.', '_')}_{branch.name}")
+            yield f"{inputs[-1]} = x"
+        code = layer.keras_source(shape, initialisation=config.initialisation)[:-1]
+        given = f"[{', '.join(inputs)}]" if branches else "x"
+        yield f'x = {code}{"" if code.endswith("(") else ", "}name="{name}")({given})'
         shape = layer.output_shape(shape)
-
-
-def _code(layer: Layer) -> str:
-    match layer.kind:
-        case "convolution":
-            strides = f", strides={layer.stride}" if layer.stride > 1 else ""
-            return f'Conv2D({layer.filters}, {layer.kernel}{strides}, padding="{layer.padding}")'
-        case "batch_norm":
-            return f"BatchNormalization(momentum={layer.momentum}, epsilon={layer.epsilon})"
-        case "max_pool":
-            strides = f", strides={layer.stride}" if layer.stride != layer.size else ""
-            return f'MaxPooling2D({layer.size}{strides}, padding="{layer.padding}")'
-        case "dropout":
-            return f"Dropout({layer.rate})"
-        case "flatten":
-            return "Flatten()"
-        case "dense":
-            return f"Dense({layer.units})"
-        case "activation":
-            return {"relu": "ReLU()", "softmax": "Softmax()"}[layer.function]
 
 
 def _compile(config: RunConfig) -> list[str]:

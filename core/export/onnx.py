@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from core.engines import same_padding
 from core.export.metadata import describe
 from core.networks.layers import Layer, Shape, named
 from core.training.checkpoints import Checkpoint
@@ -27,13 +26,13 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
     """Return the file, after `onnx.checker` has passed it."""
     description, weights = checkpoint.description, checkpoint.weights
     scale, offset = (np.array(values, np.float32) for values in description.scaling)
-    graph = _Graph()
+    graph = _Graph(weights)
     values = graph.add("Cast", "images", to=TensorProto.FLOAT)
     values = graph.add("Mul", values, graph.constant("scale", scale))
     values = graph.add("Add", values, graph.constant("offset", offset))
     values = graph.add("Transpose", values, perm=[0, 3, 1, 2])
     layers = description.architecture.for_classes(len(description.class_names)).layers
-    values = _add_layers(graph, values, named(layers), description.input_shape, weights)
+    values = _add_layers(graph, values, named(layers), description.input_shape)
     if not description.architecture.gives_probabilities:
         values = graph.add("Softmax", values, axis=1)
     graph.nodes[-1].output[0] = "probabilities"
@@ -57,8 +56,9 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
 
 @dataclass
 class _Graph:
-    """Nodes and constants as they gather."""
+    """Nodes and constants as they gather, and the weights that layers take theirs from."""
 
+    weights: dict[str, np.ndarray]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
 
@@ -66,73 +66,23 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values).reshape(values.shape), name))
         return name
 
+    def weight(self, name: str, axes: tuple[int, ...] | None = None) -> str:
+        values = self.weights[name].astype(np.float32)  # a run in float64 exports what float32 can hold
+        return self.constant(name, values if axes is None else values.transpose(axes))
+
     def add(self, operator: str, *inputs: str, **attributes: object) -> str:
         output = f"{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
 
-def _add_layers(
-    graph: _Graph,
-    values: str,
-    layers: Iterable[tuple[str, Layer]],
-    shape: Shape,
-    weights: dict[str, np.ndarray],
-) -> str:
+def _add_layers(graph: _Graph, values: str, layers: Iterable[tuple[str, Layer]], shape: Shape) -> str:
     """Append named layers to what gives `values`, channels first; return the name of the last output."""
     for name, layer in layers:
-        if layer.kind == "residual":
-            branch = _add_layers(graph, values, named(layer.layers, f"{name}/"), shape, weights)
-            values = graph.add("Add", values, branch)
-        else:
-            values = _add_layer(graph, values, name, layer, shape, weights)
+        branches = layer.branches(shape)
+        ends = [
+            _add_layers(graph, values, named(branch.layers, f"{name}/{branch.prefix}"), shape) for branch in branches
+        ]
+        values = layer.add_onnx(graph, name, shape, *(ends or [values]))
         shape = layer.output_shape(shape)
     return values
-
-
-def _add_layer(
-    graph: _Graph, values: str, name: str, layer: Layer, shape: Shape, weights: dict[str, np.ndarray]
-) -> str:
-    def weight(key: str, axes: tuple[int, ...] = (0,)) -> str:
-        array = weights[f"{name}/{key}"].astype(np.float32)  # a run in float64 exports what float32 can hold
-        return graph.constant(f"{name}/{key}", array.transpose(axes))
-
-    match layer.kind:
-        case "convolution":
-            return graph.add(
-                "Conv",
-                values,
-                weight("kernel", (3, 2, 0, 1)),
-                weight("bias"),
-                strides=[layer.stride] * 2,
-                pads=_pads(layer.padding, shape, layer.kernel, layer.stride),
-            )
-        case "batch_norm":
-            keys = ("gamma", "beta", "moving_mean", "moving_variance")
-            return graph.add("BatchNormalization", values, *map(weight, keys), epsilon=layer.epsilon)
-        case "max_pool":
-            return graph.add(
-                "MaxPool",
-                values,
-                kernel_shape=[layer.size] * 2,
-                strides=[layer.stride] * 2,
-                pads=_pads(layer.padding, shape, layer.size, layer.stride),
-            )
-        case "dropout":
-            return values
-        case "flatten":
-            # The canonical order is height, width, channel.
-            last = graph.add("Transpose", values, perm=[0, 2, 3, 1]) if len(shape) == 3 else values
-            return graph.add("Flatten", last)
-        case "dense":
-            return graph.add("Gemm", values, weight("kernel", (0, 1)), weight("bias"))
-        case "activation":
-            attributes = {"axis": 1} if layer.function == "softmax" else {}
-            return graph.add({"relu": "Relu", "softmax": "Softmax"}[layer.function], values, **attributes)
-
-
-def _pads(padding: str, shape: Shape, window: int, stride: int) -> list[int]:
-    if padding == "valid":
-        return [0, 0, 0, 0]
-    (top, bottom), (left, right) = (same_padding(size, window, stride) for size in shape[:2])
-    return [top, left, bottom, right]

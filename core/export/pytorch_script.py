@@ -13,9 +13,9 @@ import numpy as np
 
 from core.config import RunConfig
 from core.config.optimizers import OPTIMIZERS
-from core.engines import same_padding
 from core.engines.augmentation import ERASED_AREA, ERASED_RATIO, is_augmented
 from core.export.script import arguments, call, lines, values
+from core.networks.kind import in_lines
 from core.networks.layers import Layer, Shape, named
 from core.training.checkpoints import Checkpoint, Description
 
@@ -42,7 +42,7 @@ def build(run_id: str, checkpoint: Checkpoint) -> bytes:
             erase=_erase_source(config) if config.erasing else "",
             averaging=Template(_AVERAGING).substitute(decay=config.ema_decay) if config.ema_decay else "",
             evaluation=lines(8, _evaluation(config)),
-            initialise=_INITIALISE.get(config.initialisation, ""),
+            initialise=lines(4, _initialise(config, model)),
             prepare=lines(4, _preparation(config)),
             optimizer=lines(4, [f"optimizer = {_optimizer(config)}"]),
             lone=_LONE if refuses_one else "",
@@ -63,12 +63,11 @@ def model_source(description: Description) -> str:
     """Return the source of `preprocess` and `build_model`; it needs `nn` from torch."""
     layers = description.architecture.for_classes(len(description.class_names)).layers
     modules = list(_modules(layers, description.input_shape))
-    residual = _RESIDUAL if any(module.layer.kind == "residual" for module in modules) else ""
-    return residual + Template(_MODEL).substitute(
+    return "".join(f"{source}\n\n" for source in _classes(modules)) + Template(_MODEL).substitute(
         shape=repr(tuple(description.input_shape)),
         class_names=ascii(tuple(description.class_names)),
         scaled=lines(4, _scaled(description)),
-        modules="\n".join(f"        {line}" for module in modules for line in f"{module.code},".splitlines()),
+        modules="\n".join(f"        {line}" for source in _sources(modules) for line in f"{source},".splitlines()),
     )
 
 
@@ -97,98 +96,73 @@ def state(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 
 class _Module(NamedTuple):
-    """A line, or several, of the network's code, and the layer behind it; `inner` are those of a residual."""
+    """The source of a layer, a string for each module that it is, the layer itself, and those of its branches."""
 
-    code: str
+    sources: list[str]
     name: str
     layer: Layer
     shape: Shape
-    inner: tuple["_Module", ...] = ()
+    branches: dict[str, tuple["_Module", ...]]
 
 
 def _modules(layers: Iterable[Layer], shape: Shape, prefix: str = "") -> Iterator[_Module]:
     for name, layer in named(layers, prefix):
-        inner = tuple(_modules(layer.layers, shape, f"{name}/")) if layer.kind == "residual" else ()
-        for code in _code(layer, shape, inner):
-            yield _Module(code, name, layer, shape, inner)
+        branches = {
+            branch.name: tuple(_modules(branch.layers, shape, f"{name}/{branch.prefix}"))
+            for branch in layer.branches(shape)
+        }
+        chains = [in_lines(_sources(modules)) for modules in branches.values()]
+        yield _Module(layer.pytorch_source(shape, *chains), name, layer, shape, branches)
         shape = layer.output_shape(shape)
 
 
-def _code(layer: Layer, shape: Shape, inner: tuple[_Module, ...]) -> list[str]:
-    """Return the modules that a layer is in PyTorch; asymmetric padding is one of its own."""
-    match layer.kind:
-        case "convolution":
-            before, padding = _padding(layer.padding, shape, layer.kernel, layer.stride, "nn.ZeroPad2d({})")
-            strides = f", stride={layer.stride}" if layer.stride > 1 else ""
-            return [*before, f"nn.Conv2d({shape[-1]}, {layer.filters}, {layer.kernel}{strides}{padding})"]
-        case "batch_norm":
-            dimensions = 2 if len(shape) == 3 else 1
-            momentum = round(1 - layer.momentum, 12)
-            return [f"nn.BatchNorm{dimensions}d({shape[-1]}, eps={layer.epsilon}, momentum={momentum})"]
-        case "max_pool":
-            infinite = 'nn.ConstantPad2d({}, -float("inf"))'
-            before, padding = _padding(layer.padding, shape, layer.size, layer.stride, infinite)
-            strides = f", stride={layer.stride}" if layer.stride != layer.size else ""
-            return [*before, f"nn.MaxPool2d({layer.size}{strides}{padding})"]
-        case "dropout":
-            return [f"nn.Dropout({layer.rate})"]
-        case "flatten":
-            return ["nn.Flatten()"]
-        case "dense":
-            return [f"nn.Linear({shape[0]}, {layer.units})"]
-        case "activation":
-            return [{"relu": "nn.ReLU()", "softmax": "nn.Softmax(dim=1)"}[layer.function]]
-        case "residual":
-            lines = "".join(f"\n    {line}" for module in inner for line in f"{module.code},".splitlines())
-            return [f"Residual({lines}\n)"]
+def _sources(modules: Iterable[_Module]) -> list[str]:
+    return [source for module in modules for source in module.sources]
 
 
-def _padding(padding: str, shape: Shape, window: int, stride: int, module: str) -> tuple[list[str], str]:
-    """Return a module that pads where both sides differ, else the argument that does."""
-    if padding == "valid":
-        return [], ""
-    (top, bottom), (left, right) = (same_padding(size, window, stride) for size in shape[:2])
-    if (top, left) == (bottom, right):
-        return [], f", padding={top if top == left else (top, left)}" if top or left else ""
-    return [module.format((left, right, top, bottom))], ""
+def _flat(modules: Iterable[_Module]) -> Iterator[_Module]:
+    """Yield modules and those of their branches."""
+    for module in modules:
+        yield module
+        for inner in module.branches.values():
+            yield from _flat(inner)
+
+
+def _classes(modules: Iterable[_Module]) -> list[str]:
+    """Return the source of each class that the layers call and PyTorch has not."""
+    found = {}
+    for module in _flat(modules):
+        if module.layer.PYTORCH_CLASS:
+            name, source = module.layer.PYTORCH_CLASS
+            if any(f"{name}(" in code for code in module.sources):
+                found[name] = source
+    return list(found.values())
 
 
 def _state(
     modules: Iterable[_Module], weights: dict[str, np.ndarray], prefix: str = ""
 ) -> Iterator[tuple[str, np.ndarray]]:
-    rows: np.ndarray | None = None  # where each row of the next weights is in the canonical order, if elsewhere
-    for position, module in enumerate(modules):
+    rows: np.ndarray | None = None  # where each value of a row is in the canonical order, if elsewhere
+    position = -1
+    for module in modules:
+        position += len(module.sources)
         key, layer, shape = f"{prefix}{position}", module.layer, module.shape
-
-        def weight(name: str, canonical: str = module.name) -> np.ndarray:
-            return weights[f"{canonical}/{name}"]
-
-        match layer.kind:
-            case "flatten" if len(shape) == 3:
-                rows = np.arange(np.prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()
-            case "convolution" if "Conv2d" in module.code:
-                yield f"{key}.weight", weight("kernel").transpose(3, 2, 0, 1)
-                yield f"{key}.bias", weight("bias")
-            case "dense":
-                kernel = weight("kernel")
-                yield f"{key}.weight", (kernel if rows is None else kernel[rows]).T
-                yield f"{key}.bias", weight("bias")
-                rows = None
-            case "batch_norm":
-                names = {
-                    "weight": "gamma",
-                    "bias": "beta",
-                    "running_mean": "moving_mean",
-                    "running_var": "moving_variance",
-                }
-                for name, canonical in names.items():
-                    array = weight(canonical)
-                    yield f"{key}.{name}", array if rows is None else array[rows]
-                yield f"{key}.num_batches_tracked", np.array(0)
-            case "residual":
-                if rows is not None:
-                    raise ValueError("Export (--format): expected a dense layer between a flatten and a residual.")
-                yield from _state(module.inner, weights, f"{key}.")
+        if module.branches and rows is not None:
+            raise ValueError("Export (--format): expected a dense layer between a flatten and a residual.")
+        for weight in layer.weights(shape):
+            name, axes = layer.PYTORCH_WEIGHTS[weight]
+            array = weights[f"{module.name}/{weight}"]
+            if rows is not None and weight in layer.FEATURE_AXES:
+                array = array.take(rows, layer.FEATURE_AXES[weight])
+            yield f"{key}.{name}", array.transpose(axes)
+        for name, value in layer.PYTORCH_BUFFERS.items():
+            yield f"{key}.{name}", np.array(value)
+        for branch, inner in module.branches.items():
+            yield from _state(inner, weights, f"{key}.{branch}.")
+        if layer.kind == "flatten" and len(shape) == 3:
+            rows = np.arange(np.prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()
+        elif not layer.KEEPS_ORDER:
+            rows = None
 
 
 def _loss(config: RunConfig, outputs: str) -> list[str]:
@@ -271,6 +245,28 @@ def _schedule(config: RunConfig) -> list[str]:
     ]
 
 
+def _initialise(config: RunConfig, model: str) -> list[str]:
+    """Return the lines that draw the weights of a network, whose source is `model`, or none if PyTorch draws them."""
+    match config.initialisation:
+        case "he":
+            name, kernels = "He normal", ['nn.init.kaiming_normal_(module.weight, nonlinearity="relu")']
+        case "shared" if "groups=" in model:
+            parts = 'module.weight.data.chunk(getattr(module, "groups", 1))'
+            name, kernels = "Glorot uniform", [f"for group in {parts}:", "    nn.init.xavier_uniform_(group)"]
+        case "shared":
+            name, kernels = "Glorot uniform", ["nn.init.xavier_uniform_(module.weight)"]
+        case _:
+            return []
+    biases = ["nn.init.zeros_(module.bias)"]
+    if "bias=False" in model:
+        biases = ["if module.bias is not None:", f"    {biases[0]}"]
+    return [
+        f"for module in model.modules():  # {name} kernels and zero biases",
+        "    if isinstance(module, (nn.Conv2d, nn.Linear)):",
+        *(f"        {line}" for line in (*kernels, *biases)),
+    ]
+
+
 def _step(config: RunConfig) -> list[str]:
     """Return what follows the loss in each step."""
     clip = f"nn.utils.clip_grad_norm_(model.parameters(), {config.clip_norm})" if config.clip_norm else None
@@ -349,15 +345,6 @@ def _augment_source(config: RunConfig) -> str:
     )
 
 
-_RESIDUAL = '''class Residual(nn.Sequential):
-    """Adds what its layers make of the input to the input."""
-
-    def forward(self, values):
-        return values + super().forward(values)
-
-
-'''
-
 _MODEL = '''IMAGE_SHAPE = $shape  # height, width, channels
 CLASS_NAMES = $class_names  # of the network's outputs, in this order
 
@@ -426,19 +413,6 @@ _AVERAGING = '''def remember(average, weights, steps):
 
 _LONE = """
     lone = len(images) % BATCH_SIZE == 1  # one image after all whole batches, too few for BatchNorm1d"""
-
-_INITIALISE = {
-    "shared": """
-    for module in model.modules():  # Glorot uniform kernels and zero biases
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)""",
-    "he": """
-    for module in model.modules():  # He normal kernels and zero biases
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)""",
-}
 
 _SCRIPT = '''$header
 

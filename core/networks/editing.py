@@ -19,18 +19,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from core.networks.layers import (
-    Activation,
-    BatchNorm,
-    Convolution,
-    Dense,
-    Dropout,
-    Flatten,
-    Layer,
-    MaxPool,
-    Residual,
-    named,
-)
+from core.networks.kinds import KINDS
+from core.networks.layers import Layer, Residual, named
 
 Path = tuple[int, ...]
 Layers = tuple[Layer, ...]
@@ -53,32 +43,12 @@ class Identity(BaseModel):
 Identities = tuple[Identity, ...]
 Row = TypeVar("Row", Layers, Identities)
 
-KINDS: dict[str, Callable[[int], Layer]] = {
-    "convolution": lambda _channels: Convolution(filters=32),
-    "activation": lambda _channels: Activation(),
-    "max_pool": lambda _channels: MaxPool(),
-    "batch_norm": lambda _channels: BatchNorm(),
-    "dropout": lambda _channels: Dropout(rate=0.25),
-    "flatten": lambda _channels: Flatten(),
-    "dense": lambda _channels: Dense(units=64),
-    "residual": lambda channels: Residual(
-        layers=(
-            Convolution(filters=channels),
-            BatchNorm(),
-            Activation(),
-            Convolution(filters=channels),
-            BatchNorm(),
-        )
-    ),
-}
-"""For each kind a new layer as it usually begins, for an input of so many channels."""
-
-KINDS_IN_A_RESIDUAL = ("convolution", "activation", "batch_norm", "dropout", "dense")
+KINDS_IN_A_RESIDUAL = tuple(name for name, kind in KINDS.items() if kind.IN_A_RESIDUAL)
 
 
 def new_layer(kind: str, channels: int) -> Layer:
     """Return a layer to begin with, where what comes in has so many `channels`."""
-    return KINDS[kind](min(channels, 1024))
+    return KINDS[kind].begin(min(channels, 1024))
 
 
 def places(layers: Layers, prefix: str = "", above: Path = ()) -> Iterator[tuple[Path, str, Layer]]:

@@ -11,8 +11,10 @@ from core.networks.layers import (
     BatchNorm,
     Convolution,
     Dense,
+    DepthwiseConvolution,
     Dropout,
     Flatten,
+    GlobalAveragePool,
     Layer,
     MaxPool,
     Padding,
@@ -37,6 +39,21 @@ def _pooled(filters: int, kernel: int = 3, padding: Padding = "same") -> list[La
 
 def _residual(filters: int) -> Residual:
     return Residual(layers=(*_normalised(filters), Convolution(filters=filters), BatchNorm()))
+
+
+def _without_bias(filters: int, kernel: int = 3, stride: int = 1) -> list[Layer]:
+    # The batch norm takes off whatever a bias would add.
+    return [Convolution(filters=filters, kernel=kernel, stride=stride, bias=False), BatchNorm(), Activation()]
+
+
+def _separable(filters: int, stride: int = 1) -> list[Layer]:
+    depthwise = DepthwiseConvolution(stride=stride, bias=False)
+    return [depthwise, BatchNorm(), Activation(), *_without_bias(filters, kernel=1)]
+
+
+def _projected(filters: int, stride: int = 1) -> list[Layer]:
+    *second, _ = _without_bias(filters)
+    return [Residual(layers=(*_without_bias(filters, stride=stride), *second), projection=True), Activation()]
 
 
 def _hidden(units: int) -> list[Layer]:
@@ -219,6 +236,34 @@ ARCHITECTURES: dict[str, Architecture] = {
                 Activation(),
                 MaxPool(),
                 Flatten(),
+                Dense(units="classes"),
+            ),
+        ),
+        # He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2015: their network for CIFAR-10 of
+        # 6n + 2 layers, with n = 1 and projections (option B).
+        Architecture(
+            name="resnet-8",
+            description="Three residual blocks, two with a projection, and a global pooling: the smallest ResNet.",
+            layers=(
+                *_without_bias(16),
+                *_projected(16),
+                *_projected(32, stride=2),
+                *_projected(64, stride=2),
+                GlobalAveragePool(),
+                Dense(units="classes"),
+            ),
+        ),
+        # Howard et al., "MobileNets: Efficient convolutional neural networks for mobile vision applications", 2017.
+        Architecture(
+            name="mobile-small",
+            description="Depthwise separable convolutions, as in MobileNets: few weights and little arithmetic.",
+            layers=(
+                *_without_bias(16, stride=2),
+                *_separable(32),
+                *_separable(64, stride=2),
+                *_separable(64),
+                *_separable(128, stride=2),
+                GlobalAveragePool(),
                 Dense(units="classes"),
             ),
         ),

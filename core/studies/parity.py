@@ -30,7 +30,7 @@ from core.datasets import load
 from core.engines import get_engine
 from core.engines.framework_defaults import DECIDED_BY_TITLES, FRAMEWORK_DEFAULTS
 from core.engines.initialisation import initial_weights
-from core.networks.layers import Architecture, Dropout, Layer, Residual, check_network
+from core.networks.layers import Architecture, check_network
 from core.networks.registry import get_architecture
 from core.system.text import duration
 
@@ -199,13 +199,9 @@ def measure(
 
 def without_dropout(architecture: Architecture) -> Architecture:
     """Return a network whose dropout layers drop nothing."""
-    return architecture.model_copy(update={"layers": tuple(map(_undropped, architecture.layers))})
-
-
-def _undropped(layer: Layer) -> Layer:
-    if isinstance(layer, Residual):
-        return layer.model_copy(update={"layers": tuple(map(_undropped, layer.layers))})
-    return layer.model_copy(update={"rate": 0.0}) if isinstance(layer, Dropout) else layer
+    return architecture.model_copy(
+        update={"layers": tuple(layer.without_randomness() for layer in architecture.layers)}
+    )
 
 
 def _by_layer(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> dict[str, float]:

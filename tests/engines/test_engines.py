@@ -13,7 +13,7 @@ import pytest
 
 from core import engines
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, Framework, configure
-from core.engines import EngineModule, get_engine, same_padding
+from core.engines import EngineModule, get_engine
 from core.networks.layers import (
     Activation,
     Architecture,
@@ -28,6 +28,7 @@ from core.networks.layers import (
     named,
     pool_before_relu,
 )
+from core.networks.windows import same_padding
 from core.system.paths import PROJECT
 from core.training.metrics import loss_and_accuracy, softmax
 from tests.sample_networks import NETWORKS, draw_data, draw_weights, is_random, network

@@ -3,7 +3,6 @@
 import pytest
 
 from core.networks.editing import (
-    KINDS,
     KINDS_IN_A_RESIDUAL,
     can_move,
     changed,
@@ -13,6 +12,7 @@ from core.networks.editing import (
     places,
     removed,
 )
+from core.networks.kinds import KINDS
 from core.networks.layers import Activation, BatchNorm, Convolution, Dropout, Flatten, Residual, layer_rows
 from core.networks.zoo import ARCHITECTURES
 from tests.sample_networks import network
@@ -27,7 +27,7 @@ def kinds(layers) -> list[str]:
 
 def test_places_name_layers_as_the_rows_do():
     for architecture in ARCHITECTURES.values():
-        rows = {row.name for row in layer_rows(architecture, (28, 28, 1), 10)}
+        rows = {row.name for row in layer_rows(architecture, (28, 28, 1), 10) if "/shortcut/" not in row.name}
         assert {name for _, name, _ in places(architecture.layers)} == rows
     assert [path for path, _, _ in places(LAYERS)] == [(0,), (1,), (1, 0), (1, 1), (1, 2), (2,)]
 

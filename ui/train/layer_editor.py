@@ -18,7 +18,6 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from core.networks.editing import (
-    KINDS,
     KINDS_IN_A_RESIDUAL,
     Identities,
     Layers,
@@ -34,6 +33,7 @@ from core.networks.editing import (
     places,
     removed,
 )
+from core.networks.kinds import KINDS
 from core.networks.layers import (
     CLASSES,
     Architecture,
@@ -46,11 +46,8 @@ from core.networks.layers import (
 )
 from core.networks.registry import free_name, save
 from ui.shared.settings import choose
-from ui.train.layer_table import KIND_TITLES, sizes
+from ui.train.layer_table import sizes
 
-_TITLES = KIND_TITLES | {"residual": "Residual block"}
-
-_STEPS = {"rate": 0.05, "momentum": 0.05, "epsilon": 1e-5}
 _COLUMNS = (5, 13, 5, 6)
 _FIELD_WIDTH = 112
 _UNITS = 64
@@ -161,7 +158,7 @@ def _show_layer(
     number: int, path: Path, name: str, layer: Layer, row: LayerRow | None, input_shape: Shape, classes: int
 ) -> None:
     title, fields, shape, buttons = st.columns(_COLUMNS, vertical_alignment="center")
-    title.markdown(("&emsp;↳ " if len(path) > 1 else "") + f"**{_TITLES[layer.kind]}**  \n:gray[:small[{name}]]")
+    title.markdown(("&emsp;↳ " if len(path) > 1 else "") + f"**{layer.TITLE}**  \n:gray[:small[{name}]]")
     with fields, st.container(horizontal=True, vertical_alignment="bottom"):
         _show_fields(number, layer)
     if row:
@@ -197,17 +194,21 @@ def _show_fields(number: int, layer: Layer) -> None:
                 continue
         common = {
             "label": info.title,
+            "help": info.description,
             "key": _key(number, field),
             "on_change": _set,
             "args": (number, field),
             "width": _FIELD_WIDTH,
         }
-        if choices := get_args(info.annotation):
+        if info.annotation is bool:
+            st.checkbox(value=value, **common)
+        elif choices := get_args(info.annotation):
             st.selectbox(options=choices, index=choices.index(value), **common)
         else:
             # Not bounded here: a browser keeps what it finds out of bounds to itself, and the value before would count.
             shown = "%g" if isinstance(value, float) else None
-            st.number_input(value=value, step=_STEPS.get(field, 1), format=shown, **common)
+            step = (info.json_schema_extra or {}).get("step", type(value)(1))
+            st.number_input(value=value, step=step, format=shown, **common)
 
 
 def _fields(layer: Layer) -> dict[str, FieldInfo]:
@@ -246,7 +247,7 @@ def _show_adder(number: int | None, kinds: Iterable[str], input_shape: Shape, cl
     st.menu_button(
         ":material/add:",
         list(kinds),
-        format_func=_TITLES.get,
+        format_func=lambda kind: KINDS[kind].TITLE,
         key=key,
         help="Add a layer below",
         type="tertiary",

@@ -5,18 +5,7 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
-from core.networks.layers import Architecture, LayerError, LayerRow, Shape, explain_parameters, iter_layer_rows
-
-KIND_TITLES = {
-    "convolution": "Convolution",
-    "batch_norm": "Batch norm",
-    "max_pool": "Max pooling",
-    "dropout": "Dropout",
-    "flatten": "Flatten",
-    "dense": "Dense",
-    "activation": "Activation",
-    "residual": "Sum with the block's input",
-}
+from core.networks.layers import Architecture, LayerError, Shape, explain_parameters, iter_layer_rows
 
 
 def show_layers(architecture: Architecture, input_shape: Shape, classes: int) -> None:
@@ -25,8 +14,8 @@ def show_layers(architecture: Architecture, input_shape: Shape, classes: int) ->
     with suppress(LayerError):  # the page says it where it refuses the launch
         rows.extend(iter_layer_rows(architecture, input_shape, classes))
     table = {
-        "Layer": ["↳ " * row.name.count("/") + KIND_TITLES[row.layer.kind] for row in rows],
-        "Settings": [_settings(row) for row in rows],
+        "Layer": ["↳ " * row.name.count("/") + (row.layer.ROW_TITLE or row.layer.TITLE) for row in rows],
+        "Settings": [row.layer.describe() for row in rows],
         "Output shape": [sizes(row.output_shape) for row in rows],
         "Parameters": [row.parameters for row in rows],
     }
@@ -47,22 +36,3 @@ def show_layers(architecture: Architecture, input_shape: Shape, classes: int) ->
 def sizes(shape: Shape) -> str:
     """Return a shape in words, such as "28 × 28 × 64"."""
     return " × ".join(f"{size:,}" for size in shape)
-
-
-def _settings(row: LayerRow) -> str:
-    layer = row.layer
-    match layer.kind:
-        case "convolution":
-            stride = f", stride {layer.stride}" if layer.stride > 1 else ""
-            return f"{layer.filters} filters of {layer.kernel}×{layer.kernel}{stride}, {layer.padding} padding"
-        case "batch_norm":
-            return f"ε {layer.epsilon:g}, momentum {layer.momentum:g}"
-        case "max_pool":
-            return f"{layer.size}×{layer.size}, stride {layer.stride}, {layer.padding} padding"
-        case "dropout":
-            return f"{layer.rate:.0%} set to zero while training"
-        case "dense":
-            return f"{layer.units} units"
-        case "activation":
-            return layer.function
-    return ""

@@ -5,7 +5,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig
 from core.jobs.scheduler import submit
-from core.networks.editing import KINDS, places, removed
+from core.networks.editing import places, removed
+from core.networks.kinds import KINDS
 from core.networks.layers import Activation, Architecture, Dense, Flatten, count_parameters
 from core.networks.registry import custom_names, delete, get_architecture, save
 from core.networks.zoo import ARCHITECTURES
@@ -97,6 +98,9 @@ def test_a_layer_of_every_kind_can_be_added_and_each_of_its_fields_changed(edito
         if choice.key.startswith("draft-4-"):
             editor.selectbox(key=choice.key).set_value(choice.options[-1]).run()
             assert getattr(editor.session_state["draft"].layers[0], choice.key.rpartition("-")[2]) == choice.options[-1]
+    for tick in list(editor.checkbox):
+        if tick.key.startswith("draft-4-"):
+            editor.checkbox(key=tick.key).set_value(not tick.value).run()
     assert not editor.exception
     assert not editor.session_state["draft"].refused
 
