@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from core.export import build
-from core.networks.layers import layer_rows
+from core.networks.kinds import KINDS
+from core.networks.layers import Convolution, DepthwiseConvolution, Residual, layer_rows
 from core.training.metrics import softmax
 from tests.export.test_export import NAMES, RUN, duets_answer, load_module, run_onnx, save
+from tests.export.test_scripts import SCRIPTS, run
 from tests.networks.kinds import IMAGES, each_example, network_of
 from tests.sample_networks import draw_data
 
@@ -74,3 +76,27 @@ def test_keras_opens_its_own_and_predicts_as_duet_does(layer, images, tmp_path):
     found = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)(images).numpy()
 
     np.testing.assert_allclose(found, duets_answer("keras", images), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("initialisation", ["shared", "he"])
+def test_scripts_train_a_network_of_all_kinds(script, initialisation, tmp_path):
+    layers = [record.examples()[0] for record in KINDS.values()]
+    layers += [Residual.examples()[-1], Convolution(filters=4, groups=2), DepthwiseConvolution(bias=False)]
+    # The residual wants four channels, and the pooling pixels.
+    layers.sort(key=lambda layer: ("pool" in layer.kind, layer.kind in ("convolution", "flatten")))
+    save(network_of(*layers), IMAGES, epochs=1, initialisation=initialisation)
+    pixels, labels = draw_data(IMAGES, len(NAMES), 90)
+    np.savez(tmp_path / "d.npz", x_train=pixels[:70], y_train=labels[:70], x_test=pixels[70:], y_test=labels[70:])
+
+    assert 0 <= run(script, tmp_path, "--data", "d.npz") <= 1
+
+
+@pytest.mark.parametrize(("initialisation", "spread"), [("shared", (1 / 9) ** 0.5), ("he", (2 / 9) ** 0.5)])
+def test_keras_script_draws_a_depthwise_kernel_by_its_own_fans(initialisation, spread, tmp_path):
+    save(network_of(Convolution(filters=256), DepthwiseConvolution()), IMAGES, initialisation=initialisation)
+    (tmp_path / "train.py").write_bytes(build(RUN, "keras-script"))
+
+    kernel = load_module(tmp_path / "train.py").build_model().get_layer("depthwise_convolution_1").kernel
+
+    assert np.std(kernel) == pytest.approx(spread, rel=0.05)
