@@ -66,7 +66,7 @@ BOUNDS = {
     "flip_horizontal": ([True, False], ["maybe", None]),
     "flip_vertical": ([True, False], ["maybe", None]),
     "validation_part": (["stratified", "last", "test"], ["first"]),
-    "architecture": (list(ARCHITECTURES), ["vgg", "", "CNN-64-32-32"]),
+    "architecture": (list(ARCHITECTURES), [5, None]),
     "dataset": (["mnist"], [5, None]),
 }
 """For each field: values it takes, and values it refuses."""

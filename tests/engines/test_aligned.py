@@ -29,6 +29,17 @@ def build(framework: str, **settings):
     return engine
 
 
+def without_idle_biases(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Leave out the biases right before a batch norm, and the means in which it takes them off again.
+
+    Without effect, such a bias has a gradient of nothing but rounding. What divides a gradient by its own size makes
+    steps of that: the smaller its epsilon, the longer.
+    """
+    idle = ("convolution_1/bias", "dense_1/bias", "batch_norm_1/moving_mean", "batch_norm_2/moving_mean")
+    assert set(idle) < set(weights)
+    return {name: values for name, values in weights.items() if name not in idle}
+
+
 def greatest_difference(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> float:
     assert first.keys() == second.keys()
     return max(np.abs(first[name] - second[name]).max() for name in first)
@@ -43,7 +54,7 @@ def test_aligned_engines_take_the_same_steps(optimizer):
 
     assert losses[0] == pytest.approx(losses[1], rel=1e-13)
     assert {values.dtype for values in weights[0].values()} == {np.dtype(np.float64)}
-    assert greatest_difference(*weights) < 1e-9
+    assert greatest_difference(*map(without_idle_biases, weights)) < 1e-9
 
     losses = [engine.train(MANY_BATCHES).losses for engine in aligned]
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
@@ -53,7 +64,7 @@ def test_aligned_engines_take_the_same_steps(optimizer):
         for engine in own:
             engine.train(BATCHES)
         difference = greatest_difference(*(engine.weights() for engine in own))
-        assert difference > 100 * greatest_difference(*weights), "there was nothing to align"
+        assert difference > 100 * greatest_difference(*map(without_idle_biases, weights)), "there was nothing to align"
 
 
 def test_aligned_engines_take_a_last_batch_of_one_image():

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def widgets(page: AppTest) -> dict[str, object]:
     return {widget.key.removeprefix("setting-"): widget for widget in widgets if str(widget.key).startswith("setting-")}
 
 
-@pytest.mark.parametrize(("optimizer", "schedule"), list(zip(OPTIMIZER_FIELDS, SCHEDULE_FIELDS, strict=True)))
+@pytest.mark.parametrize(("optimizer", "schedule"), list(zip(OPTIMIZER_FIELDS, cycle(SCHEDULE_FIELDS), strict=False)))
 def test_every_setting_that_does_something_has_a_widget_with_help(page: AppTest, optimizer: str, schedule: str) -> None:
     page.selectbox(key="setting-optimizer").set_value(optimizer)
     page.selectbox(key="setting-schedule").set_value(schedule).run()
