@@ -45,7 +45,7 @@ def show_network(name: str, dataset: Dataset) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Layers", width="stretch")
-        st.button("Change a copy", key="edit", icon=":material/edit:", on_click=begin, args=(architecture,))
+        st.button("Change a copy", key="edit", icon=":material/edit:", on_click=begin)
         show_deletion(name)
     st.caption(architecture.description)
     show_layers(architecture, dataset.image_shape, len(dataset.class_names))

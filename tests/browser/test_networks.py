@@ -18,14 +18,14 @@ def test_a_layer_is_edited_and_an_impossible_shape_is_explained(page: Page, serv
     expect(editor.get_by_text("25,450 parameters")).to_be_visible()
     expect(editor.get_by_text("25,120 parameters")).to_be_visible()
 
-    page.locator(".st-key-draft-0-0-Remove").get_by_role("button").click()
+    page.locator(".st-key-draft-0-Remove").get_by_role("button").click()
     expect(editor.get_by_text("A dense layer needs one row of numbers, received (28, 28, 1)")).to_be_visible()
-    keep = editor.get_by_role("button", name="Keep and use it")
+    keep = editor.get_by_role("button", name="Save and use")
     expect(keep).to_be_disabled()
     settled(page)
     screenshot(page, "misfit")
 
-    page.locator(".st-key-draft-1-0-Add").get_by_role("button").click()
+    page.locator(".st-key-draft-top-Add").get_by_role("button").click()
     page.get_by_role("menuitem", name="Flatten").click()
     expect(editor.get_by_text("25,450 parameters")).to_be_visible()
     fill(page, "Units", 33)

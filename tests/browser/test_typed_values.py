@@ -7,7 +7,7 @@ nothing counts as a value lost.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from itertools import count, cycle
 from pathlib import Path
@@ -86,6 +86,11 @@ def check(request: pytest.FixtureRequest, counts: dict[str, list[bool]]) -> Iter
 
     yield note
     assert not lost
+
+
+def times(fields: Sized) -> int:
+    """Return how often to try: some of the fields as part of the tests, else all of them, each as often."""
+    return REPETITIONS if len(fields) > REPETITIONS else REPETITIONS * len(fields)
 
 
 class SlowPage:
@@ -175,14 +180,24 @@ def editor(slow_page: SlowPage, own_server: Server) -> Editor:
     return Editor(slow_page, own_server.home)
 
 
+@pytest.mark.parametrize("network", ["ann-100", "cnn-quick"])
+def test_a_network_before_changing_a_copy(slow_page: SlowPage, network: str, check: Callable[..., None]):
+    for _ in range(REPETITIONS):
+        page = slow_page.open("train")
+        page.get_by_role("combobox", name="Network").click()
+        page.get_by_role("option", name=network, exact=True).click()
+        press(page.get_by_role("button", name="Change a copy"))
+        name = page.get_by_role("dialog").get_by_role("textbox", name="Name")
+        expect(name).to_be_visible()
+        check("network, Change a copy", name.input_value(), f"my-{network}")
+
+
 names = (f"typed-{number}" for number in count())
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_layers_field_before_saving(editor: Editor, way: str, check: Callable[..., None]):
-    for repetition, (number, field, value) in zip(
-        range(REPETITIONS if len(FIELDS) > REPETITIONS else REPETITIONS * len(FIELDS)), cycle(FIELDS), strict=False
-    ):
+    for repetition, (number, field, value) in zip(range(times(FIELDS)), cycle(FIELDS), strict=False):
         editor.open()
         name = f"{next(names)}-{repetition}"
         type_into(editor.dialog.get_by_role("textbox", name="Name"), name, "enter")
@@ -241,7 +256,7 @@ def launched(page: Page, store: Store, before: int) -> Run | None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_setting_before_launching(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     chosen = cycle(SETTINGS.items())
-    for _ in range(REPETITIONS if len(SETTINGS) > REPETITIONS else REPETITIONS * len(SETTINGS)):
+    for _ in range(times(SETTINGS)):
         name, value = next(chosen)
         page = slow_page.open("train", frameworks="PyTorch")
         if not page.locator(f".st-key-setting-{name} input").is_visible():

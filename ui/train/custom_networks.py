@@ -8,14 +8,14 @@ import streamlit as st
 
 from core.networks import registry
 from core.runs import open_store
-from ui.shared.settings import choose
+from ui.shared.settings import choose, settings
 from ui.shared.undo import note_deletion, show_undo, try_change
 
 
 def show_deletion(name: str) -> None:
     """Offer to delete a network, if it is a user's own."""
     if name in registry.custom_names():
-        st.button("Delete", key="delete-network", icon=":material/delete:", on_click=_delete, args=(name,))
+        st.button("Delete", key="delete-network", icon=":material/delete:", on_click=_delete)
 
 
 def show_way_back() -> None:
@@ -23,7 +23,8 @@ def show_way_back() -> None:
     show_undo("network", _restore)
 
 
-def _delete(name: str) -> None:
+def _delete() -> None:
+    name = settings()["architecture"]  # another one than the page shows, where that was chosen just now
     if try_change("network", lambda: registry.delete(name, _waiting_or_training_with)):
         note_deletion("network", name, f"{name} was deleted. Runs that used it keep their results.")
         choose("architecture", registry.names()[0])

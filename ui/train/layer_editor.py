@@ -1,6 +1,6 @@
 """The editor in which a copy of a network is changed, one row a layer, with shapes and counts that follow.
 
-    begin(architecture)                       # in a button's callback
+    st.button("Change a copy", on_click=begin)
     show_editor(input_shape, classes)         # shows it while a copy is being changed
 
 Only a network that can learn the images can be saved, under a name of its own. Each layer has a number from its birth,
@@ -44,8 +44,9 @@ from core.networks.layers import (
     check_network,
     iter_layer_rows,
 )
-from core.networks.registry import free_name, save
-from ui.shared.settings import choose
+from core.networks.registry import free_name, get_architecture, save
+from ui.shared.formatting import escape_markdown
+from ui.shared.settings import choose, settings
 from ui.train.layer_table import sizes
 
 _COLUMNS = (5, 13, 5, 6)
@@ -67,8 +68,13 @@ class _Draft(NamedTuple):
         return {number: reason for (number, _), reason in self.refused.items() if number in here}
 
 
-def begin(architecture: Architecture) -> None:
-    """Open the editor on a copy of a network."""
+def begin() -> None:
+    """Open the editor on a copy of the network that is chosen by now, which the page may not show yet."""
+    try:
+        architecture = get_architecture(settings()["architecture"])
+    except ValueError as error:  # it was deleted in another tab
+        st.toast(escape_markdown(str(error)), icon=":material/error:")
+        return
     st.session_state["draft"] = _Draft(
         architecture.name, architecture.layers, identify(architecture.layers, _take_numbers(architecture.layers))
     )
