@@ -7,8 +7,8 @@
 Every data set is the same `Dataset`, whether it is bundled, was imported (`core.datasets.importing`)
 or fetched (`core.datasets.fetching`). A new bundled source is one module with a `SPECIFICATION` and
 a `read`, and its entry in `_BUNDLED`; it is unpacked once into `data_dir()/datasets/NAME`, so that later
-loads only map files, and once more if these are damaged. A new format to import is one module and its
-entry in `importing.FORMATS`.
+loads only map files, and once more if these are damaged. A new format to import is one module
+of `core.datasets.formats`.
 """
 
 import shutil

@@ -28,13 +28,13 @@ import numpy as np
 from core.datasets import check_title, names, storage
 from core.datasets.conversion import fit, is_grey, preparation_of
 from core.datasets.files import Files, Skipped, open_files
-from core.datasets.formats import idx, image_folders, npz, pixel_csv, sign_language
+from core.datasets.formats import find_formats
 from core.datasets.formats.source import MAX_IMAGES, Block, Source, in_order
 from core.datasets.specification import Preparation, Specification
 from core.datasets.splitting import hold_out_test
 from core.system.files import write_json
 
-FORMATS: tuple[ModuleType, ...] = (sign_language, pixel_csv, idx, npz, image_folders)
+FORMATS: tuple[ModuleType, ...] = find_formats()
 """What is recognised, the more particular before the more general."""
 
 Colour = Literal["grey", "colour"]

@@ -18,7 +18,7 @@ from PIL import Image
 
 from core import datasets
 from core.datasets import importing, storage
-from core.datasets.importing import FORMATS, import_dataset, inspect, report_of
+from core.datasets.importing import import_dataset, inspect, report_of
 from core.system.paths import PROJECT
 from tests.datasets import sources
 
@@ -144,10 +144,6 @@ def test_every_kind_of_source_becomes_the_one_shape(kind, tmp_path, duet_home):
     assert {sample.class_name for sample in plan.samples} <= set(class_names)
     assert report_of(report.name) == report
     assert seen(duet_home) == {"mnist", report.name}
-
-
-def test_every_format_is_among_the_sources():
-    assert len({expected[0] for expected in EXPECTED.values()}) == len(FORMATS)
 
 
 def test_images_keep_their_pixels_and_labels(tmp_path):

@@ -23,6 +23,7 @@ from core.datasets.formats.source import (
     Block,
     Part,
     Source,
+    example_images,
     others,
     part_of,
     preview_parts,
@@ -195,3 +196,14 @@ def _stem(path: str) -> str:
 
 def _is_emnist(pair: Pair) -> bool:
     return pair.images.name.lower().startswith("emnist")
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format."""
+    images, labels = example_images(20), np.arange(20, dtype=np.uint8) % 2
+
+    def written(array: np.ndarray) -> bytes:
+        sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+        return bytes([0, 0, _UNSIGNED_BYTE, array.ndim]) + sizes + array.tobytes()
+
+    return {"train-images-idx3-ubyte": written(images), "train-labels-idx1-ubyte": written(labels)}

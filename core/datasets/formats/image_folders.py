@@ -17,7 +17,9 @@ from PIL import Image
 
 from core.datasets.decoding import FORMATS, MAX_BYTES, ImageError, decode
 from core.datasets.files import DAMAGE, File, Files, Skipped
-from core.datasets.formats.source import Block, Part, Source, part_of
+from core.datasets.formats.source import Block, Part, Source, example_images, part_of
+
+POSITION = 90  # anything may lie in folders
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -160,3 +162,13 @@ def _decode(file: File) -> tuple[np.ndarray, tuple[int, int]] | Skipped:
     except DAMAGE as error:
         return Skipped(file.path, f"It is damaged ({error}).", "Put a whole copy in its place.")
     return pixels, (height, width)
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format."""
+    files = {}
+    for number, image in enumerate(example_images(20)):
+        encoded = io.BytesIO()
+        Image.fromarray(image).save(encoded, "PNG")
+        files[f"{'cats' if number % 2 else 'dogs'}/{number}.png"] = encoded.getvalue()
+    return files

@@ -4,6 +4,7 @@ Images are integers from 0 to 255 of the shape `(N, H, W)`, `(N, H, W, C)`, `(N,
 C 1 or 3; labels are integers or texts of the shape `(N,)` or `(N, 1)`. Pickled objects are never read.
 """
 
+import io
 import math
 import tokenize
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from core.datasets.formats.source import (
     Block,
     Part,
     Source,
+    example_images,
     numeric,
     others,
     preview_parts,
@@ -192,3 +194,10 @@ def _stored(pair: Pair) -> tuple[int, int, int]:
 
 def _rows(stream: IO[bytes], array: Array, at_once: int) -> Iterator[np.ndarray]:
     return read_rows(stream, array.file, array.shape, array.dtype, at_once)
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format."""
+    file = io.BytesIO()
+    np.savez(file, images=example_images(20), labels=np.arange(20) % 2)
+    return {"images.npz": file.getvalue()}

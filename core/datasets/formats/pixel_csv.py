@@ -21,6 +21,7 @@ from core.datasets.formats.source import (
     Block,
     Part,
     Source,
+    example_images,
     numeric,
     others,
     part_of,
@@ -28,6 +29,8 @@ from core.datasets.formats.source import (
     read_parts,
     shape_of_row,
 )
+
+POSITION = 20
 
 _LABELS = ("label", "labels", "class", "target", "y", "letter", "digit", "category", "emotion", "species")
 
@@ -253,3 +256,11 @@ def _class(number: int, cell: str, table: Table, name_class: Callable[[str], str
 
 def _cell(text: str) -> str:
     return text.strip().strip('"').strip()
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format."""
+    rows = example_images(20).reshape(20, -1)
+    lines = [",".join(map(str, (number % 2, *row.tolist()))) for number, row in enumerate(rows)]
+    header = ",".join(("label", *(f"pixel{number}" for number in range(1, rows.shape[1] + 1))))
+    return {"images.csv": "\n".join([header, *lines, ""]).encode()}

@@ -10,7 +10,9 @@ from dataclasses import replace
 
 from core.datasets.files import Files
 from core.datasets.formats import pixel_csv
-from core.datasets.formats.source import Block, Source
+from core.datasets.formats.source import Block, Source, example_images
+
+POSITION = 10  # its tables are tables of pixels, too
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 
@@ -55,3 +57,11 @@ def _name_class(value: str) -> str:
         return _LETTER_OF[value]
     except KeyError:
         raise ValueError("a letter's place from 0 to 24 without 9") from None
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format: two images a letter."""
+    labels = list(_LETTER_OF) * 2
+    rows = example_images(len(labels), side=28).reshape(len(labels), -1)
+    lines = [",".join((label, *map(str, row.tolist()))) for label, row in zip(labels, rows, strict=True)]
+    return {"sign_mnist_train.csv": "\n".join([",".join(_COLUMNS), *lines, ""]).encode()}

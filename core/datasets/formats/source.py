@@ -1,9 +1,10 @@
 """What the formats share: what they detect, and how they hand over images.
 
-A format is a module with three functions. `detect(files)` looks at the files' names and beginnings
+A format is a module with four functions. `detect(files)` looks at the files' names and beginnings
 and returns a `Source`, or None where they are something else. `read(source)` yields all images as
 `Block`s, and a `Skipped` for each file that turns out to be unreadable; `preview(source)` yields a few
-from all over, for the preview. All three raise `ValueError` with one sentence for a damaged source.
+from all over, for the preview. All three raise `ValueError` with one sentence for a damaged source. `example()`
+returns a small source, bytes by file name, on which `tests/datasets/formats/test_every_format.py` tries the format.
 """
 
 import math
@@ -164,3 +165,8 @@ def in_order(names: Sequence[str]) -> list[str]:
     if all(re.fullmatch(r"-?\d{1,18}", name) for name in names):
         return sorted(names, key=int)
     return sorted(names)
+
+
+def example_images(count: int, side: int = 8) -> np.ndarray:
+    """Return images that differ from one another, uint8 `(count, side, side)`, for the example of a format."""
+    return np.random.default_rng(0).integers(0, 256, (count, side, side), dtype=np.uint8)
