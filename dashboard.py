@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import psutil
 import streamlit as st
 from starlette.middleware import Middleware
 
@@ -52,18 +53,15 @@ def send_small_packets_at_once() -> int:
     Streamlit makes its socket in a way that asyncio does not recognise as TCP, and each rerun then
     waits about 40 ms for a delayed acknowledgement. Accepted connections inherit the option.
     """
-    # Streamlit hands its socket to the server without a way to reach it, so it is looked for.
-    # The exact type is asked for, since isinstance would wake objects that load themselves lazily.
-    sockets = [thing for thing in gc.get_objects() if type(thing) is socket.socket and thing.fileno() >= 0]
+    # Streamlit hands its socket to the server without a way to reach it, so the system is asked.
     listening = [
-        sock
-        for sock in sockets
-        if sock.family in (socket.AF_INET, socket.AF_INET6)
-        and sock.type == socket.SOCK_STREAM
-        and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        connection
+        for connection in psutil.Process().net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.fd >= 0  # Windows tells no descriptors
     ]
-    for sock in listening:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for connection in listening:
+        with socket.fromfd(connection.fd, connection.family, connection.type) as same:
+            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return len(listening)
 
 

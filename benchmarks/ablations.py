@@ -16,7 +16,7 @@ from benchmarks.own_recipes import OWN, mean_and_spread, train_and_write
 from core.config import RunConfig
 from core.engines import get_engine
 from core.recipes import Recipe, get_recipe
-from core.runs import Run, Store
+from core.runs import FinishedRun, Store
 from core.studies.replication import config_of, finished_runs, machine
 from core.system.files import write_bytes
 from core.system.paths import PROJECT
@@ -80,20 +80,18 @@ draws and nothing was learnt from: no test image has chosen anything. Other imag
     write_bytes(DOCUMENT, text.encode())
 
 
-def _where(runs: Sequence[Run]) -> str:
+def _where(runs: Sequence[FinishedRun]) -> str:
     """Return in a sentence what the runs were trained on."""
     if not runs:
         return "Nothing is trained yet."
     titles = {device["name"]: device["title"] for device in get_engine("pytorch").devices()}
     devices = sorted({titles.get(run.config.device, run.config.device) for run in runs})
-    versions = sorted({run.results["versions"]["torch"] for run in runs})
+    versions = sorted({run.results.versions["torch"] for run in runs})
     return f"Trained in PyTorch {' and '.join(versions)} on {' and '.join(devices)}."
 
 
-def _worth(runs: Sequence[Run]) -> str:
-    return (
-        f"{mean_and_spread([run.results['val_accuracy'] for run in runs])} | {len(runs)}" if runs else "not run yet |"
-    )
+def _worth(runs: Sequence[FinishedRun]) -> str:
+    return f"{mean_and_spread([run.results.val_accuracy for run in runs])} | {len(runs)}" if runs else "not run yet |"
 
 
 if __name__ == "__main__":

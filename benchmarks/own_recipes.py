@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from core.cli.parsing import Parser, exit_with_error
 from core.config import FRAMEWORK_TITLES, RunConfig
 from core.recipes import Recipe, get_recipe
-from core.runs import Run, Store, open_store
+from core.runs import FinishedRun, Store, open_store
 from core.studies.comparison import mean_std
 from core.studies.replication import config_of, finished_runs, machine, train
 from core.system.files import write_bytes
@@ -107,12 +107,12 @@ accuracy of .99 on 10,000 images is itself uncertain by ±.002, and one of .9965
     write_bytes(DOCUMENT, text.encode())
 
 
-def _reached(runs: Sequence[Run]) -> str:
+def _reached(runs: Sequence[FinishedRun]) -> str:
     if not runs:
         return "not run yet | | |"
-    seconds = [run.results["train_seconds"] for run in runs]
+    seconds = [run.results.train_seconds for run in runs]
     return (
-        f"{mean_and_spread([run.results['test_accuracy'] for run in runs])} | {len(runs)} | "
+        f"{mean_and_spread([run.results.test_accuracy for run in runs])} | {len(runs)} | "
         f"{duration(statistics.fmean(seconds))} | {duration(min(seconds))}"
     )
 

@@ -15,7 +15,7 @@ from itertools import product
 
 from core.config import RunConfig
 from core.recipes import get_recipe
-from core.runs import Run, Store, open_store
+from core.runs import FinishedRun, Store, open_store
 from core.studies.replication import config_of, data_of, finished_runs, machine, train
 from core.system.files import write_bytes
 from core.system.paths import PROJECT
@@ -68,7 +68,7 @@ def write_document(store: Store, configs: Mapping[tuple[int, str, str], RunConfi
             cells.append(_figures(run) if run else "not run yet")
         rows.append(f"| {' | '.join(cells)} |")
     table = "\n".join(rows)
-    contributions = "\n".join(_contributions({key: run.results["test_accuracy"] for key, run in trained.items()}))
+    contributions = "\n".join(_contributions({key: run.results.test_accuracy for key, run in trained.items()}))
     text = f"""# A softmax before the cross-entropy
 
 Written by `python -m benchmarks.softmax_before_loss` on {machine()}.
@@ -125,8 +125,8 @@ def _rest(key: tuple[int, str, str], position: int) -> str:
     return ", ".join(name for number, name in enumerate(names) if number != position)
 
 
-def _figures(run: Run) -> str:
-    return f"{run.results['test_accuracy']:.4f} (epoch {run.results['best_epoch']})"
+def _figures(run: FinishedRun) -> str:
+    return f"{run.results.test_accuracy:.4f} (epoch {run.results.best_epoch})"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.charts.comparison import MOST_RUNS
-from core.runs import Run, open_store
+from core.runs import FinishedRun, finished, open_store
 from core.studies.comparison import run_labels
 from ui.compare.comparison import show_curves, show_differing_settings, show_disagreements, show_test_figures
 from ui.compare.parity import choose_measurement, show_measurement
@@ -12,23 +12,23 @@ from ui.shared.framework_defaults import show_defaults
 from ui.shared.seeds import choose_group, show_seeds
 
 
-def choose_runs() -> list[Run]:
+def choose_runs() -> list[FinishedRun]:
     """Offer the finished runs, newest first; the newest pair, or the two newest, at the start."""
-    finished = {run.id: run for run in open_store().find(states=("done",), limit=200)}
-    newest = next(iter(finished.values()), None)
-    pair = [run_id for run_id, run in finished.items() if newest and newest.pair and run.pair == newest.pair]
-    labels = run_labels(list(finished.values()))
+    done = {run.id: run for run in finished(open_store().find(states=("done",), limit=200))}
+    newest = next(iter(done.values()), None)
+    pair = [run_id for run_id, run in done.items() if newest and newest.pair and run.pair == newest.pair]
+    labels = run_labels(list(done.values()))
     chosen = st.multiselect(
         "Runs",
-        list(finished),
-        default=pair if len(pair) > 1 else list(finished)[:2],
-        format_func=lambda run_id: f"{labels[run_id]} · {counted(finished[run_id].config.epochs, 'epoch')}",
+        list(done),
+        default=pair if len(pair) > 1 else list(done)[:2],
+        format_func=lambda run_id: f"{labels[run_id]} · {counted(done[run_id].config.epochs, 'epoch')}",
         max_selections=MOST_RUNS,
         key="compared",
         help="Two or more finished runs.",
     )
     # Oldest first: a pair's PyTorch, which is queued first, then has its usual colour.
-    return sorted((finished[run_id] for run_id in chosen), key=lambda run: run.created_at)
+    return sorted((done[run_id] for run_id in chosen), key=lambda run: run.created_at)
 
 
 def compare_runs() -> None:

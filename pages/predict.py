@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.config import FRAMEWORK_TITLES
 from core.datasets.inspection.gallery import enlarge, png
 from core.inference.service import Prediction, prediction_service
-from core.runs import Run, Store, open_store
+from core.runs import FinishedRun, Store, finished, open_store
 from ui.predict.canvas import drawing_canvas
 from ui.predict.predictions import read, show_answers, show_seen, show_steps
 from ui.predict.predictions_table import show_table
@@ -23,9 +23,9 @@ MOST_FILES = 200
 FORMATS = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
 
 
-def finished_runs(store: Store) -> list[Run]:
+def finished_runs(store: Store) -> list[FinishedRun]:
     """Return the newest finished runs, and the one in the address however old it is."""
-    runs = store.find(states=("done",))
+    runs = finished(store.find(states=("done",)))
     asked = st.query_params.get("run")
     if asked and asked not in {run.id for run in runs}:
         try:
@@ -33,15 +33,15 @@ def finished_runs(store: Store) -> list[Run]:
         except ValueError as error:
             st.warning(escape_markdown(str(error)))
         else:
-            if run.state == "done":
-                return [*runs, run]
+            if asked_for := run.finished():
+                return [*runs, asked_for]
             st.warning(f"Run {run.id} is {run.state}: it can be used once it is done.")
     return runs
 
 
-def choose_run(finished: list[Run]) -> Run:
+def choose_run(done: list[FinishedRun]) -> FinishedRun:
     """Let a finished run be chosen; the address says which."""
-    runs = {run.id: run for run in finished}
+    runs = {run.id: run for run in done}
     asked = st.query_params.get("run")
     key = f"run-{asked}"  # another address is another widget, so the browser's way back leads back
     chosen = st.selectbox(
@@ -49,7 +49,7 @@ def choose_run(finished: list[Run]) -> Run:
         list(runs),
         index=list(runs).index(asked) if asked in runs else 0,
         format_func=lambda run_id: (
-            f"{runs[run_id].title} · test accuracy {runs[run_id].results['test_accuracy']:.2%} · {run_id}"
+            f"{runs[run_id].title} · test accuracy {runs[run_id].results.test_accuracy:.2%} · {run_id}"
         ),
         key=key,
         width=640,
@@ -58,26 +58,26 @@ def choose_run(finished: list[Run]) -> Run:
     return runs[chosen]
 
 
-def second_opinion(run: Run, finished: Sequence[Run]) -> Run | None:
+def second_opinion(run: FinishedRun, done: Sequence[FinishedRun]) -> FinishedRun | None:
     """Return the run in the other framework that is most like `run`: its pair, else the same network, else any."""
     others = [
         other
-        for other in finished
+        for other in done
         if other.config.framework != run.config.framework and other.config.dataset == run.config.dataset
     ]
     return max(others, key=lambda other: (_is_pair(run, other), _is_same_network(run, other)), default=None)
 
 
-def _is_pair(run: Run, other: Run) -> bool:
+def _is_pair(run: FinishedRun, other: FinishedRun) -> bool:
     return run.pair is not None and run.pair == other.pair
 
 
-def _is_same_network(run: Run, other: Run) -> bool:
+def _is_same_network(run: FinishedRun, other: FinishedRun) -> bool:
     return run.config.architecture == other.config.architecture
 
 
 @st.fragment
-def from_drawing(runs: Sequence[Run]) -> None:
+def from_drawing(runs: Sequence[FinishedRun]) -> None:
     """Read a drawing each time the pen is lifted."""
     columns = _columns()
     with columns[0]:
@@ -89,7 +89,7 @@ def from_drawing(runs: Sequence[Run]) -> None:
 
 
 @st.fragment
-def from_files(runs: Sequence[Run]) -> None:
+def from_files(runs: Sequence[FinishedRun]) -> None:
     """Read uploaded files: one in detail, many as a table with one of them in detail."""
     files = st.file_uploader(
         f"Images, up to {MOST_FILES}: one drawing or photograph each, dark on light or light on dark",
@@ -109,7 +109,7 @@ def from_files(runs: Sequence[Run]) -> None:
 
 
 @st.fragment
-def from_camera(runs: Sequence[Run]) -> None:
+def from_camera(runs: Sequence[FinishedRun]) -> None:
     """Read a photograph."""
     with st.container(width=480):
         photograph = st.camera_input("Dark ink on light paper, filling much of the picture", key="photograph")
@@ -119,7 +119,7 @@ def from_camera(runs: Sequence[Run]) -> None:
 
 
 @st.fragment
-def from_test_split(runs: Sequence[Run]) -> None:
+def from_test_split(runs: Sequence[FinishedRun]) -> None:
     """Read an image that no network has been trained on, and say what it is."""
     dataset = open_dataset(runs[0].config.dataset)
     if dataset is None:
@@ -134,7 +134,7 @@ def from_test_split(runs: Sequence[Run]) -> None:
     _show_image(runs, png(images[row]), f"Test image {row:,}")
 
 
-def _show_image(runs: Sequence[Run], data: bytes, name: str) -> None:
+def _show_image(runs: Sequence[FinishedRun], data: bytes, name: str) -> None:
     columns = _columns()
     if reading := _show_reading(runs, data, name, columns):
         columns[0].image(
@@ -142,7 +142,9 @@ def _show_image(runs: Sequence[Run], data: bytes, name: str) -> None:
         )
 
 
-def _show_reading(runs: Sequence[Run], data: bytes, name: str, columns: Sequence[DeltaGenerator]) -> Prediction | None:
+def _show_reading(
+    runs: Sequence[FinishedRun], data: bytes, name: str, columns: Sequence[DeltaGenerator]
+) -> Prediction | None:
     """Read an image and show all about it beside the first column, which is for the image itself."""
     with columns[1]:
         answers = [(run, read(run, data, name)) for run in runs]
@@ -163,13 +165,13 @@ def _columns() -> Sequence[DeltaGenerator]:
 SOURCES = {"Draw": from_drawing, "Upload": from_files, "Photograph": from_camera, "Test image": from_test_split}
 
 st.title("Predict")
-finished = finished_runs(open_store())
-if not finished:
+done = finished_runs(open_store())
+if not done:
     st.info("Nothing has been trained yet. A network that reads digits takes about a minute to train.")
     st.page_link("../pages/train.py", label="Train a network", icon=":material/play_circle:")
     st.stop()
-run = choose_run(finished)
-other = second_opinion(run, finished)
+run = choose_run(done)
+other = second_opinion(run, done)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     source = st.segmented_control(
         "Image from", list(SOURCES), default="Draw", required=True, key="from", bind="query-params"

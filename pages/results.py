@@ -9,7 +9,7 @@ import streamlit as st
 from core.charts.runs import confusion_matrix
 from core.config import FRAMEWORK_TITLES
 from core.datasets import Dataset
-from core.runs import Run, open_store
+from core.runs import FinishedRun, Run, finished, open_store
 from core.system.paths import checked_run_id
 from core.training.metrics import (
     confused_pairs,
@@ -34,17 +34,17 @@ from ui.shared.seeds import show_way_to_seeds
 from ui.shared.test_predictions import test_answers
 
 
-def show_figures(runs: list[Run]) -> None:
+def show_figures(runs: list[FinishedRun]) -> None:
     """Show the test figures of each run, and whether two of them really differ."""
     for run, column in zip(runs, st.columns(len(runs)), strict=True):
         results = run.results
-        count = int(np.sum(results["confusion"]))
-        low, high = wilson_interval(results["test_accuracy"], count)
+        count = int(np.sum(results.confusion))
+        low, high = wilson_interval(results.test_accuracy, count)
         with column, st.container(horizontal=True):
-            st.metric(f"Test accuracy, {FRAMEWORK_TITLES[run.config.framework]}", f"{results['test_accuracy']:.2%}")
-            st.metric("Test loss", f"{results['test_loss']:.4f}")
-            st.metric("Validation accuracy", f"{results['val_accuracy']:.2%}")
-            st.metric("Training", f"{results['train_seconds']:.1f} s")
+            st.metric(f"Test accuracy, {FRAMEWORK_TITLES[run.config.framework]}", f"{results.test_accuracy:.2%}")
+            st.metric("Test loss", f"{results.test_loss:.4f}")
+            st.metric("Validation accuracy", f"{results.val_accuracy:.2%}")
+            st.metric("Training", f"{results.train_seconds:.1f} s")
         column.caption(f"95% interval {low:.2%} to {high:.2%}, from {count:,} test images. {kept_epoch(run)}")
     if len(runs) == 2:
         (first, labels), (second, _) = (test_answers(run.id, run.ended_at) for run in runs)
@@ -91,12 +91,12 @@ def show(run: Run) -> None:
             if each.state == "failed":
                 show_failure(each)
     watch(group, key="results", details=True)
-    if finished := [each for each in group if each.state == "done"]:
+    if done := finished(group):
         st.subheader("On test images")
-        show_figures(finished)
-        titles = {FRAMEWORK_TITLES[each.config.framework]: each for each in finished}
+        show_figures(done)
+        titles = {FRAMEWORK_TITLES[each.config.framework]: each for each in done}
         chosen = next(iter(titles))
-        if len(finished) > 1:
+        if len(done) > 1:
             chosen = st.segmented_control("Details of", list(titles), default=chosen, required=True, key="details")
         if dataset := open_dataset(run.config.dataset):
             show_errors(titles[chosen], dataset)

@@ -12,7 +12,7 @@ import time
 
 import psutil
 
-from core.runs import open_store
+from core.runs import Results, open_store
 from core.system.processes import started_at
 
 _SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -48,9 +48,9 @@ def main(conduct: str, run_id: str = "", url: str = "") -> None:
     if conduct in ("halted", "pausing"):
         while store.heartbeat(run_id, attempt) != "pause":
             time.sleep(0.02)
-        store.finish(run_id, attempt, "paused", {})
+        store.finish(run_id, attempt, "paused", Results())
         return
-    store.finish(run_id, attempt, "done", {})
+    store.finish(run_id, attempt, "done", Results())
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def _change(store: Store, options: argparse.Namespace) -> int:
 
 def _print(runs: Sequence[Run]) -> None:
     for run in runs:
-        accuracy = f"{run.results['test_accuracy']:.4f}" if run.results and "test_accuracy" in run.results else "–"
+        accuracy = "–" if run.results.test_accuracy is None else f"{run.results.test_accuracy:.4f}"
         tags = "".join(f"  #{tag}" for tag in run.tags)
         state = "deleted" if run.deleted_at is not None else run.state
         print(f"{run.id}  {state:8}  {run.title:40}  test accuracy {accuracy}{tags}")

@@ -30,7 +30,7 @@ from core.jobs.worker import execute, starting_weights
 from core.networks.layers import check_network
 from core.networks.registry import get_architecture
 from core.recipes import get_recipe
-from core.runs import Run, Store, StoreError, new_id, open_store, summary
+from core.runs import Run, Store, StoreError, finished, new_id, open_store, summary
 from core.studies.comparison import mean_std
 from core.system.paths import run_directory
 from core.system.text import duration
@@ -175,30 +175,28 @@ class _Progress:
 
 
 def _show_summary(run: Run, as_json: bool) -> None:
-    results: dict[str, Any] = run.results or {}
     if run.state == "failed":
         print(f"Run {run.id} failed. {run.failure} {run.advice}", file=sys.stderr)
     if as_json:
         print(json.dumps(summary(run)))
-    elif run.state == "done":
+    elif done := run.finished():
+        results = done.results
         print(f"Run {run.id} is done: {run.config.architecture} in {FRAMEWORK_TITLES[run.config.framework]}")
-        print(f"  parameters          {results['parameters']:,}")
-        print(f"  test accuracy       {results['test_accuracy']:.4f}   (loss {results['test_loss']:.4f})")
+        print(f"  parameters          {results.parameters:,}")
+        print(f"  test accuracy       {results.test_accuracy:.4f}   (loss {results.test_loss:.4f})")
         print(
-            f"  validation accuracy {results['val_accuracy']:.4f}   "
-            f"(loss {results['val_loss']:.4f}, epoch {results['best_epoch']} kept)"
+            f"  validation accuracy {results.val_accuracy:.4f}   "
+            f"(loss {results.val_loss:.4f}, epoch {results.best_epoch} kept)"
         )
-        print(
-            f"  training took       {duration(results['train_seconds'])} ({results['images_per_second']:,.0f} images/s)"
-        )
+        print(f"  training took       {duration(results.train_seconds)} ({results.images_per_second:,.0f} images/s)")
     elif run.state == "stopped":
         print(f"Run {run.id} was stopped after {run.step:,} of {run.total_steps or 0:,} steps.")
 
 
 def _show_group(runs: Sequence[Run], as_json: bool) -> None:
-    done = [run for run in runs if run.state == "done"]
+    done = finished(runs)
     found = {
-        figure: mean_std([run.results[figure] for run in done])
+        figure: mean_std([getattr(run.results, figure) for run in done])
         for figure in ("test_accuracy", "val_accuracy", "train_seconds")
         if done
     }

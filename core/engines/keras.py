@@ -6,9 +6,9 @@ slower on a CPU, but for augmentation.
 """
 
 import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 # Both must be set before the import. Start-up notes are not news; this engine is Keras on TensorFlow,
 # whichever backend the user's own programs choose.
@@ -17,20 +17,9 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import numpy as np
 
+from core.engines import tuning
 
-@contextmanager
-def _without(*packages: str) -> Iterator[None]:
-    """Let what is imported meanwhile find these packages missing, unless they have been imported before."""
-    hidden = [name for name in packages if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
-    yield
-    for name in hidden:
-        del sys.modules[name]
-
-
-# Keras takes these for data that it is never given here, if they are installed. They are a third of the time
-# that its import takes, and of the memory some 140 MB.
-with _without("pandas", "scipy", "sklearn", "matplotlib", "jax"):
+with tuning.hidden("pandas", "scipy", "sklearn", "matplotlib", "jax"):
     import keras
     import tensorflow as tf
 
@@ -44,10 +33,6 @@ from core.networks.layers import Architecture, Layer, LayerRow, Shape, layer_row
 
 # What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
-
-# A function that is traced is written into the system's folder for temporary files and imported from there. The file
-# goes with the process, but its compiled form would stay for ever.
-sys.dont_write_bytecode = True
 
 # Each engine is traced once; TensorFlow takes several in one process for one that is traced again and again.
 tf.get_logger().setLevel("ERROR")
@@ -105,9 +90,9 @@ class Engine:
             averaged = [variable for _, variable in self._variables()] if config.ema_decay else []
             self._averages = [tf.Variable(variable.value) for variable in averaged]
             self._steps = 0
-        self._predict = tf.function(
+        self._predict = _graph(
             lambda images: self._logits(self._normalise(images), training=False),
-            input_signature=[tf.TensorSpec([None, *input_shape], tf.uint8)],
+            [tf.TensorSpec([None, *input_shape], tf.uint8)],
         )
 
     def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
@@ -120,9 +105,9 @@ class Engine:
         each_step = tf.TensorSpec([None], self._dtype)
         inputs = [tf.TensorSpec([None, None], tf.int64), each_step, each_step]
         transforms = tf.TensorSpec([None, None, 2, columns_of(self._config)], tf.float32)
-        self._train = tf.function(self._run_graph, input_signature=inputs)
-        self._train_augmented = tf.function(self._run_graph, input_signature=[*inputs, transforms])
-        self._gradients = tf.function(self._differentiate, input_signature=[tf.TensorSpec([None], tf.int64)])
+        self._train = _graph(self._run_graph, inputs)
+        self._train_augmented = _graph(self._run_graph, [*inputs, transforms])
+        self._gradients = _graph(self._differentiate, [tf.TensorSpec([None], tf.int64)])
 
     def train(
         self, indices: np.ndarray, learning_rates: np.ndarray | None = None, transforms: np.ndarray | None = None
@@ -205,20 +190,21 @@ class Engine:
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Take the steps; return their losses, how many images each predicted correctly, the last gradient's length."""
         count = tf.shape(indices)[0]
-        losses = tf.TensorArray(self._dtype, count)
-        correct = tf.TensorArray(tf.int64, count)
-        norm = tf.constant(0, self._dtype)
         parameters = self._model.trainable_variables
         # Aligned, weight decay is a part of the gradient where it is in PyTorch.
         coupled = self._config.weight_decay and self._optimizer.weight_decay is None
-        for step in tf.range(count):
-            batch = indices[step]
+
+        def take_step(
+            step: tf.Tensor, losses: tf.TensorArray, correct: tf.TensorArray, norm: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.TensorArray, tf.TensorArray, tf.Tensor]:
             affine = None if transforms is None else transforms[step]
-            gradients, loss, logits, labels = self._differentiate(batch, affine)
-            if self._config.clip_norm or step == count - 1:
-                norm = tf.linalg.global_norm(gradients)
+            gradients, loss, logits, labels = self._differentiate(indices[step], affine)
             if self._config.clip_norm:
+                norm = tf.linalg.global_norm(gradients)
                 gradients, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm, use_norm=norm)
+            else:
+                last = norm
+                norm = tf.cond(step == count - 1, lambda: tf.linalg.global_norm(gradients), lambda: last)
             if coupled:
                 gradients = [
                     gradient + self._config.weight_decay * parameter.value
@@ -228,8 +214,11 @@ class Engine:
             self._optimizer.apply(gradients, parameters)
             if self._config.ema_decay:
                 self._average(ema_weights[step])
-            losses = losses.write(step, loss)
-            correct = correct.write(step, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels))
+            hits = tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
+            return step + 1, losses.write(step, loss), correct.write(step, hits), norm
+
+        nothing = (tf.TensorArray(self._dtype, count), tf.TensorArray(tf.int64, count), tf.constant(0, self._dtype))
+        _, losses, correct, norm = tf.while_loop(lambda step, *_: step < count, take_step, (0, *nothing))
         return losses.stack(), correct.stack(), norm
 
     def _differentiate(
@@ -304,7 +293,13 @@ class Engine:
                 yield f"{name}/{key}", getattr(self._layers[name], row.layer.KERAS_WEIGHTS.get(key, key))
 
 
-@tf.function(jit_compile=True)
+def _graph(function: Callable[..., Any], inputs: Sequence[tf.TensorSpec]) -> Callable[..., Any]:
+    """Return a function as a graph, as it is written: AutoGraph would leave its rewriting in the system's own folder
+    for temporary files, for ever where a process is killed."""
+    return tf.function(function, input_signature=inputs, autograph=False)
+
+
+@tf.function(jit_compile=True, autograph=False)
 def _apply_affine(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
     """Look each pixel of channels-last images up where its image's transform says, bilinear, black outside.
 

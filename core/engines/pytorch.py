@@ -4,18 +4,13 @@ Images stay channels-last from the data set to the last convolution, so flatteni
 the canonical order. Nothing is read back from the device inside a chunk.
 """
 
-import ctypes
-import inspect
-import os
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-# OpenMP's threads wait for each other by spinning. On a machine with anything else to do that turns
-# 2,200 images/s into 200, unless they give the processor up after a while. Too soon, and waking them up takes a
-# quarter of a step of `ann-100`.
-os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # must be set before the import
+from core.engines import tuning
+
+tuning.limit_spinning()  # must come before the import of torch
 
 import numpy as np
 import torch
@@ -38,37 +33,8 @@ _PIXELS_AT_ONCE = 2**20
 # By then libraries are loaded and the optimizer has made what it remembers.
 _STEPS_BEFORE_RECORDING = 3
 
-# glibc's parameters of mallopt, see `_keep_memory`.
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-
-
-def _keep_memory() -> None:
-    """Let the memory of a step's tensors stay with the process for the next step.
-
-    Otherwise glibc gives it back to the system, which clears the same pages anew in every step: 8,500 page
-    faults and a third of the time of a step of `cnn-64-32-32`. Other C libraries are left as they are.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_MAX, 0)
-        library.mallopt(_M_TRIM_THRESHOLD, 2**30)
-
-
-_keep_memory()
-
-
-def _leave_the_compiler_out() -> None:
-    """Keep torch's optimizers from importing its compiler, whose import takes as long as that of torch itself.
-
-    They import it to say that these methods are not to be compiled, unless that has been settled before. A torch
-    that looks for this elsewhere merely starts more slowly.
-    """
-    for method in (torch.optim.Optimizer.add_param_group, torch.optim.Optimizer.zero_grad):
-        plain = inspect.unwrap(method)
-        setattr(plain, "__dynamo_disable", plain)
-
-
-_leave_the_compiler_out()
+tuning.keep_memory()
+tuning.leave_compiler_out(torch.optim.Optimizer)
 
 
 def devices() -> list[dict[str, str]]:
@@ -122,8 +88,7 @@ class Engine:
         self._parameters = list(self._model.parameters())
         self._optimizer = OPTIMIZERS[config.optimizer].build_pytorch(config, self._parameters, torch)
         self._counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
-        # Without its wrappers, which serve the profiler and the compiler, and import the latter.
-        self._update = torch.no_grad()(inspect.unwrap(type(self._optimizer).step))
+        self._update = tuning.plain_step(self._optimizer, torch.no_grad())
         self._start_averages()
 
     def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
@@ -300,7 +265,7 @@ class Engine:
         loss.backward()
         norm = self._clip() if self._config.clip_norm else None
         self._optimizer.param_groups[0]["lr"] = learning_rate
-        self._update(self._optimizer)
+        self._update()
         if self._config.ema_decay:
             self._average(ema_weight)
         return loss.detach(), logits.detach(), norm

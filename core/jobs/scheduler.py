@@ -308,7 +308,7 @@ class Scheduler:
             self._fail(run.id, run.attempt, failure, cause)
             return
         with suppress(SupersededError):
-            self._store.finish(run.id, run.attempt, "stopped" if run.stop_requested else "paused", run.results or {})
+            self._store.finish(run.id, run.attempt, "stopped" if run.stop_requested else "paused", run.results)
 
     def _fail(self, run_id: str, attempt: int, failure: str, cause: Cause) -> None:
         _log.info("%s failed: %s", run_id, failure)

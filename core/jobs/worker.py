@@ -34,7 +34,7 @@ from core.jobs.failures import DataChangedError, FailureReport, diagnose
 from core.networks.layers import Architecture, Shape, check_network, count_parameters, layer_rows
 from core.networks.registry import get_including_deleted
 from core.networks.zoo import ARCHITECTURES
-from core.runs import ENDED, Request, Store, SupersededError, open_store
+from core.runs import ENDED, Request, Results, Store, SupersededError, open_store
 from core.system.files import write_bytes, write_json
 from core.system.paths import run_directory
 from core.system.processes import fast_exit, started_at
@@ -161,22 +161,22 @@ def _train(
         outcome = train(config, dataset, engine, listener, resume_from=resume_from)
     finally:  # the last measurements before a failure show where it began
         recorder.flush()
-    results = {
-        "parameters": count_parameters(*network),
-        "epochs": outcome.epochs,
-        "train_seconds": outcome.train_seconds,
-        "images_per_second": outcome.images_per_second,
-        "best_epoch": outcome.best_epoch,
-        "stopped_early": outcome.early,
-        "val_loss": outcome.val_loss,
-        "val_accuracy": outcome.val_accuracy,
-        "fingerprint": dataset.fingerprint,
-        "versions": engine_module.versions(),
-    }
+    results = Results(
+        parameters=count_parameters(*network),
+        epochs=outcome.epochs,
+        train_seconds=outcome.train_seconds,
+        images_per_second=outcome.images_per_second,
+        best_epoch=outcome.best_epoch,
+        stopped_early=outcome.early,
+        val_loss=outcome.val_loss,
+        val_accuracy=outcome.val_accuracy,
+        fingerprint=dataset.fingerprint,
+        versions=engine_module.versions(),
+    )
     if not outcome.stopped:
         engine.load_weights(checkpoints.load(directory).weights)
-        results |= _test(engine, description.architecture, dataset, directory)
-    write_json(directory / "results.json", results)
+        results = results.model_copy(update=_test(engine, description.architecture, dataset, directory))
+    write_json(directory / "results.json", results.as_json())
     state = "done" if not outcome.stopped else "paused" if heartbeat.request == "pause" else "stopped"
     store.finish(run_id, attempt, state, results)
     if state == "done":

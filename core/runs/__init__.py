@@ -3,6 +3,7 @@
     store = open_store()
     run_id = store.create(config, submission=token)
     store.get(run_id).state
+    finished(store.find())[0].results.test_accuracy
     store.metrics(run_id, after=120)
     store.find(states=["done"], search="lenet", tag="thesis", limit=20)
 
@@ -13,7 +14,8 @@ where `DUET_STORE` names one; see `core.runs.database`. `python -m core runs` li
 """
 
 from core.runs.database import StoreError
-from core.runs.run import ACTIVE, ENDED, INACTIVE, Attempt, Request, Run, State, new_id, summary
+from core.runs.results import FinishedResults, Results
+from core.runs.run import ACTIVE, ENDED, INACTIVE, Attempt, FinishedRun, Request, Run, State, finished, new_id, summary
 from core.runs.store import Store, SupersededError, open_store
 
 __all__ = [
@@ -21,12 +23,16 @@ __all__ = [
     "ENDED",
     "INACTIVE",
     "Attempt",
+    "FinishedResults",
+    "FinishedRun",
     "Request",
+    "Results",
     "Run",
     "State",
     "Store",
     "StoreError",
     "SupersededError",
+    "finished",
     "new_id",
     "open_store",
     "summary",

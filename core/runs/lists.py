@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from core.config import RunConfig
 from core.engines.augmentation import is_augmented
 from core.runs.database import Database, StoreError
+from core.runs.results import Results
 from core.runs.run import ACTIVE, Attempt, Run, State
 from core.runs.schema import attempts, runs, tags
 
@@ -177,8 +178,9 @@ def _run(row: sa.RowMapping, run_tags: Iterable[str]) -> Run:
     values = {name: value for name, value in row.items() if name in Run.__dataclass_fields__}
     try:
         config = RunConfig.model_validate(row["config"])
+        results = Results.model_validate(row["results"] or {})
     except ValueError as error:
         raise StoreError(
-            f"The settings of run {row['id']} in the runs' database are damaged: put a backup in its place."
+            f"The settings or results of run {row['id']} in the runs' database are damaged: put a backup in its place."
         ) from error
-    return Run(**values | {"config": config, "tags": tuple(run_tags)})
+    return Run(**values | {"config": config, "results": results, "tags": tuple(run_tags)})

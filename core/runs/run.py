@@ -1,11 +1,15 @@
 """A run as the store knows it, its attempts, and the words for its states."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from core.config import FRAMEWORK_TITLES, RunConfig
+from core.runs.results import FinishedResults, Results
 
 State = Literal["queued", "starting", "running", "done", "failed", "stopped", "paused"]
 Request = Literal["stop", "pause"]
@@ -18,7 +22,7 @@ INACTIVE: tuple[State, ...] = (*ENDED, "paused")
 
 @dataclass(frozen=True)
 class Run:
-    """One row of the store. `results` are the figures of a run that is done, and those so far of one that is at rest.
+    """One row of the store. `results` are the figures of a run that is done, and those so far of one that is not.
 
     Times are Unix seconds, except for `process_started_at`: see `core.system.processes.started_at`.
     """
@@ -44,7 +48,7 @@ class Run:
     failure: str | None
     advice: str | None
     traceback: str | None
-    results: dict[str, Any] | None
+    results: Results
     name: str | None
     """What its user calls it."""
     note: str | None
@@ -70,6 +74,17 @@ class Run:
     """What made it fail, as one of `core.jobs.failures.CAUSES`."""
     tags: tuple[str, ...] = ()
 
+    def finished(self) -> "FinishedRun | None":
+        """Return the run with figures none of which is missing, if it is done."""
+        if self.state != "done":
+            return None
+        try:
+            results = FinishedResults.model_validate(self.results.as_json())
+        except ValidationError:  # recorded by another program
+            return None
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return FinishedRun(**values | {"results": results})
+
     @property
     def title(self) -> str:
         """A name people can tell runs apart by."""
@@ -94,6 +109,13 @@ class Run:
 
 
 @dataclass(frozen=True)
+class FinishedRun(Run):
+    """A run that was trained and tested to its end."""
+
+    results: FinishedResults
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One try at a run: a process, and how it ended. Times are Unix seconds."""
 
@@ -111,6 +133,11 @@ def new_id() -> str:
     return secrets.token_hex(6)
 
 
+def finished(runs: Iterable[Run]) -> list[FinishedRun]:
+    """Return those of some runs that are done, in the same order."""
+    return [done for run in runs if (done := run.finished())]
+
+
 def summary(run: Run) -> dict[str, Any]:
     """Return what the command line tells of a run as JSON; figures that it does not have yet are null."""
     figures = ("parameters", "train_seconds", "images_per_second", "val_accuracy", "test_accuracy", "test_loss")
@@ -125,7 +152,7 @@ def summary(run: Run) -> dict[str, Any]:
         "architecture": run.config.architecture,
         "epochs": run.config.epochs,
         "seed": run.config.seed,
-        **{figure: (run.results or {}).get(figure) for figure in figures},
+        **{figure: getattr(run.results, figure) for figure in figures},
         "created_at": run.created_at,
         "ended_at": run.ended_at,
         "progress": run.progress,

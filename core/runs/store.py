@@ -12,6 +12,7 @@ from core.runs.annotations import Annotations
 from core.runs.changes import SupersededError, give_sign, record_attempt, update
 from core.runs.measurements import Measurements, forget_after
 from core.runs.queue import Queue, next_position
+from core.runs.results import Results
 from core.runs.run import ACTIVE, Request, Run, new_id
 from core.runs.schema import FROM_CONFIG, attempts, runs, settings
 from core.system.paths import store_url
@@ -184,21 +185,18 @@ class Store(Queue, Annotations, Measurements):
         """
         self._queue_again(run_id, ("failed", "stopped", "paused"), "tried again", resumes=False)
 
-    def finish(
-        self, run_id: str, attempt: int, state: Literal["done", "stopped", "paused"], results: dict[str, Any]
-    ) -> None:
+    def finish(self, run_id: str, attempt: int, state: Literal["done", "stopped", "paused"], results: Results) -> None:
         """End a run well. One that was to be paused, and then to be stopped, is stopped.
 
         Raises:
             SupersededError: if it has ended already.
         """
         now = time.time()
-        accuracy = results.get("test_accuracy")
         with self._engine.begin() as connection:
             asked = sa.select(runs.c.stop_requested).where(runs.c.id == run_id).with_for_update()
             if state == "paused" and connection.scalar(asked):
                 state = "stopped"
-            values = {"results": results, "test_accuracy": accuracy, "unresponsive": False}
+            values = {"results": results.as_json(), "test_accuracy": results.test_accuracy, "unresponsive": False}
             update(connection, run_id, attempt, ACTIVE, state=state, ended_at=now, **values)
             record_attempt(connection, run_id, attempt, state=state, ended_at=now)
 

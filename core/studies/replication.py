@@ -26,7 +26,7 @@ import psutil
 from core import datasets
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure, option
 from core.recipes import RECIPES, SIGN_LANGUAGE, Recipe, Reported, describe
-from core.runs import Run, Store
+from core.runs import FinishedRun, Store, finished
 from core.system.files import write_bytes, write_json
 from core.system.paths import PROJECT
 from core.system.text import duration
@@ -106,24 +106,24 @@ def config_of(recipe: Recipe, framework: Framework, dataset: str, **changes: Any
     return configure(**{**recipe.settings, "framework": framework, "dataset": dataset, **changes})
 
 
-def finished_runs(store: Store, config: RunConfig) -> list[Run]:
+def finished_runs(store: Store, config: RunConfig) -> list[FinishedRun]:
     """Return the finished runs of `config` with any seed, one a seed, by seed; where they ran makes no difference."""
-    return _matching(store.find(states=["done"], limit=_ALL_RUNS), config)
+    return _matching(finished(store.find(states=["done"], limit=_ALL_RUNS)), config)
 
 
-def _matching(done: Iterable[Run], config: RunConfig) -> list[Run]:
+def _matching(done: Iterable[FinishedRun], config: RunConfig) -> list[FinishedRun]:
     same = ("seed", "device", "threads")
-    found: dict[int, Run] = {}
+    found: dict[int, FinishedRun] = {}
     for run in done:
         if run.config.model_copy(update={name: getattr(config, name) for name in same}) == config:
             found.setdefault(run.config.seed, run)
     return [found[seed] for seed in sorted(found)]
 
 
-def measure(store: Store, run: Run, reported: Reported) -> float:
+def measure(store: Store, run: FinishedRun, reported: Reported) -> float:
     """Return a run's own value of a reported figure."""
     if reported.epoch is None:
-        return run.results[reported.figure]
+        return float(getattr(run.results, reported.figure))
     epoch = min(reported.epoch, run.config.epochs)
     points = (point for _, point in store.metrics(run.id) if point.split == "validation")
     (point,) = (point for point in points if point.epoch == epoch)
@@ -141,7 +141,7 @@ def train(config: RunConfig) -> int:
 
 def rows(store: Store, **changes: Any) -> Iterator[Row]:
     """Yield a row for each reported figure in its own framework, and in the other one where it was run there."""
-    done = store.find(states=["done"], limit=_ALL_RUNS)
+    done = finished(store.find(states=["done"], limit=_ALL_RUNS))
     for recipe in (recipe for recipe in RECIPES.values() if recipe.reported):
         data = data_of(recipe)
         for framework in get_args(Framework):
@@ -157,7 +157,7 @@ def rows(store: Store, **changes: Any) -> Iterator[Row]:
                     figure=describe(reported).replace(f" {reported.value:.4f}", ""),
                     reported=reported.value,
                     measured=tuple(measure(store, run, reported) for run in runs),
-                    seconds=statistics.fmean(run.results["train_seconds"] for run in runs) if runs else None,
+                    seconds=statistics.fmean(run.results.train_seconds for run in runs) if runs else None,
                     missing="" if runs else missing if data.name else f"import {data.title}, then {missing}",
                 )
 
@@ -233,6 +233,6 @@ def machine() -> str:
 
 def _versions(store: Store) -> dict[str, str]:
     versions: dict[str, str] = {}
-    for run in store.find(states=["done"], limit=_ALL_RUNS, order="oldest"):
-        versions |= run.results["versions"]
+    for run in finished(store.find(states=["done"], limit=_ALL_RUNS, order="oldest")):
+        versions |= run.results.versions
     return versions

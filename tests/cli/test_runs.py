@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from core.cli.runs import main
+from core.runs import Results
 from core.system.paths import PROJECT
 from tests.runs.making import CONFIG, running
 
@@ -14,7 +15,7 @@ from tests.runs.making import CONFIG, running
 def test_command_lists_the_runs_as_json(store):
     waiting = store.create(CONFIG, submission="a")
     run_id, attempt = running(store, "b")
-    store.finish(run_id, attempt, "done", {"parameters": 79510, "test_accuracy": 0.9})
+    store.finish(run_id, attempt, "done", Results(parameters=79510, test_accuracy=0.9))
 
     command = [sys.executable, "-m", "core", "runs", "--json"]
     listed = json.loads(subprocess.run(command, cwd=PROJECT, capture_output=True, check=True, text=True).stdout)

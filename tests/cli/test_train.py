@@ -18,6 +18,7 @@ from core.runs import Store
 from core.system.paths import PROJECT, store_url
 from tests import processes
 from tests.conftest import furnish
+from tests.runs.making import finished_results
 
 _QUICK = ["--architecture", "ann-100", "--train-limit", "500", "--learning-rate", "0.05", "--threads", "1"]
 _FIGURES = {
@@ -174,8 +175,8 @@ def test_seeds_are_trained_one_after_the_other_as_a_group(monkeypatch, capsys):
 
     def end(store, run_id, attempt, **_options):
         seed = store.get(run_id).config.seed
-        figures = {"test_accuracy": seed / 10, "val_accuracy": 0.5, "train_seconds": 2.0}
-        store.finish(run_id, attempt, "done" if seed < 7 else "stopped", figures)
+        results = finished_results(test_accuracy=seed / 10, val_accuracy=0.5)
+        store.finish(run_id, attempt, "done" if seed < 7 else "stopped", results)
 
     monkeypatch.setattr(train, "execute", end)
 

@@ -88,8 +88,8 @@ def test_learning_goes_on_in_the_other_framework(runs, first, second):
     before = [point.loss for _, point in open_store().metrics(source.id) if point.split == "train"]
     after = [point.loss for _, point in open_store().metrics(run.id) if point.split == "train"]
     assert after[0] < before[0] / 1.5, "it began anew"
-    assert run.results["val_loss"] < source.results["val_loss"]
-    assert run.results["test_loss"] < source.results["test_loss"]
+    assert run.results.val_loss < source.results.val_loss
+    assert run.results.test_loss < source.results.test_loss
 
 
 @each_direction

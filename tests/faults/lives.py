@@ -223,7 +223,8 @@ def resumed_bit_for_bit(place: Place) -> Trial:
         records = [[epoch._replace(seconds=0) for epoch in place.store.epochs(run.id)] for run in (whole, broken)]
         assert records[0] == records[1], f"{framework}: the records of the epochs differ, seed {number}."
         for figure in ("test_loss", "test_accuracy", "confusion"):
-            assert whole.results[figure] == broken.results[figure], f"{framework}: {figure} differs, seed {number}."
+            first, second = (getattr(run.results, figure) for run in (whole, broken))
+            assert first == second, f"{framework}: {figure} differs, seed {number}."
 
     return trial
 

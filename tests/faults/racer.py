@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from core.config import configure
 from core.jobs.scheduler import submit
-from core.runs import Store, SupersededError, open_store
+from core.runs import Results, Store, SupersededError, open_store
 from core.system.paths import PROJECT
 
 _LEAD_S = 0.02
@@ -33,8 +33,8 @@ def _ending(end: Callable[[Store, str], None]) -> Callable[[Store, str], bool]:
 
 ACTIONS: dict[str, Callable[[Store, str], object]] = {
     "ask": lambda store, run_id: store.request_stop(run_id),
-    "finish": _ending(lambda store, run_id: store.finish(run_id, 1, "done", {"test_accuracy": 0.5})),
-    "stop": _ending(lambda store, run_id: store.finish(run_id, 1, "stopped", {})),
+    "finish": _ending(lambda store, run_id: store.finish(run_id, 1, "done", Results(test_accuracy=0.5))),
+    "stop": _ending(lambda store, run_id: store.finish(run_id, 1, "stopped", Results())),
     "fail": _ending(lambda store, run_id: store.fail(run_id, 1, failure="It is gone.", advice="")),
     "submit": lambda store, token: submit(
         store,

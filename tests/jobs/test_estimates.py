@@ -6,7 +6,7 @@ import pytest
 
 from core.config import configure
 from core.jobs.estimates import estimate_time
-from core.runs import open_store
+from core.runs import Results, open_store
 
 
 def untrained() -> SimpleNamespace:
@@ -73,7 +73,7 @@ def test_learns_from_the_runs_of_the_store():
     assert estimate_time(store, config).basis == "guess"
 
     run_id = store.create(config, submission="tried", claimed=True)
-    store.finish(run_id, store.get(run_id).attempt, "done", {"images_per_second": 90.0})
+    store.finish(run_id, store.get(run_id).attempt, "done", Results(images_per_second=90.0))
 
     assert estimate_time(store, config) == (pytest.approx(900 / 90 + 3), "runs")
     for other in (

@@ -115,7 +115,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, unpacked_datasets: Path) -
 
 def test_queued_runs_are_trained(trained):
     assert [run.state for run in (*trained.pair, trained.last)] == ["done"] * 3
-    assert all(run.results["test_accuracy"] > 0.3 for run in (*trained.pair, trained.last))
+    assert all(run.results.test_accuracy > 0.3 for run in (*trained.pair, trained.last))
 
 
 def test_one_device_trains_one_run_or_pair_at_a_time_in_order(trained):
@@ -161,7 +161,7 @@ def test_training_is_stopped_while_it_starts(store, monkeypatch):
 
     run = store.get(run_id)
     assert run.state == "stopped"
-    assert run.results["train_seconds"] > 0  # it has ended by itself, and told what it had done
+    assert run.results.train_seconds > 0  # it has ended by itself, and told what it had done
     assert run.failure is None
 
 

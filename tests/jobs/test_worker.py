@@ -1,7 +1,6 @@
 """What a training leaves behind, however it ends; with PyTorch, as the ends are the same for both frameworks."""
 
 import errno
-import json
 import re
 import shutil
 import threading
@@ -16,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from core.config import RunConfig, configure
 from core.jobs import worker
 from core.jobs.worker import execute
-from core.runs import Request, Run, Store
+from core.runs import Request, Results, Run, Store
 from core.system.paths import run_directory, store_url
 from core.training import checkpoints
 from core.training.records import StepMetrics
@@ -64,12 +63,12 @@ def test_run_ends_with_its_figures(trained):
     run, directory = trained
 
     assert (run.state, run.failure, run.progress) == ("done", None, 1.0)
-    assert run.results["parameters"] == 79_510
-    assert run.results["best_epoch"] == 3
-    assert run.results["test_accuracy"] > 0.6
-    assert run.results["train_seconds"] > 0
-    assert "torch" in run.results["versions"]
-    assert json.loads((directory / "results.json").read_text()) == run.results
+    assert run.results.parameters == 79_510
+    assert run.results.best_epoch == 3
+    assert run.results.test_accuracy > 0.6
+    assert run.results.train_seconds > 0
+    assert "torch" in run.results.versions
+    assert Results.model_validate_json((directory / "results.json").read_text()) == run.results
 
 
 def test_test_answers_are_kept_and_give_the_figures(trained):
@@ -78,8 +77,8 @@ def test_test_answers_are_kept_and_give_the_figures(trained):
 
     right = answers["probabilities"].argmax(axis=1) == answers["labels"]
     assert answers["probabilities"].shape == (10_000, 10)
-    assert right.mean() == pytest.approx(run.results["test_accuracy"])
-    assert np.trace(run.results["confusion"]) == right.sum()
+    assert right.mean() == pytest.approx(run.results.test_accuracy)
+    assert np.trace(run.results.confusion) == right.sum()
 
 
 def test_network_and_settings_are_kept(trained):
@@ -87,8 +86,8 @@ def test_network_and_settings_are_kept(trained):
     checkpoint = checkpoints.load(directory)
 
     assert RunConfig.model_validate_json((directory / "config.json").read_text()) == CONFIG
-    assert (checkpoint.epoch, checkpoint.description.config) == (run.results["best_epoch"], CONFIG)
-    assert sum(array.size for array in checkpoint.weights.values()) == run.results["parameters"]
+    assert (checkpoint.epoch, checkpoint.description.config) == (run.results.best_epoch, CONFIG)
+    assert sum(array.size for array in checkpoint.weights.values()) == run.results.parameters
     assert not list(directory.glob("state*")), "a finished run has nothing to go on from"
 
 
@@ -106,10 +105,10 @@ def test_every_measurement_is_in_the_store():
 def check_stopped(run: Run) -> None:
     checkpoint = checkpoints.load(run_directory(run.id))
     assert (run.state, run.failure) == ("stopped", None)
-    assert checkpoint.epoch == run.results["best_epoch"]
-    assert run.results["val_loss"] > 0
-    assert "test_accuracy" not in run.results
-    assert json.loads((run_directory(run.id) / "results.json").read_text()) == run.results
+    assert checkpoint.epoch == run.results.best_epoch
+    assert run.results.val_loss > 0
+    assert run.results.test_accuracy is None
+    assert Results.model_validate_json((run_directory(run.id) / "results.json").read_text()) == run.results
 
 
 def test_stopped_run_keeps_its_best_network():
@@ -143,7 +142,7 @@ def test_run_stopped_before_its_first_epoch_has_no_network():
     stop.set()
     run = train(CONFIG.model_copy(update={"batch_size": 1}), stop=stop)
 
-    assert (run.state, run.results["best_epoch"], run.results["val_loss"]) == ("stopped", None, None)
+    assert (run.state, run.results.best_epoch, run.results.val_loss) == ("stopped", None, None)
     with pytest.raises(ValueError, match="has no checkpoint yet"):
         checkpoints.load(run_directory(run.id))
 
@@ -205,7 +204,7 @@ def test_run_that_was_ended_from_outside_publishes_nothing_more(then_fails):
 
     run = train(CONFIG.model_copy(update={"epochs": 1000}), store, on_metrics=end)
 
-    assert (run.state, run.failure, run.results) == ("failed", "It was given up.", None)
+    assert (run.state, run.failure, run.results) == ("failed", "It was given up.", Results())
     assert len(store.metrics(run.id)) == 1
 
 

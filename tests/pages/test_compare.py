@@ -12,6 +12,7 @@ from core.runs import open_store
 from core.studies.parity_background import Asked, Progress
 from core.training.records import Epoch
 from tests.page import page_at
+from tests.runs.making import finished_results
 from tests.studies.test_parity import MEASURED
 
 
@@ -36,10 +37,10 @@ def test_finished_runs_are_laid_over_one_another(monkeypatch: pytest.MonkeyPatch
     assert len(page.get("vega_lite_chart")) == 2
     differing, figures, apart = (table.value for table in page.dataframe)
     assert list(differing["Setting"]) == ["Framework"]
-    assert sorted(figures["Test accuracy"]) == sorted(run.results["test_accuracy"] for run in runs)
+    assert sorted(figures["Test accuracy"]) == sorted(run.results.test_accuracy for run in runs)
     assert figures["95% interval"].str.contains(" to ").all()
     ones = apart["Only the first is right"][0] - apart["Only the other is right"][0]
-    reading = [int(np.trace(run.results["confusion"])) for run in runs]
+    reading = [int(np.trace(run.results.confusion)) for run in runs]
     assert ones == reading[0] - reading[1]
 
 
@@ -66,8 +67,7 @@ def launched_together(seeds: int, done: int) -> str:
             if seed < done:
                 store.begin(run_id, 1, total_steps=10)
                 store.add_epoch(run_id, 1, Epoch(1, 10, 0.5, 0.8, 0.4, 0.9 + better, 0.01, 1.0, None))
-                figures = {"test_accuracy": 0.9 + better, "test_loss": 0.4, "val_accuracy": 0.9, "train_seconds": 2.0}
-                store.finish(run_id, 1, "done", figures)
+                store.finish(run_id, 1, "done", finished_results(test_accuracy=0.9 + better))
             else:
                 store.request_stop(run_id)
     return "0123456789ab"

@@ -10,7 +10,7 @@ from streamlit.testing.v1.element_tree import Block
 
 from core.config import RunConfig, configure
 from core.export import FORMATS
-from core.runs import Run, Store, new_id, open_store
+from core.runs import Results, Run, Store, new_id, open_store
 from core.training.records import Epoch
 from tests.page import page_at
 from ui.shared.formatting import kept_epoch
@@ -50,14 +50,14 @@ def test_a_finished_run_is_shown_with_its_figures(finished: Run) -> None:
 
     metrics = {metric.label.split(",")[0]: metric.value for metric in page.metric}
     assert not page.exception
-    assert metrics["Test accuracy"] == f"{finished.results['test_accuracy']:.2%}"
-    assert metrics["Test loss"] == f"{finished.results['test_loss']:.4f}"
+    assert metrics["Test accuracy"] == f"{finished.results.test_accuracy:.2%}"
+    assert metrics["Test loss"] == f"{finished.results.test_loss:.4f}"
     assert len(page.get("vega_lite_chart")) >= 2
     assert len(page.get("plotly_chart")) == 1
     tables = {tuple(table.value.columns): table.value for table in page.dataframe}
     scores = tables["Class", "Images", "Precision", "Recall", "F1"]
     assert scores["Images"].sum() == 10_000
-    matrix = np.array(finished.results["confusion"])
+    matrix = np.array(finished.results.confusion)
     np.testing.assert_allclose(scores["Recall"], matrix.diagonal() / matrix.sum(axis=1))
     assert tables["True class", "Read as", "Images", "Share of class"]["Images"].is_monotonic_decreasing
 
@@ -184,7 +184,7 @@ def test_what_appears_above_the_curves_does_not_move_them(store: Store) -> None:
     ],
 )
 def test_the_epoch_that_was_kept_is_told(settings: dict, results: dict, sentence: str) -> None:
-    assert kept_epoch(SimpleNamespace(config=configure(**settings), results=results)) == sentence
+    assert kept_epoch(SimpleNamespace(config=configure(**settings), results=Results(**results))) == sentence
 
 
 def test_every_export_is_offered_and_explained(finished: Run) -> None:

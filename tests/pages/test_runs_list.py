@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig, configure
 from core.jobs.scheduler import cpu_slots
-from core.runs import Store, new_id
+from core.runs import Results, Store, new_id
 from tests.page import page_at
 from ui.results.runs_list import PAGE
 
@@ -21,7 +21,7 @@ def ended(store: Store, name: str, config: RunConfig = CONFIG, state: str = "don
     if state == "failed":
         store.fail(run_id, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
     else:
-        store.finish(run_id, 1, state, {"test_accuracy": 0.9, "train_seconds": 3.0})
+        store.finish(run_id, 1, state, Results(test_accuracy=0.9, train_seconds=3.0))
     return run_id
 
 
@@ -72,7 +72,7 @@ def test_runs_are_listed_newest_first_with_their_states(store: Store) -> None:
 def test_runs_are_listed_in_the_order_that_is_asked_for(store: Store, order: str, expected: str) -> None:
     for name, accuracy in {"a": 0.1, "c": 0.9, "b": 0.5}.items():
         run_id = store.create(CONFIG, submission=new_id(), name=name)
-        store.finish(run_id, store.claim(run_id), "done", {"test_accuracy": accuracy})
+        store.finish(run_id, store.claim(run_id), "done", Results(test_accuracy=accuracy))
 
     assert names(results_page(order=order.capitalize())) == list(expected)
 

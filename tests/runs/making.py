@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from core.config import RunConfig, configure
-from core.runs import Store
+from core.runs import Results, Store
 from core.system.paths import PROJECT, store_url
 from core.training.records import Epoch, StepMetrics
 
@@ -14,7 +14,7 @@ _TOGETHER = """
 import sys
 from core.config import configure
 from core.runs import database
-from core.runs import Store
+from core.runs import Results, Store
 from core.training.records import Epoch, StepMetrics
 url, *arguments = sys.argv[1:]
 config = configure(architecture="ann-100", train_limit=100)
@@ -70,3 +70,11 @@ def epoch(number: int, step: int, **values: float | None) -> Epoch:
     """Return the record of an epoch."""
     usual = {"train_loss": 1.0, "train_accuracy": 0.5, "val_loss": 0.9, "val_accuracy": 0.6, "learning_rate": 0.01}
     return Epoch(**{"epoch": number, "step": step, "seconds": 2.0, "confusion": [[3, 1], [0, 4]]} | usual | values)
+
+
+def finished_results(**values: float) -> Results:
+    """Return the figures of a run that is done."""
+    usual = {"test_accuracy": 0.9, "test_loss": 0.3, "val_accuracy": 0.91, "val_loss": 0.2, "train_seconds": 2.0}
+    others = {"parameters": 10, "epochs": 1, "images_per_second": 100.0, "best_epoch": 1, "fingerprint": "0" * 64}
+    kept = {"stopped_early": False, "versions": {"torch": "2.13.0"}, "confusion": [[9, 1], [1, 9]]}
+    return Results(**usual | others | kept | values)

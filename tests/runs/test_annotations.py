@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.runs import SupersededError
+from core.runs import Results, SupersededError
 from core.system.paths import run_directory
 from tests.runs.making import CONFIG, point, running
 
@@ -77,7 +77,7 @@ def test_unknown_run_is_told(store, change):
 
 def test_deleted_run_is_off_the_lists_until_it_is_restored(store):
     run_id, attempt = running(store)
-    store.finish(run_id, attempt, "done", {})
+    store.finish(run_id, attempt, "done", Results())
 
     store.delete(run_id)
     store.delete(run_id)
@@ -117,7 +117,7 @@ def test_only_deleted_runs_are_purged_with_their_folders(store):
         (run_directory(run_id) / "log.txt").write_text("Words.")
     store.add_metrics(doomed, 1, 1, [point(1)])
     store.tag(doomed, add=["x"])
-    store.finish(doomed, 1, "done", {})
+    store.finish(doomed, 1, "done", Results())
     store.delete(doomed)
 
     assert store.purge(older_than_s=3600) == []

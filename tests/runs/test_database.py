@@ -87,7 +87,8 @@ def test_damage_inside_the_database_is_told_when_it_is_met(store, database):
     [
         ("UPDATE runs SET submission = CAST(x'ff41' AS TEXT)", "is damaged (Could not decode to UTF-8"),
         ("UPDATE runs SET config = '{'", "is damaged (Expecting property name"),
-        ('UPDATE runs SET config = \'{"epochs": "many"}\'', "The settings of run"),
+        ('UPDATE runs SET config = \'{"epochs": "many"}\'', "The settings or results of run"),
+        ("UPDATE runs SET results = '{\"confusion\": 3}'", "The settings or results of run"),
         ("DROP TABLE runs", "is damaged (no such table"),
     ],
 )

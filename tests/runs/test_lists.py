@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from core.runs import State, Store
+from core.runs import Results, State, Store
 from tests.runs.making import CONFIG, running
 
 
@@ -19,7 +19,7 @@ def varied(store: Store) -> dict[str, str]:
             made[name] = store.create(config, submission=name, group="aaaaaaaaaaaa", submitter="somebody")
         else:
             made[name], attempt = running(store, name, config)
-            store.finish(made[name], attempt, state, {} if accuracy is None else {"test_accuracy": accuracy})
+            store.finish(made[name], attempt, state, Results(test_accuracy=accuracy))
         store.rename(made[name], name)
 
     make("Baseline", "done", 0.97)
@@ -92,7 +92,7 @@ def test_what_goes_on_is_told_briefly(store):
     for name in ("starts", "trains", "ended"):
         store.claim(ids[name])
     store.begin(ids["trains"], 1, total_steps=8)
-    store.finish(ids["ended"], 1, "done", {})
+    store.finish(ids["ended"], 1, "done", Results())
     store.request_stop(ids["gone"])
     store.delete(ids["gone"])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.runs import Store
+from core.runs import Results, Store
 from core.runs.downsampling import BLOCK
 from core.training.records import StepMetrics
 from tests.runs.making import epoch, point, running
@@ -150,7 +150,7 @@ def test_next_attempt_takes_back_the_epochs_after_its_step(store):
     run_id, attempt = running(store)
     for number in (1, 2, 3):
         store.add_epoch(run_id, attempt, epoch(number, 10 * number))
-    store.finish(run_id, attempt, "paused", {})
+    store.finish(run_id, attempt, "paused", Results())
     store.resume(run_id)
     second = store.claim(run_id)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from core.runs import Store, migrations
+from core.runs import Results, Store, migrations
 from core.runs.schema import VERSION
 from tests.runs.making import outputs, point, start_together
 
@@ -56,7 +56,7 @@ def test_runs_of_version_4_are_all_there(version_4):
     done, failed, stopped, first, second, starting = store.find(order="oldest")
 
     assert [run.state for run in (done, failed, stopped, starting)] == ["done", "failed", "stopped", "starting"]
-    assert done.results == {"parameters": 79510, "test_accuracy": 0.91, "images_per_second": 1234.5}
+    assert done.results == Results(parameters=79510, test_accuracy=0.91, images_per_second=1234.5)
     assert (done.config.ema_decay, done.config.checkpoint_policy) == (0.9, "last")
     assert [run.config.framework for run in (done, failed)] == ["pytorch", "keras"]
     assert (done.config.epochs, done.pair, done.pair == failed.pair) == (3, "0123456789ab", True)

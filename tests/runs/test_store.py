@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from core.runs import Store, SupersededError, changes, open_store
+from core.runs import Results, Store, SupersededError, changes, open_store
 from core.runs import store as lifecycle
 from tests.runs.making import CONFIG, epoch, outputs, point, running, start_together
 
@@ -23,9 +23,9 @@ def test_run_goes_from_queued_to_done(store):
     store.begin(run_id, attempt, total_steps=50)
     assert (store.get(run_id).state, store.get(run_id).total_steps, store.get(run_id).pid) == ("running", 50, 123)
 
-    store.finish(run_id, attempt, "done", {"test_accuracy": 0.9})
+    store.finish(run_id, attempt, "done", Results(test_accuracy=0.9))
     finished = store.get(run_id)
-    assert (finished.state, finished.results, finished.config) == ("done", {"test_accuracy": 0.9}, CONFIG)
+    assert (finished.state, finished.results, finished.config) == ("done", Results(test_accuracy=0.9), CONFIG)
     assert finished.created_at <= finished.started_at <= finished.training_at <= finished.ended_at
 
 
@@ -48,7 +48,7 @@ CHANGES = {
     "begin": lambda store, run_id, attempt: store.begin(run_id, attempt, total_steps=9),
     "beat": lambda store, run_id, attempt: store.heartbeat(run_id, attempt),
     "add_metrics": lambda store, run_id, attempt: store.add_metrics(run_id, attempt, 1, [point(9)]),
-    "finish": lambda store, run_id, attempt: store.finish(run_id, attempt, "done", {"late": True}),
+    "finish": lambda store, run_id, attempt: store.finish(run_id, attempt, "done", Results(late=True)),
     "fail": lambda store, run_id, attempt: store.fail(run_id, attempt, failure="late", advice="late"),
 }
 
@@ -60,7 +60,7 @@ def test_ended_run_cannot_be_changed(store, change, ending):
     if ending == "failed":
         store.fail(run_id, attempt, failure="Out of memory.", advice="Use less.")
     else:
-        store.finish(run_id, attempt, ending, {})
+        store.finish(run_id, attempt, ending, Results())
     before = store.get(run_id)
 
     with pytest.raises(SupersededError):
@@ -158,7 +158,7 @@ def test_active_run_is_asked_to_stop(store):
 
 def test_ended_run_is_not_asked_to_stop(store):
     run_id, attempt = running(store)
-    store.finish(run_id, attempt, "done", {})
+    store.finish(run_id, attempt, "done", Results())
     before = store.get(run_id)
 
     store.request_stop(run_id)
@@ -205,7 +205,7 @@ def test_time_left_comes_from_the_time_so_far(store, monkeypatch):
     store.heartbeat(run_id, attempt)
     assert store.get(run_id).seconds_left == 0.0
 
-    store.finish(run_id, attempt, "done", {})
+    store.finish(run_id, attempt, "done", Results())
     assert store.get(run_id).seconds_left is None
 
 
@@ -227,7 +227,7 @@ def test_runs_are_listed_by_page_state_and_pair(store):
 def test_speeds_are_those_of_runs_like_it_newest_first(store):
     def finish(submission: str, speed: float, **changes) -> None:
         config = CONFIG.model_copy(update=changes)
-        store.finish(*running(store, submission, config), "done", {"images_per_second": speed})
+        store.finish(*running(store, submission, config), "done", Results(images_per_second=speed))
 
     finish("a", 100.0)
     finish("b", 200.0, epochs=9)
@@ -235,7 +235,7 @@ def test_speeds_are_those_of_runs_like_it_newest_first(store):
     finish("d", 400.0, threads=1)
     finish("e", 500.0, framework="keras")
     finish("f", 600.0, device="gpu:0")
-    store.finish(*running(store, "g"), "stopped", {"images_per_second": 700.0})
+    store.finish(*running(store, "g"), "stopped", Results(images_per_second=700.0))
 
     assert store.speeds(CONFIG) == {64: 200.0, 128: 300.0}
     assert store.speeds(CONFIG.model_copy(update={"threads": 1})) == {64: 400.0}
@@ -273,7 +273,7 @@ def test_run_at_rest_goes_on_as_a_next_attempt(store, ending):
     if ending == "failed":
         store.fail(run_id, attempt, failure="Out of memory.", advice="Use less.", traceback="Traceback")
     else:
-        store.finish(run_id, attempt, ending, {"best_epoch": 2})
+        store.finish(run_id, attempt, ending, Results(best_epoch=2))
 
     store.resume(run_id)
     waiting = store.get(run_id)
@@ -295,7 +295,7 @@ def test_run_tried_again_begins_anew(store):
     store.add_metrics(run_id, attempt, 1, [point(10)])
     store.add_epoch(run_id, attempt, epoch(1, step=10))
     store.request_stop(run_id)
-    store.finish(run_id, attempt, "stopped", {})
+    store.finish(run_id, attempt, "stopped", Results())
 
     store.retry(run_id)
     second = store.claim(run_id)
@@ -315,7 +315,7 @@ def test_run_that_is_not_at_rest_is_not_queued_again(store, again, state):
     if state in ("running", "done"):
         store.begin(run_id, 1, total_steps=9)
     if state == "done":
-        store.finish(run_id, 1, "done", {})
+        store.finish(run_id, 1, "done", Results())
 
     with pytest.raises(ValueError, match=f"Run {run_id} is {state}: only one that has failed, or was stopped"):
         getattr(store, again)(run_id)
@@ -339,9 +339,9 @@ def test_active_run_is_asked_to_pause(store):
     store.request_pause(run_id)
     assert store.heartbeat(run_id, attempt) == "pause"
 
-    store.finish(run_id, attempt, "paused", {"best_epoch": 1})
+    store.finish(run_id, attempt, "paused", Results(best_epoch=1))
     paused = store.get(run_id)
-    assert (paused.state, paused.results) == ("paused", {"best_epoch": 1})
+    assert (paused.state, paused.results) == ("paused", Results(best_epoch=1))
     store.resume(run_id)
     assert not store.get(run_id).pause_requested
 
@@ -352,7 +352,7 @@ def test_stop_wins_over_a_pause(store):
     store.request_stop(run_id)
     assert store.heartbeat(run_id, attempt) == "stop"
 
-    store.finish(run_id, attempt, "paused", {})  # it has not heard of the stop yet
+    store.finish(run_id, attempt, "paused", Results())  # it has not heard of the stop yet
 
     assert store.get(run_id).state == "stopped"
     assert store.attempts(run_id)[-1].state == "stopped"
@@ -377,7 +377,7 @@ for run_id in {made}:
     if arguments[0] == "stop":
         store.request_stop(run_id)
     else:
-        store.finish(run_id, 1, "done", {{}})
+        store.finish(run_id, 1, "done", Results())
 """
 
     outputs(start_together(script, ["stop", "finish"]))

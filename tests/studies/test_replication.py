@@ -22,6 +22,7 @@ from core.studies.replication import (
     write_report,
 )
 from core.training.records import StepMetrics
+from tests.runs.making import finished_results
 
 
 @pytest.fixture
@@ -38,13 +39,7 @@ def finish(store: Store, config: RunConfig, accuracy: float) -> Run:
         for epoch in range(1, config.epochs + 1)
     ]
     store.add_metrics(run_id, 1, 1, points)
-    results = {
-        "test_accuracy": accuracy,
-        "test_loss": 0.1,
-        "val_accuracy": accuracy,
-        "train_seconds": 2.0,
-        "versions": {"torch": "2.13.0"},
-    }
+    results = finished_results(test_accuracy=accuracy, test_loss=0.1, val_accuracy=accuracy)
     store.finish(run_id, 1, "done", results)
     return store.get(run_id)
 

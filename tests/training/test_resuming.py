@@ -73,7 +73,7 @@ def test_after_three_kills_all_is_as_in_an_undisturbed_run(framework, optimizer)
     assert first.epoch == second.epoch
     for name, values in first.weights.items():
         np.testing.assert_array_equal(second.weights[name], values, err_msg=name, strict=True)
-    assert whole.results["test_loss"] == broken.results["test_loss"]
+    assert whole.results.test_loss == broken.results.test_loss
     records = [[epoch._replace(seconds=0) for epoch in store.epochs(run.id)] for run in (whole, broken)]
     assert records[0] == records[1]
     assert [epoch.epoch for epoch in store.epochs(broken.id)] == [1, 2, 3, 4]
@@ -100,7 +100,7 @@ def test_paused_run_goes_on():
     store.resume(run_id)
     attempt(store, run_id)
     whole = undisturbed(store, config)
-    assert store.get(run_id).results["test_loss"] == whole.results["test_loss"]
+    assert store.get(run_id).results.test_loss == whole.results.test_loss
 
 
 def test_changed_data_are_refused():

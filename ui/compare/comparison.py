@@ -15,7 +15,7 @@ import streamlit as st
 
 from core.charts.comparison import run_curves
 from core.charts.runs import curve_frame
-from core.runs import Run, open_store
+from core.runs import FinishedRun, Run, open_store
 from core.studies.comparison import differing_settings, run_labels
 from core.training.metrics import disagreement, wilson_interval
 from ui.shared.test_predictions import test_answers
@@ -44,22 +44,22 @@ def show_differing_settings(runs: Sequence[Run]) -> None:
     st.dataframe(table, hide_index=True, width="content", key="differing")
 
 
-def show_test_figures(runs: Sequence[Run]) -> None:
+def show_test_figures(runs: Sequence[FinishedRun]) -> None:
     """Show what each run reached on the test images, with the interval of its accuracy."""
     st.subheader("On test images")
     rows = []
     labels = run_labels(runs)
     for run in runs:
         results = run.results
-        low, high = wilson_interval(results["test_accuracy"], int(np.sum(results["confusion"])))
+        low, high = wilson_interval(results.test_accuracy, int(np.sum(results.confusion)))
         rows.append(
             {
                 "Run": labels[run.id],
-                "Test accuracy": results["test_accuracy"],
+                "Test accuracy": results.test_accuracy,
                 "95% interval": f"{low:.2%} to {high:.2%}",
-                "Test loss": results["test_loss"],
-                "Validation accuracy": results["val_accuracy"],
-                "Training, seconds": results["train_seconds"],
+                "Test loss": results.test_loss,
+                "Validation accuracy": results.val_accuracy,
+                "Training, seconds": results.train_seconds,
             }
         )
     st.dataframe(
@@ -76,12 +76,12 @@ def show_test_figures(runs: Sequence[Run]) -> None:
     )
 
 
-def show_disagreements(runs: Sequence[Run]) -> None:
+def show_disagreements(runs: Sequence[FinishedRun]) -> None:
     """Show for each two runs how many test images only one of them reads, and whether that may be chance."""
     labels = run_labels(runs)
     rows = []
     for first, second in combinations(runs, 2):
-        if first.results["fingerprint"] != second.results["fingerprint"]:
+        if first.results.fingerprint != second.results.fingerprint:
             continue
         (ones, truth), (others, _) = (test_answers(run.id, run.ended_at) for run in (first, second))
         apart = disagreement(ones.argmax(axis=1), others.argmax(axis=1), truth)
@@ -94,7 +94,7 @@ def show_disagreements(runs: Sequence[Run]) -> None:
                 "Significant": "yes" if apart.significant else "no",
             }
         )
-    if len({run.results["fingerprint"] for run in runs}) > 1:
+    if len({run.results.fingerprint for run in runs}) > 1:
         st.caption("Runs of different data have no test images in common, so they are not counted against each other.")
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", key="disagreements")

@@ -18,20 +18,20 @@ from core.config import FRAMEWORK_TITLES
 from core.datasets.inspection.gallery import enlarge
 from core.inference.predictions import verdict
 from core.inference.service import Prediction, Unreadable, prediction_service
-from core.runs import Run
+from core.runs import FinishedRun
 from ui.shared.formatting import escape_markdown
 
 _TILE = 140  # side of a step's image on the screen, in pixels; the files have twice as many for sharp screens
 
 
-def read(run: Run, data: bytes, name: str) -> Prediction | Unreadable:
+def read(run: FinishedRun, data: bytes, name: str) -> Prediction | Unreadable:
     """Read an image with the network of a run, and say what is waited for where that takes long."""
     title = FRAMEWORK_TITLES[run.config.framework]
     with st.spinner(f"Reading. The first time, {title} takes a few seconds to start."):
         return prediction_service(run.config.framework).read(run.id, data, name)
 
 
-def show_answers(answers: Sequence[tuple[Run, Prediction | Unreadable]], key: str) -> None:
+def show_answers(answers: Sequence[tuple[FinishedRun, Prediction | Unreadable]], key: str) -> None:
     """Show what each network reads, side by side, with the probabilities; or why it cannot."""
     for reason in dict.fromkeys(answer.reason for _, answer in answers if isinstance(answer, Unreadable)):
         st.error(escape_markdown(reason), icon=":material/broken_image:")

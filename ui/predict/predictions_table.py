@@ -14,14 +14,14 @@ from core.config import FRAMEWORK_TITLES
 from core.datasets.inspection.gallery import png
 from core.inference.predictions import prediction_table, to_csv, top_prediction
 from core.inference.service import Prediction, Unreadable, prediction_service
-from core.runs import Run
+from core.runs import FinishedRun
 from ui.shared.formatting import escape_markdown
 
 _MOST_REASONS = 5
 _SHOWN_EVERY = 10
 
 
-def show_table(runs: Sequence[Run], files: Sequence[UploadedFile]) -> UploadedFile | None:
+def show_table(runs: Sequence[FinishedRun], files: Sequence[UploadedFile]) -> UploadedFile | None:
     """Show a row an image that can be read; return the chosen image, the first one at the start."""
     answers = {run.id: _read_all(run, files) for run in runs}
     first = answers[runs[0].id]
@@ -64,7 +64,7 @@ def show_table(runs: Sequence[Run], files: Sequence[UploadedFile]) -> UploadedFi
     return files[readable[rows[0] if rows else 0]]
 
 
-def _read_all(run: Run, files: Sequence[UploadedFile]) -> list[Prediction | Unreadable]:
+def _read_all(run: FinishedRun, files: Sequence[UploadedFile]) -> list[Prediction | Unreadable]:
     title = FRAMEWORK_TITLES[run.config.framework]
     progress = st.empty()
     answers = []
@@ -76,8 +76,8 @@ def _read_all(run: Run, files: Sequence[UploadedFile]) -> list[Prediction | Unre
     return answers
 
 
-@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _read_once(run: Run, file_id: str, _file: UploadedFile) -> Prediction | Unreadable:  # noqa: ARG001, the cache's key
+@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs={FinishedRun: lambda run: run.id})
+def _read_once(run: FinishedRun, file_id: str, _file: UploadedFile) -> Prediction | Unreadable:  # noqa: ARG001, the cache's key
     """Read a file that may be asked for at every rerun; the steps, which are large, are left out."""
     read = prediction_service(run.config.framework).read(run.id, _file.getvalue(), _file.name)
     return read if isinstance(read, Unreadable) else read._replace(steps=())

@@ -31,11 +31,11 @@ def show_failure(run: Run) -> None:
         for position, step in enumerate(steps):
             first = position == 0
             if st.button(step.title, key=f"next-{run.id}-{position}", type="primary" if first else "secondary"):
-                _run_eager(run, step)
+                _take_next_step(run, step)
     show_traceback(run)
 
 
-def _run_eager(run: Run, step: NextStep) -> None:
+def _take_next_step(run: Run, step: NextStep) -> None:
     store = open_store()
     try:
         if step.verb == "edit":

@@ -5,7 +5,7 @@ import string
 
 from core.config import FRAMEWORK_TITLES
 from core.jobs.failures import CAUSES
-from core.runs import Run
+from core.runs import FinishedRun, Run
 from core.system.text import duration
 
 _WORD_JOINER = "\u2060"  # takes no room and is not seen
@@ -44,7 +44,8 @@ def status(run: Run) -> str:
                 parts += [f"{duration(run.seconds_left)} left"]
             return " · ".join(parts)
         case "done":
-            return f"{framework} · done · test accuracy {run.results['test_accuracy']:.2%}"
+            accuracy = run.results.test_accuracy
+            return f"{framework} · done" + ("" if accuracy is None else f" · test accuracy {accuracy:.2%}")
     return f"{framework} · {state_of(run)} after {run.progress:.0%}"
 
 
@@ -66,16 +67,14 @@ def load(run: Run) -> str | None:
     return f"{FRAMEWORK_TITLES[run.config.framework]} {memory} of memory, {processors:.1f} processors"
 
 
-def kept_epoch(run: Run) -> str:
+def kept_epoch(run: FinishedRun) -> str:
     """Say which epoch's weights a finished run has kept, and whether it stopped before it had to."""
     results, config = run.results, run.config
-    trained = counted(results.get("epochs", config.epochs), "epoch")
-    if results.get("stopped_early"):
+    trained = counted(config.epochs if results.epochs is None else results.epochs, "epoch")
+    if results.stopped_early:
         waited = counted(config.patience, "epoch")
-        return (
-            f"Epoch {results['best_epoch']} kept. Stopped early after {trained}: {waited} had brought nothing better."
-        )
-    return f"Epoch {results['best_epoch']} of {trained} kept."
+        return f"Epoch {results.best_epoch} kept. Stopped early after {trained}: {waited} had brought nothing better."
+    return f"Epoch {results.best_epoch} of {trained} kept."
 
 
 def escape_markdown(text: str) -> str:

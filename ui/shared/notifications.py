@@ -53,5 +53,6 @@ def ends() -> list[dict[str, Any]]:
 
 
 def _words(run: Run) -> dict[str, Any]:
-    body = f"Test accuracy {run.results['test_accuracy']:.2%}." if run.state == "done" else run.failure
+    accuracy = run.results.test_accuracy
+    body = run.failure if accuracy is None else f"Test accuracy {accuracy:.2%}."
     return {"id": f"{run.id}.{run.attempt}", "title": f"{run.title}: {state_of(run)}", "body": body}

@@ -47,11 +47,11 @@ def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
             "Data": [run.config.dataset for run in runs],
             "Framework": [FRAMEWORK_TITLES[run.config.framework] for run in runs],
             "State": [state_of(run) for run in runs],
-            "Test accuracy": [(run.results or {}).get("test_accuracy") for run in runs],
+            "Test accuracy": [run.results.test_accuracy for run in runs],
             "Progress": [run.progress for run in runs],
             "Epochs": [run.config.epochs for run in runs],
             "Batch size": [run.config.batch_size for run in runs],
-            "Training": [(run.results or {}).get("train_seconds") for run in runs],
+            "Training": [run.results.train_seconds for run in runs],
             "Launched": [pd.Timestamp(run.created_at, unit="s", tz="UTC") for run in runs],
             "Tags": [list(run.tags) for run in runs],
         }

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.charts.comparison import seed_bands, seed_frame
 from core.config import FRAMEWORK_TITLES
-from core.runs import Run, open_store
+from core.runs import FinishedRun, Run, finished, open_store
 from core.studies.comparison import mean_std, paired_difference, seed_groups
 from ui.shared.formatting import counted
 
@@ -46,7 +46,7 @@ def choose_group() -> list[Run]:
 
 def show_seeds(runs: Sequence[Run]) -> None:
     """Show the spread of the finished ones of some runs."""
-    done = [run for run in runs if run.state == "done"]
+    done = finished(runs)
     if len(done) < len(runs):
         st.caption(f"{len(done)} of {counted(len(runs), 'run')} are done; the others are not counted.")
     if not done:
@@ -68,7 +68,7 @@ def show_seeds(runs: Sequence[Run]) -> None:
                 "Framework": FRAMEWORK_TITLES[framework],
                 "Seeds": len(found),
                 **{
-                    title: mean_std([run.results[figure] for run in found.values()]).in_words(form)
+                    title: mean_std([getattr(run.results, figure) for run in found.values()]).in_words(form)
                     for title, (figure, form) in _FIGURES.items()
                 },
             }
@@ -95,10 +95,10 @@ def show_way_to_seeds(run: Run) -> None:
         )
 
 
-def _show_difference(first: dict[int, Run], second: dict[int, Run]) -> None:
+def _show_difference(first: dict[int, FinishedRun], second: dict[int, FinishedRun]) -> None:
     """Say by how much the second framework's test accuracy differs from the first's, seed by seed."""
     seeds = sorted(first.keys() & second.keys())
-    accuracies = [[each[seed].results["test_accuracy"] for seed in seeds] for each in (first, second)]
+    accuracies = [[each[seed].results.test_accuracy for seed in seeds] for each in (first, second)]
     difference = paired_difference(*accuracies)
     if difference is None:
         st.info("Whether the frameworks differ can be told from two seeds that both have finished.")

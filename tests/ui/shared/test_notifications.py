@@ -1,7 +1,7 @@
 """Which ends a visitor is told of. The notification itself is tested in a real browser."""
 
 from core.config import configure
-from core.runs import Store, new_id
+from core.runs import Results, Store, new_id
 from tests.page import page_at
 
 
@@ -10,14 +10,14 @@ def begin(store: Store, name: str) -> str:
 
 
 def test_only_ends_that_were_waited_for_are_told_once_each(store: Store) -> None:
-    store.finish(begin(store, "before"), 1, "done", {"test_accuracy": 0.5})
+    store.finish(begin(store, "before"), 1, "done", Results(test_accuracy=0.5))
     done, failed, stopped = (begin(store, name) for name in ("done", "failed", "stopped"))
     page = page_at("replication").run()
     assert page.session_state["notifications-ended"] == []
 
-    store.finish(done, 1, "done", {"test_accuracy": 0.912345})
+    store.finish(done, 1, "done", Results(test_accuracy=0.912345))
     store.fail(failed, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
-    store.finish(stopped, 1, "stopped", {})
+    store.finish(stopped, 1, "stopped", Results())
     page.run()
     page.run()
 
