@@ -31,7 +31,7 @@ def refused(*_arguments: object, **_options: object) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.jobs.calibration.spawn", refused)
+    monkeypatch.setattr("core.system.background.spawn", refused)
 
 
 class Answering(PredictionService):
@@ -177,7 +177,7 @@ def test_a_recipe_fills_the_form(page: AppTest, name: str) -> None:
 
 def test_what_was_changed_since_is_marked_and_reset_by_one_click(page: AppTest) -> None:
     page.selectbox(key="recipe").set_value("ann-100").run()
-    page.number_input(key="setting-epochs").set_value(3).run()
+    page.number_input(key="setting-epochs").set_value(5).run()
     page.selectbox(key="setting-optimizer").set_value("adam").run()
     page.toggle(key="setting-flip_vertical").set_value(True).run()
     page.segmented_control(key="frameworks").set_value("PyTorch").run()
@@ -195,7 +195,7 @@ def test_what_was_changed_since_is_marked_and_reset_by_one_click(page: AppTest) 
 
 def test_a_recipe_and_its_changes_are_there_again_after_another_page(page: AppTest) -> None:
     page.selectbox(key="recipe").set_value("ann-100").run()
-    page.number_input(key="setting-epochs").set_value(3).run()
+    page.number_input(key="setting-epochs").set_value(5).run()
     page.switch_page("../pages/home.py").run()
     page.switch_page("../pages/train.py").run()
 
@@ -206,7 +206,7 @@ def test_a_recipe_and_its_changes_are_there_again_after_another_page(page: AppTe
 def test_own_settings_are_not_compared(page: AppTest) -> None:
     page.selectbox(key="recipe").set_value("ann-100").run()
     page.selectbox(key="recipe").set_value("Own settings").run()
-    page.number_input(key="setting-epochs").set_value(3).run()
+    page.number_input(key="setting-epochs").set_value(5).run()
 
     assert "recipe says" not in captions(page)
     assert page.selectbox(key="setting-architecture").value == "ann-100", "what a recipe filled in stays"
