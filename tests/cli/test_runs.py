@@ -50,10 +50,8 @@ def test_command_refuses_wrong_options_in_one_sentence(capsys, arguments):
     assert errors.count("\n") == 1
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-@pytest.mark.usefixtures("url")
-def test_command_tells_of_a_damaged_database(database):
-    database.write_bytes(b"This is not a database. " * 500)
+def test_command_tells_of_a_damaged_database(duet_home):
+    (duet_home / "duet.sqlite3").write_bytes(b"This is not a database. " * 500)
 
     with pytest.raises(SystemExit, match="is damaged"):
         main([])
