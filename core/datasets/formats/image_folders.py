@@ -64,7 +64,12 @@ def detect(files: Files, choices: Choices) -> Source | None:
         (images if _is_image(file) else rest).append(file)
     if not images:
         return None
-    layout = find_layout([file.path for file in images], [file.size for file in images], choices)
+    layout = find_layout(
+        [file.path for file in images],
+        [file.size for file in images],
+        choices,
+        lambda one, other: _whole(images[one]) == _whole(images[other]),
+    )
     labelled = [Labelled(images[position], part, name) for position, part, name in layout.images]
     skipped = [Skipped(*entry) for entry in layout.left_out]
     format_, notes = "Folders of images", list(layout.notes)

@@ -5,11 +5,11 @@
     layout.left_out               # [LeftOut("pets/seg_pred/", …)]
 
 Understood are `class/1.jpg`, `split/class/1.jpg` and `class/split/1.jpg`, with folders around them or doubled.
-Nothing is opened: names, numbers and sizes of files decide.
+Names and numbers of files decide; their content is only asked for where a folder may be a copy.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -82,18 +82,25 @@ class _Folder:
             yield from child.all_files()
 
 
-def find_layout(paths: Sequence[str], sizes: Sequence[int], choices: Choices | None = None) -> Layout:
+def find_layout(
+    paths: Sequence[str],
+    sizes: Sequence[int],
+    choices: Choices | None = None,
+    are_same: Callable[[int, int], bool] = lambda _one, _other: True,
+) -> Layout:
     """Return what the folders of images at `paths`, `/` between folders, say.
 
     Args:
-        sizes: the images' bytes; a folder whose files have the names and sizes of others is a copy of them.
+        sizes: the images' lengths in bytes.
+        are_same: says whether two images of the same name and size, by their positions, have the same content; only
+            asked where a folder may be a copy of another.
 
     Raises:
         ValueError: if a folder that was chosen is not there.
     """
     choices = choices or Choices()
     root = _tree(paths)
-    finder = _Finder(paths, sizes, choices)
+    finder = _Finder(paths, sizes, choices, are_same)
     if choices.dataset is not None:
         root = _descend(root, choices.dataset, "dataset")
     if choices.train or choices.validation or choices.test:
@@ -154,9 +161,10 @@ def _bottom(folder: _Folder) -> _Folder:
 class _Finder:
     """Fills a layout from folders."""
 
-    def __init__(self, paths: Sequence[str], sizes: Sequence[int], choices: Choices):
+    def __init__(self, paths: Sequence[str], sizes: Sequence[int], choices: Choices, are_same):
         self.paths = paths
         self.sizes = sizes
+        self.are_same = are_same
         self.choices = choices
         self.layout = Layout()
 
@@ -199,11 +207,15 @@ class _Finder:
         if self._family(folder):
             return [folder]
         found = [root for child in folder.children.values() for root in self._dataset_roots(child)]
-        seen: dict[frozenset, _Folder] = {}
+        kept: list[_Folder] = []
         for root in found:
-            if (other := seen.setdefault(self._content(root), root)) is not root:
+            content = self._content(root)
+            other = next((other for other in kept if self._is_copy(content, self._content(other))), None)
+            if other is None:
+                kept.append(root)
+            else:
                 self._leave(root, f"It is a copy of {other.path}.")
-        return list(seen.values())
+        return kept
 
     def _family(self, folder: _Folder) -> dict[str, Role]:
         """Return the splits directly in a folder, by name; none unless one of them has folders of classes."""
@@ -248,7 +260,7 @@ class _Finder:
         own = self._content(folder, among=family)
         for name, child in folder.children.items():
             if name not in family:
-                is_copy = self._content(_unwrapped(child)) <= own or self._content(child) <= own
+                is_copy = any(self._is_copy(self._content(inner), own) for inner in (child, _unwrapped(child)))
                 self._leave(child, "It is a copy of what lies beside it." if is_copy else
                             f"It lies beside the splits {', '.join(sorted(family)[:_SHOWN])}.")  # fmt: skip
         for position in folder.files:
@@ -360,15 +372,21 @@ class _Finder:
                 if split.role != "train" and not children[name].children:
                     self._leave(children.pop(name), "It is called as images without classes are.")
 
-    def _content(self, folder: _Folder, among: Mapping[str, Role] | None = None) -> frozenset:
-        """Return the paths below a folder, without its own, and the sizes of all its files."""
+    def _content(self, folder: _Folder, among: Mapping[str, Role] | None = None) -> dict[tuple[str, int], int]:
+        """Return the images below a folder by their paths, without its own, and their sizes."""
         start = len(folder.path) + 1 if folder.path else 0
         positions = (
             folder.all_files()
             if among is None
             else (position for name in among for position in folder.children[name].all_files())
         )
-        return frozenset((self.paths[position][start:], self.sizes[position]) for position in positions)
+        return {(self.paths[position][start:], self.sizes[position]): position for position in positions}
+
+    def _is_copy(self, content: Mapping[tuple[str, int], int], of: Mapping[tuple[str, int], int]) -> bool:
+        """Say whether all images of one content are in another, to the byte."""
+        return content.keys() <= of.keys() and all(
+            self.are_same(position, of[key]) for key, position in content.items()
+        )
 
     def _leave(self, folder: _Folder, reason: str) -> None:
         count = sum(1 for _ in folder.all_files())
