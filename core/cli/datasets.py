@@ -174,7 +174,7 @@ def _print_plan(plan: Plan) -> None:
     if plan.datasets:
         print(f"  several data sets; choose one: {', '.join(f'--dataset={name}' for name in plan.datasets)}")
     for guess in plan.guesses:
-        value = {True: "yes", False: "no"}.get(guess.value, guess.value) if guess.value != 1 else guess.value
+        value = {"True": "yes", "False": "no"}.get(str(guess.value), guess.value)
         print(f"  {guess.name.replace('_', ' ')}: {value} (otherwise: {option_of(guess.name)})")
     _print_skipped(plan.skipped, plan.notes)
 

@@ -28,7 +28,8 @@ from core.datasets import storage
 from core.datasets.choices import Choices
 from core.datasets.files import Skipped
 from core.datasets.formats.source import Guess
-from core.datasets.importing import Colour, Plan, Report, Sample, report_as_json, report_from_json
+from core.datasets.importing import Colour, Plan, Report, Sample, report_from_json
+from core.system.background import Job, Journal
 from core.system.paths import data_dir
 from core.system.processes import spawn
 

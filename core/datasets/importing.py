@@ -30,7 +30,7 @@ from core.datasets import check_title, names, storage
 from core.datasets.choices import Choices
 from core.datasets.conversion import fit, is_grey, lost_by_cropping, preparation_of
 from core.datasets.files import DAMAGE, File, Files, Skipped, open_files
-from core.datasets.formats import idx, image_folders, npz, pixel_csv, sign_language
+from core.datasets.formats import find_formats, image_folders
 from core.datasets.formats.source import MAX_IMAGES, Block, Guess, Source
 from core.datasets.recognition.counts import check_classes, doubts
 from core.datasets.recognition.labels import check_label, in_order, name_classes
@@ -39,7 +39,7 @@ from core.datasets.specification import Fit, Preparation, Specification
 from core.datasets.splitting import hold_out_test
 from core.system.files import write_json
 
-FORMATS: tuple[ModuleType, ...] = (image_folders, sign_language, pixel_csv, idx, npz)
+FORMATS: tuple[ModuleType, ...] = find_formats()
 """What is recognised: pictures in folders before anything that lies beside them, the particular before the general."""
 
 Colour = Literal["grey", "colour"]

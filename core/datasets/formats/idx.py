@@ -26,8 +26,12 @@ from core.datasets.formats.source import (
     Guess,
     Part,
     Source,
+    example_images,
     others,
     part_of_file,
+    preview_parts,
+    read_parts,
+    read_rows,
     splits_by,
 )
 from core.datasets.recognition.brightness import find_white, note_on, to_bytes
@@ -275,16 +279,7 @@ def _read_header(stream: IO[bytes], file: File, dimensions: tuple[int, ...], typ
 def _rows(stream: IO[bytes], file: File, header: Header, at_once: int) -> Iterator[np.ndarray]:
     """Yield what follows the header, so many rows at once: `(n, *shape[1:])` of the header's type."""
     shape = header.shape
-    row = math.prod(shape[1:]) * header.dtype.itemsize
-    for start in range(0, shape[0], max(1, at_once)):
-        size = min(at_once, shape[0] - start) * row
-        values = stream.read(size)
-        if len(values) < size:
-            raise ValueError(
-                f"{file.path}: expected {math.prod(shape):,} values for the shape {shape}, "
-                f"received {(start * row + len(values)) // header.dtype.itemsize:,}."
-            )
-        yield np.frombuffer(values, header.dtype).reshape(-1, *shape[1:])
+    yield from read_rows(stream, file, shape, header.dtype, at_once)
     if stream.read(1):
         raise ValueError(f"{file.path}: expected {math.prod(shape):,} values for the shape {shape}, received more.")
 
@@ -292,3 +287,14 @@ def _rows(stream: IO[bytes], file: File, header: Header, at_once: int) -> Iterat
 def _stem(path: str) -> str:
     """Return what images and labels have in common in their names."""
     return re.sub(r"images?|labels?|idx\d|\.gz$|[^a-z0-9/]", "", path.lower())
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format."""
+    images, labels = example_images(20), np.arange(20, dtype=np.uint8) % 2
+
+    def written(array: np.ndarray) -> bytes:
+        sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+        return bytes([0, 0, 0x08, array.ndim]) + sizes + array.tobytes()
+
+    return {"train-images-idx3-ubyte": written(images), "train-labels-idx1-ubyte": written(labels)}

@@ -22,10 +22,12 @@ from core.datasets.choices import Choices
 from core.datasets.decoding import FORMATS, MAX_BYTES, ImageError, brightest_of_deep, decode, looks_like_image
 from core.datasets.files import DAMAGE, File, Files, Skipped
 from core.datasets.formats import label_tables
-from core.datasets.formats.source import Block, Guess, Part, Source
+from core.datasets.formats.source import Block, Guess, Part, Source, example_images
 from core.datasets.recognition.brightness import find_white, note_on
 from core.datasets.recognition.layout import Layout, find_layout
 from core.datasets.recognition.unread import BEGINNING, describe
+
+POSITION = 5  # pictures in folders come before anything that lies beside them
 
 _SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"),

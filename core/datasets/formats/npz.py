@@ -24,7 +24,11 @@ from core.datasets.formats.source import (
     Guess,
     Part,
     Source,
+    example_images,
     part_of_file,
+    preview_parts,
+    read_parts,
+    read_rows,
     shape_of_row,
     splits_by,
 )

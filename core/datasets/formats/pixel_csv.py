@@ -24,8 +24,10 @@ from core.datasets.formats.source import (
     Guess,
     Part,
     Source,
+    example_images,
     others,
     part_of_file,
+    read_parts,
     shape_of_row,
     splits_by,
     square_of,
@@ -36,6 +38,8 @@ from core.datasets.recognition.columns import Columns, NoLabelsError, find_colum
 from core.datasets.recognition.labels import check_label
 from core.datasets.recognition.orientation import judge_orientation
 from core.datasets.recognition.words import split_of, words_of
+
+POSITION = 20
 
 _SUFFIX = re.compile(r"\.(csv|tsv|txt|dat|data|tra|tes)(\.gz)?$", re.IGNORECASE)
 
@@ -127,9 +131,7 @@ def detect(files: Files, choices: Choices) -> Source | None:
 
 def read(found: Source) -> Iterator[Block]:
     """Yield the rows of all tables."""
-    for number, table in enumerate(found.parts):
-        for block in _blocks(table):
-            yield block._replace(share=(number + block.share) / len(found.parts))
+    return read_parts(found, _blocks)
 
 
 def preview(found: Source) -> Iterator[Block]:
@@ -516,3 +518,11 @@ def _checked(number: int, line: str, table: Table) -> np.ndarray:
 
 def _wrong_width(number: int, received: int, table: Table) -> str:
     return f"{table.file.path}, row {number:,}: expected {len(table.columns.names):,} values, received {received:,}."
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format."""
+    rows = example_images(20).reshape(20, -1)
+    lines = [",".join(map(str, (number % 2, *row.tolist()))) for number, row in enumerate(rows)]
+    header = ",".join(("label", *(f"pixel{number}" for number in range(1, rows.shape[1] + 1))))
+    return {"images.csv": "\n".join([header, *lines, ""]).encode()}

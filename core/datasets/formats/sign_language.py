@@ -11,8 +11,10 @@ from dataclasses import replace
 from core.datasets.choices import Choices
 from core.datasets.files import Files
 from core.datasets.formats import pixel_csv
-from core.datasets.formats.source import Block, Source
+from core.datasets.formats.source import Block, Source, example_images
 from core.datasets.recognition.words import words_of
+
+POSITION = 10  # its tables are tables of pixels, too
 
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 
@@ -70,3 +72,11 @@ def _named(block: Block) -> Block:
 def _place(label: str) -> str:
     """Return a whole number without its decimals."""
     return label.partition(".")[0] if label.partition(".")[2].strip("0") == "" else label
+
+
+def example() -> dict[str, bytes]:
+    """Return a small source of this format: two images a letter."""
+    labels = list(_LETTER_OF) * 2
+    rows = example_images(len(labels), side=28).reshape(len(labels), -1)
+    lines = [",".join((label, *map(str, row.tolist()))) for label, row in zip(labels, rows, strict=True)]
+    return {"sign_mnist_train.csv": "\n".join([",".join(_COLUMNS), *lines, ""]).encode()}

@@ -1,6 +1,6 @@
 """What the formats share: what they detect, and how they hand over images.
 
-A format is a module with three functions. `detect(files, choices)` looks at the files' names and beginnings
+A format is a module with four functions. `detect(files, choices)` looks at the files' names and beginnings
 and returns a `Source`, or None where they are something else. `read(source)` yields all images as
 `Block`s, and a `Skipped` for each file that turns out to be unreadable; `preview(source)` yields a few
 from all over, for the preview. All three raise `ValueError` with one sentence for a damaged source. `example()`
@@ -9,9 +9,9 @@ returns a small source, bytes by file name, on which `tests/datasets/formats/tes
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -196,3 +196,8 @@ def square_of(values: int) -> tuple[int, int, int] | None:
         if side > 0 and side * side * channels == values:
             return side, side, channels
     return None
+
+
+def example_images(count: int, side: int = 8) -> np.ndarray:
+    """Return images that differ from one another, uint8 `(count, side, side)`, for the example of a format."""
+    return np.random.default_rng(0).integers(0, 256, (count, side, side), dtype=np.uint8)
