@@ -3,6 +3,7 @@
     python -m core datasets [--json]
     python -m core datasets inspect PATH [--json]
     python -m core datasets import PATH [--name NAME] [--size 32x32] [--colour grey] [--json]
+    python -m core datasets import PATH --label-column gesture --fit pad    # what was guessed, decided otherwise
     python -m core datasets fetch fashion-mnist [--json]
     python -m core datasets rename NAME "A better title"
     python -m core datasets delete NAME
@@ -17,7 +18,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -25,7 +26,10 @@ from core import datasets
 from core.cli.parsing import Parser, command_parser, exit_with_error
 from core.datasets import background_import, importing
 from core.datasets.catalogue import CATALOGUE
-from core.datasets.importing import Report, report_as_json
+from core.datasets.choices import NAMES as CHOICES
+from core.datasets.choices import Choices, Orientation, option_of
+from core.datasets.importing import Plan, Report, report_as_json
+from core.datasets.specification import Fit, Preparation
 from core.runs import open_store
 
 _SHOWN = 20
@@ -57,12 +61,14 @@ def _parser() -> Parser:
 
     look = add("inspect", _inspect, "Say what an import would do.")
     look.add_argument("path", metavar="PATH", type=Path)
+    _add_choices(look)
     look.add_argument("--samples", type=Path, help=argparse.SUPPRESS)  # where to write images for the dashboard
     bring = add("import", _import, "Bring in a file, a folder or a zip.")
     bring.add_argument("path", metavar="PATH", type=Path)
     bring.add_argument("--name", metavar="NAME", help="what it is called; by default after the file")
     bring.add_argument("--size", metavar="HxW", type=_size, help="height and width in pixels, such as 32x32")
     bring.add_argument("--colour", choices=list(importing.CHANNELS), help="by default that of the images")
+    _add_choices(bring)
     bring.add_argument("--job", help=argparse.SUPPRESS)  # the dashboard's import that this process does
     fetch = add("fetch", _fetch, "Download a data set of the catalogue.")
     fetch.add_argument("name", metavar="NAME", help=f"one of {', '.join(CATALOGUE)}")
@@ -77,6 +83,37 @@ def _parser() -> Parser:
         if do is _rename:
             command.add_argument("title", metavar="TITLE")
     return parser
+
+
+def _add_choices(command: Parser) -> None:
+    """Add the options that decide what is guessed otherwise."""
+    add = command.add_argument_group("instead of what is guessed").add_argument
+    add("--dataset", metavar="FOLDER", help="which of several data sets that lie side by side")
+    add("--splits", action=argparse.BooleanOptionalAction, help="whether train, test and the like are splits")
+    add("--classes", choices=("outer", "inner"), help="where folders lie in folders, which are the classes")
+    for part in ("train", "validation", "test"):
+        add(f"--{part}", metavar="PATH", help=f"the folder or file of the {part} split")
+    add("--label-column", metavar="NAME", help="a table's column of classes: its name, number, first or last")
+    add("--header", action=argparse.BooleanOptionalAction, help="whether tables begin with names of columns")
+    add("--encoding", metavar="NAME", help="of tables and of names in archives, such as cp1252")
+    add("--scale", metavar="WHITE", type=_white, help="the value of white, such as 1, 16 or 4095")
+    add("--orientation", choices=get_args(Orientation), help="transposed exchanges rows and columns")
+    add("--preparation", choices=get_args(Preparation), help="what images from outside are taken for")
+    add("--fit", choices=get_args(Fit), help="how images of other proportions are brought into those chosen")
+
+
+def _choices(options: argparse.Namespace) -> Choices:
+    return Choices(**{name: getattr(options, name) for name in CHOICES})
+
+
+def _white(text: str) -> float:
+    try:
+        white = float(text)
+    except ValueError:
+        white = 0.0
+    if not 0 < white <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a value of white above 0, at most 65535, received {text!r}")
+    return white
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -115,17 +152,30 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    plan = importing.inspect(options.path)
+    plan = importing.inspect(options.path, _choices(options))
     if options.samples:
         np.savez(options.samples, *(sample.image for sample in plan.samples))
     if options.json:
         print(json.dumps(background_import.plan_as_json(plan)))
         return
+    _print_plan(plan)
+
+
+def _print_plan(plan: Plan) -> None:
+    """Print all that an import would do."""
     sizes = ", ".join(f"{height}×{width}" for height, width in list(plan.sizes)[:5])
     print(
         f"{plan.format} in {plan.files:,} files; {len(plan.class_names)} classes: {', '.join(plan.class_names)[:200]}"
     )
+    for part, count in (plan.images or {}).items():
+        where = f", from {', '.join(plan.splits[part][:6])}" if part in plan.splits else ""
+        print(f"  {part}: {count:,} images{where}")
     print(f"  images looked at: {sizes}; proposed: {plan.size[0]}×{plan.size[1]}, {plan.colour}, called {plan.title}")
+    if plan.datasets:
+        print(f"  several data sets; choose one: {', '.join(f'--dataset={name}' for name in plan.datasets)}")
+    for guess in plan.guesses:
+        value = {"True": "yes", "False": "no"}.get(str(guess.value), guess.value)
+        print(f"  {guess.name.replace('_', ' ')}: {value} (otherwise: {option_of(guess.name)})")
     _print_skipped(plan.skipped, plan.notes)
 
 
@@ -133,7 +183,12 @@ def _import(options: argparse.Namespace) -> None:
     def bring(on_progress) -> Report:
         try:
             return importing.import_dataset(
-                options.path, name=options.name, size=options.size, colour=options.colour, on_progress=on_progress
+                options.path,
+                name=options.name,
+                size=options.size,
+                colour=options.colour,
+                choices=_choices(options),
+                on_progress=on_progress,
             )
         finally:
             background_import.discard(options.path)

@@ -154,7 +154,8 @@ def _version(folder: Path) -> tuple[int, int]:
 @lru_cache(maxsize=64)
 def _specification(folder: Path, _written: tuple[int, int]) -> Specification:
     manifest = storage.read_manifest(folder)
-    values = {field.name: manifest[field.name] for field in fields(Specification)}
+    # An earlier version of Duet has written fewer fields.
+    values = {field.name: manifest[field.name] for field in fields(Specification) if field.name in manifest}
     values["preparation"] = FORMER_PREPARATIONS.get(values["preparation"], values["preparation"])
     return Specification(**values | {"class_names": tuple(values["class_names"])})
 

@@ -25,7 +25,9 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 
 from core.datasets import storage
+from core.datasets.choices import Choices
 from core.datasets.files import Skipped
+from core.datasets.formats.source import Guess
 from core.datasets.importing import Colour, Plan, Report, Sample, report_from_json
 from core.system.background import Job, Journal
 from core.system.paths import data_dir
@@ -84,7 +86,7 @@ def discard(path: Path) -> None:
         shutil.rmtree(imports / folder.relative_to(imports).parts[0] / "images", ignore_errors=True)
 
 
-def inspect_apart(path: Path) -> Plan:
+def inspect_apart(path: Path, choices: Choices | None = None) -> Plan:
     """Do what `importing.inspect` does in a process of its own, at most for half a minute.
 
     Raises:
@@ -95,6 +97,7 @@ def inspect_apart(path: Path) -> Plan:
         process = spawn(
             "core",
             *("datasets", "inspect", str(path.resolve()), "--json", "--samples", str(samples)),
+            *(choices or Choices()).as_options(),
             log=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -120,12 +123,13 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "sizes": [[*size, count] for size, count in plan.sizes.items()],
         "samples": [sample.class_name for sample in plan.samples],
         "skipped": [entry._asdict() for entry in plan.skipped],
+        "guesses": [entry._asdict() for entry in plan.guesses],
     }
 
 
 def plan_from_json(values: dict[str, Any], images: Sequence[np.ndarray]) -> Plan:
     """Return the plan that `plan_as_json` has written, with the images of its samples."""
-    lists = {key: tuple(values[key]) for key in ("size", "class_names", "notes")}
+    lists = {key: tuple(values[key]) for key in ("size", "class_names", "notes", "datasets")}
     return Plan(
         **values
         | lists
@@ -133,12 +137,19 @@ def plan_from_json(values: dict[str, Any], images: Sequence[np.ndarray]) -> Plan
             "sizes": {(height, width): count for height, width, count in values["sizes"]},
             "samples": tuple(map(Sample, images, values["samples"])),
             "skipped": tuple(Skipped(**entry) for entry in values["skipped"]),
+            "splits": {part: tuple(names) for part, names in values["splits"].items()},
+            "guesses": tuple(Guess(**entry | {"options": tuple(entry["options"])}) for entry in values["guesses"]),
         }
     )
 
 
 def start_import(
-    path: Path, *, name: str | None = None, size: tuple[int, int] | None = None, colour: Colour | None = None
+    path: Path,
+    *,
+    name: str | None = None,
+    size: tuple[int, int] | None = None,
+    colour: Colour | None = None,
+    choices: Choices | None = None,
 ) -> str:
     """Begin what `importing.import_dataset` does and return the import's id."""
     options = []
@@ -148,6 +159,7 @@ def start_import(
         options += [f"--size={size[0]}x{size[1]}"]
     if colour is not None:
         options += [f"--colour={colour}"]
+    options += (choices or Choices()).as_options()
     return _start(["import", str(path.resolve()), *options], path)
 
 

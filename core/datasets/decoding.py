@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """The formats that are read, in Pillow's names."""
 
 MAX_BYTES = 64 * 2**20
@@ -40,19 +40,45 @@ _BEGINNINGS = {
 
 _EXPECTED = "a PNG, JPEG, WebP, BMP, GIF or TIFF image"
 
+_IMAGE_BEGINNINGS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\x00", b"MM\x00*")
+"""How files of the formats that are read begin, besides WebP's and PPM's."""
+
 
 class ImageError(ValueError):
     """A file that cannot be read as an image; the message is one sentence that names it."""
 
 
-def decode(data: bytes, name: str) -> np.ndarray:
+def looks_like_image(beginning: bytes) -> bool:
+    """Say whether a file that begins so is an image of one of `FORMATS`."""
+    if beginning.startswith(b"BM"):
+        return len(beginning) >= 18 and beginning[14:18] in (b"(\0\0\0", b"l\0\0\0", b"|\0\0\0")
+    is_webp = beginning.startswith(b"RIFF") and beginning[8:12] == b"WEBP"
+    is_ppm = len(beginning) > 2 and beginning[:1] == b"P" and beginning[1:2] in b"123456" and beginning[2:3].isspace()
+    return is_webp or is_ppm or beginning.startswith(_IMAGE_BEGINNINGS)
+
+
+def brightest_of_deep(data: bytes) -> float | None:
+    """Return the brightest value of a grey image with 16 bits a pixel; None for any other file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if not image.mode.startswith("I;16") or math.prod(image.size) > MAX_PIXELS:
+                    return None
+                return float(np.asarray(image).max())
+        # As in `decode`: whatever a damaged file raises is told when it is read.
+        except Exception:
+            return None
+
+
+def decode(data: bytes, name: str, *, white: float | None = None) -> np.ndarray:
     """Decode the first picture in the bytes of a file called `name`.
 
     - An image with a side above `MAX_SIDE` is shrunk by a whole factor, each pixel the mean of those it
       replaces.
     - The rotation or mirroring that EXIF asks for is done.
-    - Of 16 bits a channel the high byte is kept. Greys, palettes and CMYK become RGB by Pillow's formulas;
-      colour profiles are not applied.
+    - Of 16 bits a channel the high byte is kept; of grey ones, all up to `white` where that is given. Greys,
+      palettes and CMYK become RGB by Pillow's formulas; colour profiles are not applied.
     - Transparency is laid on white, as viewers show it, but on black where it holds a light drawing: what
       is visible is lighter than middle grey and covers less than half of the image.
 
@@ -78,7 +104,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
                     raise ImageError(_too_many(name, "{:,} × {:,} pixels".format(*image.size)))
                 image.draft(None, (MAX_SIDE, MAX_SIDE))  # lets a JPEG be decoded at a half, quarter or eighth
                 ImageOps.exif_transpose(image, in_place=True)
-                return np.array(_on_background(_shrunk(_eight_bits(image, name))))
+                return np.array(_on_background(_shrunk(_eight_bits(image, name, white))))
         except ImageError:
             raise
         except Image.UnidentifiedImageError:
@@ -92,9 +118,21 @@ def decode(data: bytes, name: str) -> np.ndarray:
             raise ImageError(f"{name}: expected a whole image, but it is damaged ({reason}).") from error
 
 
-def _eight_bits(image: Image.Image, name: str) -> Image.Image:
+def _eight_bits(image: Image.Image, name: str, white: float | None) -> Image.Image:
     """Return the picture as RGB, or as RGBA where it has transparency."""
     if image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        if white is None or white == 65535:
+            values = values >> 8
+        elif values.max() > white:
+            raise ImageError(
+                f"{name}: expected pixels of at most {white:g}, as in other images, received {values.max()}: choose "
+                "the value of white (--scale)."
+            )
+        else:
+            values = np.rint(values * (255 / white))
+        image = Image.fromarray(values.astype(np.uint8))
+    elif image.mode == "I" and image.format == "PPM":  # Pillow stretches its values to 16 bits
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ImageError(f"{name}: expected 8 or 16 bits a channel, received 32: save it as PNG or JPEG.")

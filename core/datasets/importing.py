@@ -4,9 +4,10 @@
     report = import_dataset(Path("photos.zip"), name="Cats and dogs", size=(32, 32), colour="colour")
     load(report.name)
 
-What lies at a path is recognised by itself; see `FORMATS`. An import streams into a staging folder
-and appears whole or not at all. Without a test split, a fifth of the images is held out for one,
-each class in proportion, always the same ones.
+What lies at a path is recognised by itself; see `FORMATS`. The plan says all that was guessed, and each guess
+can be decided otherwise; see `core.datasets.choices`. An import streams into a staging folder and appears whole
+or not at all. Without a test split, the validation split that came with the data is taken for it, or a fifth of
+the images is held out, each class in proportion, always the same ones.
 
 Bytes from strangers are best read in a process that can be killed; `core.datasets.background_import` does so.
 """
@@ -15,27 +16,31 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from core.datasets import check_title, names, storage
-from core.datasets.conversion import fit, is_grey, preparation_of
-from core.datasets.files import Files, Skipped, open_files
-from core.datasets.formats import find_formats
-from core.datasets.formats.source import MAX_IMAGES, Block, Source, in_order
-from core.datasets.specification import Preparation, Specification
+from core.datasets.choices import Choices
+from core.datasets.conversion import fit, is_grey, lost_by_cropping, preparation_of
+from core.datasets.files import DAMAGE, File, Files, Skipped, open_files
+from core.datasets.formats import find_formats, image_folders
+from core.datasets.formats.source import MAX_IMAGES, Block, Guess, Source
+from core.datasets.recognition.counts import check_classes, doubts
+from core.datasets.recognition.labels import check_label, in_order, name_classes
+from core.datasets.recognition.unread import BEGINNING, describe
+from core.datasets.specification import Fit, Preparation, Specification
 from core.datasets.splitting import hold_out_test
 from core.system.files import write_json
 
 FORMATS: tuple[ModuleType, ...] = find_formats()
-"""What is recognised, the more particular before the more general."""
+"""What is recognised: pictures in folders before anything that lies beside them, the particular before the general."""
 
 Colour = Literal["grey", "colour"]
 
@@ -54,6 +59,15 @@ MAX_STORED = 8 * 2**30
 
 TEST_SHARE = 0.2
 _SPLIT_SEED = 42
+
+_MOST_LOST = 0.5
+"""Where cropping would take more than this share of most images, they are padded instead."""
+
+_TOLD_LOSS = 0.25
+"""Where cropping takes more than this share of some image, it is told."""
+
+_DESCRIBED, _KINDS = 50, 4
+"""So many files are looked at to say what they are, and so many kinds are told, where none can be imported."""
 
 _SAMPLES = 12
 _JUDGED = 1000
@@ -76,12 +90,17 @@ class Plan:
         title: the proposed name.
         files: how many files hold the images.
         images: the number of images of each split, as the source announces it; None if it does not.
+        classes: the number of images of each class, by split, where all are known beforehand.
+        splits: the files, folders or arrays that are each split; empty where a split is drawn.
         sizes: how many of the images looked at have each height and width, the most frequent first.
         colours: how many of the images looked at are grey, and how many are not.
         size: the proposed height and width.
         colour: the proposed colour.
         class_names: the classes, all or those of the images looked at.
         preparation: how images from outside would be prepared, in the proposed colour.
+        fit: how images of other proportions would be brought into those proposed.
+        guesses: what was recognised and can be decided otherwise.
+        datasets: the folders of whole data sets of which one must be chosen; the plan is that of the first.
         samples: a few images, of as many classes as possible.
         skipped: files that would not be used.
         notes: what else is good to know, a sentence each.
@@ -91,12 +110,17 @@ class Plan:
     title: str
     files: int
     images: dict[str, int] | None
+    classes: dict[str, dict[str, int]] | None
+    splits: dict[str, tuple[str, ...]]
     sizes: dict[tuple[int, int], int]
     colours: dict[Colour, int]
     size: tuple[int, int]
     colour: Colour
     class_names: tuple[str, ...]
     preparation: Preparation
+    fit: Fit
+    guesses: tuple[Guess, ...]
+    datasets: tuple[str, ...]
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
@@ -123,15 +147,15 @@ class Report:
     seconds: float
 
 
-def inspect(path: Path) -> Plan:
+def inspect(path: Path, choices: Choices | None = None) -> Plan:
     """Look at what lies at `path`, without writing anything.
 
     Raises:
-        ValueError: if nothing is recognised there, or what is recognised is damaged.
+        ValueError: if nothing is recognised there, what is recognised is damaged, or no network could learn it.
     """
-    with open_files(path) as files:
-        format_, found = _detect(files)
-        return _plan(path, found, *_look(format_, found))
+    choices = choices or Choices()
+    with open_files(path, choices.encoding) as files:
+        return _Recognised(path, files, choices).plan
 
 
 def import_dataset(
@@ -140,15 +164,17 @@ def import_dataset(
     name: str | None = None,
     size: tuple[int, int] | None = None,
     colour: Colour | None = None,
+    choices: Choices | None = None,
     on_progress: Callable[[float, str], None] = lambda _share, _sentence: None,
 ) -> Report:
     """Write what lies at `path` as a data set.
 
     Args:
-        path: a file, a folder or a zip.
+        path: a file, a folder or an archive.
         name: what people read; the data set's own name is made of it. By default as in the plan.
         size: height and width of the images, in pixels. By default as in the plan.
         colour: by default as in the plan.
+        choices: what is decided otherwise than in the plan.
         on_progress: is told how much of the source has been read, 0 to 1, and that in a sentence.
 
     Raises:
@@ -157,37 +183,45 @@ def import_dataset(
     """
     began = time.monotonic()
     storage.sweep()
+    choices = choices or Choices()
     title = None if name is None else _free(check_title(name))
-    with open_files(path) as files, storage.staging() as folder:
-        format_, found = _detect(files)
-        plan = _plan(path, found, *_look(format_, found))
+    with open_files(path, choices.encoding) as files, storage.staging() as folder:
+        recognised = _Recognised(path, files, choices)
+        found, plan = recognised.source, recognised.plan
+        if plan.datasets:
+            raise ValueError(
+                f"{files.name}: expected one data set, received several: {', '.join(plan.datasets[:6])}. Choose one, "
+                f"for example by --dataset={plan.datasets[0]}."
+            )
         shape = (*check_size(size or plan.size), CHANNELS[colour or plan.colour])
-        written = _write(format_.read(found), folder, shape, on_progress)
-        labels, class_names = _number_classes(written, found)
-        notes = [*found.notes, *_divide(folder, labels, shape)]
+        written = _write(recognised.format.read(found), folder, shape, plan.fit, on_progress)
+        labels, class_names, joined = _number_classes(written, found)
+        notes = [*recognised.notes, *joined, *_divide(folder, labels, shape)]
+        counts = _counts_by_class(folder, class_names)
+        notes += [note for note in doubts(counts) if note not in notes]
         on_progress(1.0, "Checking what was written.")
         title = title or _proposed(plan.title)
         specification = Specification(
             name=_name(title),
             title=title,
             class_names=class_names,
-            preparation=_prepared(folder),
+            preparation=choices.preparation or _prepared(folder),
             source=f"{found.source or found.format}, imported from {files.name} on {date.today().isoformat()}",
             licence=found.licence or "not stated",
+            fit=plan.fit,
         )
-        counts = {part: _rows(folder, part) for part in ("train", "test")}
         report = Report(
             name=specification.name,
             title=title,
             format=found.format,
-            images=counts,
+            images={part: sum(row.values()) for part, row in counts.items()},
             shape=shape,
             class_names=class_names,
             preparation=specification.preparation,
             fingerprint=storage.complete(folder, specification),
             sizes={f"{height}×{width}": count for (height, width), count in written.sizes.most_common()},
             skipped=(*files.skipped, *found.skipped, *written.skipped),
-            notes=tuple(notes),
+            notes=tuple(dict.fromkeys(notes)),
             seconds=round(time.monotonic() - began, 3),
         )
         write_json(folder / "report.json", report_as_json(report))
@@ -227,15 +261,139 @@ def report_from_json(values: dict[str, Any]) -> Report:
     return Report(**values | lists | {"skipped": tuple(skipped)})
 
 
-def _detect(files: Files) -> tuple[ModuleType, Source]:
+class _Recognised:
+    """What lies at a path: its format, its source and the plan for it."""
+
+    def __init__(self, path: Path, files: Files, choices: Choices):
+        self.format, self.source = _detect(files, choices)
+        blocks, unreadable = _look(self.format, self.source)
+        counts = _named_counts(self.source)
+        self.notes = [*files.notes, *self.source.notes]
+        if counts is not None:
+            check_classes(_after_division(counts))
+            doubtful = doubts(_after_division(counts))
+        else:
+            doubtful = []
+        if note := _note_on_validation(self.source):
+            self.notes.append(note)
+        self.plan = self._plan(path, files, choices, blocks, unreadable, counts, doubtful)
+
+    def _plan(
+        self,
+        path: Path,
+        files: Files,
+        choices: Choices,
+        blocks: list[Block],
+        unreadable: list[Skipped],
+        counts: dict[str, dict[str, int]] | None,
+        doubtful: list[str],
+    ) -> Plan:
+        source = self.source
+        sizes: Counter[tuple[int, int]] = Counter()
+        colours: Counter[Colour] = Counter()
+        for block in blocks:
+            sizes[block.size] += len(block.images)
+            colours["grey" if is_grey(block.images) else "colour"] += len(block.images)
+        size = next(iter(sizes)) if len(sizes) == 1 else (USUAL_SIDE, USUAL_SIDE)
+        if max(size) > MAX_SIDE:
+            size = USUAL_SIDE, USUAL_SIDE
+        size = max(MIN_SIDE, size[0]), max(MIN_SIDE, size[1])
+        colour: Colour = "colour" if colours["colour"] else "grey"
+        shape = (*size, CHANNELS[colour])
+        how, told = _choose_fit(sizes, size, choices)
+        self.notes += told
+        fitted = [fit(image, shape, how) for block in blocks for image in block.images[:_JUDGED]]
+        naming = name_classes({name for block in blocks for name in block.classes})
+        preparation = choices.preparation or preparation_of(fitted[:_JUDGED])
+        if counts is not None:
+            self.notes += name_classes(label for labels in source.labels.values() for label in labels).notes
+        else:
+            self.notes += naming.notes
+            doubtful.append("The classes are those of the first rows; the import finds and counts all.")
+        class_names = (
+            source.class_names
+            or (counts is not None and in_order({name for row in counts.values() for name in row}))
+            or in_order(set(naming.names.values()))
+        )
+        self.notes = list(dict.fromkeys(self.notes))
+        return Plan(
+            format=source.format,
+            title=source.title or _title_of(path),
+            files=source.files,
+            images=source.images,
+            classes=counts,
+            splits={part: tuple(names) for part, names in source.splits.items()},
+            sizes=dict(sizes.most_common()),
+            colours=dict(colours),
+            size=size,
+            colour=colour,
+            class_names=tuple(class_names),
+            preparation=preparation,
+            fit=how,
+            guesses=(
+                *source.guesses,
+                Guess("preparation", preparation, get_args(Preparation)),
+                Guess("fit", how, get_args(Fit)),
+            ),
+            datasets=source.datasets,
+            samples=tuple(_samples(blocks)),
+            skipped=(*files.skipped, *source.skipped, *unreadable),
+            notes=(*self.notes, *doubtful),
+        )
+
+
+def _detect(files: Files, choices: Choices) -> tuple[ModuleType, Source]:
+    """Return the first format that recognises the files.
+
+    Raises:
+        ValueError: what the first one that found something of its own says against it, if no other does better.
+    """
+    refusals: list[str] = []
+    loose: str | None = None
     for format_ in FORMATS:
-        if found := format_.detect(files):
+        try:
+            found = format_.detect(files, choices)
+        except ValueError as error:
+            # Loose pictures say less about what was meant than a table or an array that lies beside them.
+            loose = str(error) if format_ is image_folders else loose
+            refusals += [] if format_ is image_folders else [str(error)]
+            continue
+        except DAMAGE as error:
+            refusals.append(f"{files.name}: expected whole files, but one is damaged ({error}).")
+            continue
+        if found:
             return format_, found
-    reason = f" {files.skipped[0].file}: {files.skipped[0].reason}" if files.skipped else ""
-    raise ValueError(
-        f"{files.name}: expected folders of images by class, a CSV of pixels, a .npz or IDX files, alone or in a zip, "
-        f"received something else.{reason}"
+    if refusals or loose:
+        raise ValueError(refusals[0] if refusals else loose)
+    raise ValueError(_unrecognised(files))
+
+
+def _unrecognised(files: Files) -> str:
+    """Say what files are, of which none can be imported."""
+    kinds: dict[str, list[str]] = {}
+    fixes = {}
+    for file in files.members[:_DESCRIBED]:
+        unread = describe(_beginning(file), file.name)
+        kinds.setdefault(unread.what, []).append(file.path)
+        fixes[unread.what] = unread.fix
+    told = [
+        f"{what} ({names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''})"
+        for what, names in sorted(kinds.items(), key=lambda entry: -len(entry[1]))[:_KINDS]
+    ]
+    received = f"{', '.join(told)}. {fixes[max(kinds, key=lambda what: len(kinds[what]))]}" if told else "none."
+    reason = f" {files.skipped[0].file}: {files.skipped[0].reason} {files.skipped[0].fix}" if files.skipped else ""
+    return (
+        f"{files.name}: expected folders of images by class, tables of pixels, NumPy arrays or IDX files, alone or in "
+        f"an archive, received {received}{reason}"
     )
+
+
+def _beginning(file: File) -> bytes:
+    try:
+        with file.open() as stream:
+            return stream.read(BEGINNING)
+    except DAMAGE:
+        return b""
 
 
 def _look(format_: ModuleType, found: Source) -> tuple[list[Block], list[Skipped]]:
@@ -249,36 +407,71 @@ def _look(format_: ModuleType, found: Source) -> tuple[list[Block], list[Skipped
     return blocks, skipped
 
 
-def _plan(path: Path, found: Source, blocks: list[Block], skipped: list[Skipped]) -> Plan:
-    sizes: Counter[tuple[int, int]] = Counter()
-    colours: Counter[Colour] = Counter()
-    for block in blocks:
-        sizes[block.size] += len(block.images)
-        colours["grey" if is_grey(block.images) else "colour"] += len(block.images)
-    size = next(iter(sizes)) if len(sizes) == 1 else (USUAL_SIDE, USUAL_SIDE)
-    if max(size) > MAX_SIDE:
-        size = USUAL_SIDE, USUAL_SIDE
-    size = max(MIN_SIDE, size[0]), max(MIN_SIDE, size[1])
-    colour: Colour = "colour" if colours["colour"] else "grey"
-    shape = (*size, CHANNELS[colour])
-    fitted = [fit(image, shape) for block in blocks for image in block.images[:_JUDGED]]
-    return Plan(
-        format=found.format,
-        title=found.title or _title_of(path),
-        files=found.files,
-        images=found.images,
-        sizes=dict(sizes.most_common()),
-        colours=dict(colours),
-        size=size,
-        colour=colour,
-        class_names=tuple(
-            found.class_names or in_order({name: None for block in blocks for name in block.classes}.keys())
-        ),
-        preparation=preparation_of(fitted[:_JUDGED]),
-        samples=tuple(_samples(blocks)),
-        skipped=(*found.skipped, *skipped),
-        notes=found.notes,
-    )
+def _named_counts(found: Source) -> dict[str, dict[str, int]] | None:
+    """Return the number of images of each class, by split, where all labels are known.
+
+    Raises:
+        ValueError: if a label is no text.
+    """
+    if found.labels is None:
+        return None
+    labels = {label for row in found.labels.values() for label in row}
+    for label in sorted(labels):
+        _check_label(label, found)
+    naming = name_classes(labels)
+    counts: dict[str, dict[str, int]] = {}
+    for part, row in found.labels.items():
+        for label, count in row.items():
+            of_part = counts.setdefault(part, {})
+            of_part[naming.names[label]] = of_part.get(naming.names[label], 0) + count
+    return counts
+
+
+def _check_label(label: str, found: Source) -> None:
+    try:
+        check_label(label)
+    except ValueError as error:
+        raise ValueError(f"{found.format}, class {label[:40]!r}: expected {error}.") from None
+
+
+def _after_division(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+    """Return the counts of training and test images after validation images have found their place."""
+    if "validation" not in counts:
+        return dict(counts)
+    if "test" not in counts and "train" in counts:
+        return {"train": counts["train"], "test": counts["validation"]}
+    train = Counter(counts.get("train", {}))
+    train.update(counts["validation"])
+    return {"train": train} | ({"test": counts["test"]} if "test" in counts else {})
+
+
+def _note_on_validation(found: Source) -> str | None:
+    """Say what becomes of the validation images that came with the data."""
+    parts = set(found.images or {}) | set(found.splits)
+    if "validation" not in parts or "train" not in parts:
+        return None
+    if "test" not in parts:
+        return "There is no test split, so the validation images that came with the data are the test images."
+    return "The validation images are used for training: every run draws validation images of its own from there."
+
+
+def _choose_fit(sizes: Counter[tuple[int, int]], size: tuple[int, int], choices: Choices) -> tuple[Fit, list[str]]:
+    """Return how images are brought into the proportions of a size, and what to tell about it."""
+    losses = [(lost_by_cropping(own, size), count) for own, count in sizes.items()]
+    most = max((loss for loss, _ in losses), default=0.0)
+    much = sum(count for loss, count in losses if loss > _MOST_LOST)
+    how: Fit = choices.fit or ("pad" if much > sum(sizes.values()) / 2 else "crop")
+    if how == "pad" and choices.fit is None:
+        return how, [
+            f"Most images are far longer than wide or wider than long, so they are padded to {size[0]}×{size[1]} "
+            "instead of cropped; choose another fit (--fit) if that is wrong."
+        ]
+    if how == "crop" and most > _TOLD_LOSS:
+        return how, [
+            f"Only the middle of images of other proportions is kept: up to {most:.0%} of an image is cut off. Padding "
+            "or squeezing keep all of it (--fit)."
+        ]
+    return how, []
 
 
 def _samples(blocks: list[Block]) -> Iterator[Sample]:
@@ -294,7 +487,7 @@ def _samples(blocks: list[Block]) -> Iterator[Sample]:
 
 
 class _Written(NamedTuple):
-    """What `_write` has seen: each image's class, by split; its sizes; and what it could not read."""
+    """What `_write` has seen: each image's label, by split; its sizes; and what it could not read."""
 
     classes: dict[str, list[str]]
     sizes: Counter[tuple[int, int]]
@@ -305,10 +498,11 @@ def _write(
     entries: Iterator[Block | Skipped],
     folder: Path,
     shape: tuple[int, int, int],
+    how: Fit,
     on_progress: Callable[[float, str], None],
 ) -> _Written:
     """Write the images of each split, in their final shape, into arrays that grow."""
-    written = _Written({"train": [], "test": []}, Counter(), [])
+    written = _Written({"train": [], "validation": [], "test": []}, Counter(), [])
     most = min(MAX_IMAGES, MAX_STORED // int(np.prod(shape)))
     with ExitStack() as opened:
         images = {}
@@ -323,7 +517,7 @@ def _write(
                 written.skipped.append(entry)
                 continue
             part = entry.part or "train"
-            images[part].append(np.stack([fit(image, shape) for image in entry.images]))
+            images[part].append(np.stack([fit(image, shape, how) for image in entry.images]))
             sizes[part].append(np.tile(entry.size, (len(entry.images), 1)))
             written.classes[part] += entry.classes
             written.sizes[entry.size] += len(entry.images)
@@ -339,35 +533,37 @@ def _write(
     return written
 
 
-def _number_classes(written: _Written, found: Source) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Return the labels of each split, int64, and the name of each label."""
-    seen = set().union(*written.classes.values())
-    if len(seen) < 2:
-        raise ValueError(f"Expected images of at least two classes, received only {next(iter(seen))!r}.")
+def _number_classes(written: _Written, found: Source) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
+    """Return the labels of each split, int64, the name of each label, and a sentence for each joining."""
+    for label in sorted(set().union(*written.classes.values())):
+        _check_label(label, found)
+    naming = name_classes(set().union(*written.classes.values()))
+    classes = {part: [naming.names[label] for label in labels] for part, labels in written.classes.items()}
+    check_classes(_after_division({part: Counter(row) for part, row in classes.items() if row}))
+    seen = set(naming.names.values())
     if len(seen) > MAX_CLASSES:
         raise ValueError(f"Expected at most {MAX_CLASSES:,} classes, received {len(seen):,}.")
     class_names = found.class_names or tuple(in_order(seen))
     number = {name: label for label, name in enumerate(class_names)}
-    labels = {part: np.array([number[name] for name in classes], np.int64) for part, classes in written.classes.items()}
-    return labels, class_names
+    labels = {part: np.array([number[name] for name in row], np.int64) for part, row in classes.items()}
+    return labels, class_names, naming.notes
 
 
 def _divide(folder: Path, labels: dict[str, np.ndarray], shape: tuple[int, int, int]) -> Iterator[str]:
     """See to it that both splits have images, write the labels, and yield a sentence about each thing done."""
+    kinds = (("images", shape, np.uint8), ("sizes", (2,), np.int32))
+    labels = _place_validation(folder, labels, kinds)
     if not all(map(len, labels.values())):
         (only,) = (part for part, values in labels.items() if len(values))
         held_out = hold_out_test(labels[only], share=TEST_SHARE, seed=_SPLIT_SEED)
         if not held_out.any():
             raise ValueError("Expected a class of at least two images, received only one of each.")
-        for kind, row, dtype in (("images", shape, np.uint8), ("sizes", (2,), np.int32)):
+        for kind, row, dtype in kinds:
             _distribute(folder, only, kind, row, dtype, held_out)
         labels = {"train": labels[only][~held_out], "test": labels[only][held_out]}
         yield (
             f"There was no test split, so {TEST_SHARE:.0%} of the images are held out for it, each class in proportion."
         )
-    missing = set(labels["test"].tolist()) - set(labels["train"].tolist())
-    if missing:
-        yield f"{len(missing)} of the classes have test images only, so no network can learn them."
     for part, values in labels.items():
         np.save(folder / f"{part}_labels.npy", values)
     paths = [folder / f"{part}_sizes.npy" for part in labels]
@@ -376,28 +572,59 @@ def _divide(folder: Path, labels: dict[str, np.ndarray], shape: tuple[int, int, 
             path.unlink()
 
 
+def _place_validation(
+    folder: Path, labels: dict[str, np.ndarray], kinds: Sequence[tuple[str, tuple[int, ...], type]]
+) -> dict[str, np.ndarray]:
+    """Let validation images be the test images where there are none, else training images; return the labels."""
+    target = "test" if len(labels["train"]) and not len(labels["test"]) else "train"
+    for kind, row, dtype in kinds:
+        added = folder / f"validation_{kind}.npy"
+        if len(labels["validation"]):
+            whole = (folder / f"{target}_{kind}.npy").rename(folder / f"all_{kind}.npy")
+            with storage.GrowingArray(folder / f"{target}_{kind}.npy", row, dtype) as array:
+                for path in (whole, added):
+                    for rows in _stored_rows(path, row, dtype):
+                        array.append(rows)
+            whole.unlink()
+        added.unlink()
+    moved = np.concatenate([labels[target], labels["validation"]])
+    return {part: labels[part] for part in ("train", "test")} | {target: moved}
+
+
+def _stored_rows(path: Path, row: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
+    """Yield the rows of an array file, some at a time."""
+    at_once = max(1, 2**22 // int(np.prod(row)))
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        while (values := np.fromfile(file, dtype, at_once * int(np.prod(row)))).size:
+            yield values.reshape(-1, *row)
+
+
+def _counts_by_class(folder: Path, class_names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the number of images of each class that has some, by split."""
+    counts = {}
+    for part in ("train", "test"):
+        of_labels = np.bincount(np.load(folder / f"{part}_labels.npy"), minlength=len(class_names))
+        counts[part] = {name: count for name, count in zip(class_names, of_labels.tolist(), strict=True) if count}
+    return counts
+
+
 def _distribute(folder: Path, only: str, kind: str, row: tuple[int, ...], dtype: type, held_out: np.ndarray) -> None:
     """Divide the one array that has rows into those of the two splits, in their order, some rows at a time."""
     whole = (folder / f"{only}_{kind}.npy").rename(folder / f"all_{kind}.npy")
-    at_once = max(1, 2**22 // int(np.prod(row)))
+    start = 0
     with ExitStack() as opened:
         parts = {
             part: opened.enter_context(storage.GrowingArray(folder / f"{part}_{kind}.npy", row, dtype))
             for part in ("train", "test")
         }
-        with whole.open("rb") as file:
-            np.lib.format.read_magic(file)
-            np.lib.format.read_array_header_1_0(file)
-            for start in range(0, len(held_out), at_once):
-                tested = held_out[start : start + at_once]
-                rows = np.fromfile(file, dtype, len(tested) * int(np.prod(row))).reshape(-1, *row)
-                parts["train"].append(rows[~tested])
-                parts["test"].append(rows[tested])
+        for rows in _stored_rows(whole, row, dtype):
+            tested = held_out[start : start + len(rows)]
+            parts["train"].append(rows[~tested])
+            parts["test"].append(rows[tested])
+            start += len(rows)
     whole.unlink()
-
-
-def _rows(folder: Path, part: str) -> int:
-    return len(np.load(folder / f"{part}_labels.npy", mmap_mode="r"))
 
 
 def _prepared(folder: Path) -> Preparation:
@@ -407,7 +634,12 @@ def _prepared(folder: Path) -> Preparation:
 
 def _title_of(path: Path) -> str:
     """Make a name of a file's name, without its endings."""
-    stem = re.sub(r"(\.(csv|tsv|txt|zip|npz|npy|gz|idx\w*|ubyte))+$", "", path.resolve().name, flags=re.IGNORECASE)
+    stem = re.sub(
+        r"(\.(csv|tsv|txt|zip|npz|npy|gz|tar|tgz|bz2|xz|idx\w*|ubyte|parquet|mat))+$",
+        "",
+        path.resolve().name,
+        flags=re.IGNORECASE,
+    )
     words = "".join(letter if letter.isprintable() else " " for letter in re.sub(r"[_\s]+", " ", stem))
     return words.strip()[:60] or "Images"
 

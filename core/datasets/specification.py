@@ -5,6 +5,10 @@ from typing import Literal
 
 Preparation = Literal["handwriting", "photo"]
 
+Fit = Literal["crop", "pad", "squeeze"]
+"""How an image of other proportions becomes one of the data set's: its middle, all of it on edges of its own
+colour, or all of it out of proportion."""
+
 FORMER_PREPARATIONS: dict[str, Preparation] = {"ink": "handwriting"}
 """What earlier versions of Duet have stored."""
 
@@ -19,6 +23,8 @@ class Specification:
     `handwriting` finds the strokes, whichever of paper and ink is darker, and centres them as MNIST was
     made; `photo` only converts colour and size.
 
+    `fit` says how an image of other proportions is brought into those of the data set, unless it is handwriting.
+
     What is not `bundled` was imported or fetched, and can be renamed and deleted.
     """
 
@@ -29,3 +35,4 @@ class Specification:
     source: str
     licence: str
     bundled: bool = False
+    fit: Fit = "crop"

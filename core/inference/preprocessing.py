@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from core.datasets.specification import Preparation
+from core.datasets.conversion import in_proportion
+from core.datasets.specification import Fit, Preparation
 
 _STEP_SIDE = 280
 """The longest side of a step's image, in pixels."""
@@ -49,6 +50,12 @@ _THIN, _THICKENED, _DOWNSAMPLED, _THICK = 0.08, 0.12, 0.16, 0.18
 """Stroke widths as shares of a digit's longer side: what is too thin becomes `_THICKENED`, what is too thick
 `_DOWNSAMPLED`. Of MNIST's digits 90 % lie between 0.08 and 0.19, the median is 0.12."""
 
+_FITTED: dict[Fit, tuple[str, str]] = {
+    "crop": ("Cropped", "The middle, in the proportions of the training images."),
+    "pad": ("Padded", "All of it, on its edges' colour, in the proportions of the training images."),
+}
+"""The title and explanation of the step that brings an image into the right proportions."""
+
 
 class Step(NamedTuple):
     """One thing that was done; `image` is uint8 `(H, W)` or `(H, W, 3)`, at most 280 pixels a side."""
@@ -65,8 +72,10 @@ class Prepared(NamedTuple):
     steps: tuple[Step, ...]
 
 
-def prepare(image: np.ndarray, preparation: Preparation, shape: tuple[int, int, int]) -> Prepared:
+def prepare(image: np.ndarray, preparation: Preparation, shape: tuple[int, int, int], fit: Fit = "crop") -> Prepared:
     """Bring RGB pixels, uint8 `(H, W, 3)`, into the form of a data set with images of `shape`.
+
+    `fit` says how a photo of other proportions is brought into those, as it was done with the training images.
 
     The first step is the image as it came.
 
@@ -75,20 +84,16 @@ def prepare(image: np.ndarray, preparation: Preparation, shape: tuple[int, int, 
     """
     if preparation == "handwriting":
         return _prepare_ink(image, shape)
-    return _prepare_photo(image, shape)
+    return _prepare_photo(image, shape, fit)
 
 
 def _received(image: np.ndarray) -> Step:
     return Step("Received", "The image as it came.", _small(image))
 
 
-def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
+def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int], fit: Fit) -> Prepared:
     height, width, channels = shape
-    picture = Image.fromarray(image)
-    scale = min(picture.width / width, picture.height / height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (picture.width - size[0]) // 2, (picture.height - size[1]) // 2
-    cropped = picture.crop((left, top, left + size[0], top + size[1]))
+    cropped = in_proportion(Image.fromarray(image), (height, width), fit)
     resized = cropped.resize((width, height), Image.Resampling.LANCZOS)
     if channels == 1:
         resized = resized.convert("L")
@@ -96,7 +101,7 @@ def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
         np.array(resized).reshape(shape),
         (
             _received(image),
-            Step("Cropped", "The middle, in the proportions of the training images.", _small(np.asarray(cropped))),
+            *([] if fit == "squeeze" else [Step(*_FITTED[fit], _small(np.asarray(cropped)))]),
             Step("Resized", f"{width}×{height} pixels: what the network sees.", np.asarray(resized)),
         ),
     )

@@ -119,7 +119,7 @@ def read_image(data: bytes, name: str, description: checkpoints.Description) -> 
     """
     image = decode(data, name)
     try:
-        return prepare(image, description.preparation, description.input_shape)
+        return prepare(image, description.preparation, description.input_shape, description.fit)
     except ValueError as error:
         sentence = str(error)
         raise ValueError(f"{name}: {sentence[:1].lower()}{sentence[1:]}") from None

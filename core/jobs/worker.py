@@ -194,6 +194,7 @@ def _describe(config: RunConfig, dataset: Dataset) -> checkpoints.Description:
         input_shape=dataset.image_shape,
         class_names=dataset.class_names,
         preparation=dataset.specification.preparation,
+        fit=dataset.specification.fit,
         fingerprint=dataset.fingerprint,
         standard_scaling=scaling_of(config, dataset.train.images, split_of(config, dataset).train)
         if standard

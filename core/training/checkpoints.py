@@ -25,7 +25,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from core.config import RunConfig
-from core.datasets.specification import FORMER_PREPARATIONS, Preparation
+from core.datasets.specification import FORMER_PREPARATIONS, Fit, Preparation
 from core.engines.normalization import FIXED, Scaling
 from core.networks.layers import Architecture
 from core.system.files import write_bytes, write_json
@@ -44,6 +44,7 @@ class Description(BaseModel):
     input_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
     preparation: Preparation
+    fit: Fit = "crop"
     fingerprint: str
     standard_scaling: Scaling | None = None
 

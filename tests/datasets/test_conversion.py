@@ -5,25 +5,34 @@ import pytest
 
 from core import datasets
 from core.datasets.conversion import fit, preparation_of
-from core.datasets.specification import Specification
 from core.inference.preprocessing import prepare
 from tests.datasets import sources
 
-PHOTO = Specification("x", "X", ("a", "b"), "photo", "", "")
 
-
+@pytest.mark.parametrize("how", ["crop", "pad", "squeeze"])
 @pytest.mark.parametrize("shape", [(32, 32, 3), (32, 32, 1), (8, 96, 3), (50, 40, 1), (50, 40, 3)])
 @pytest.mark.parametrize("size", [(50, 40), (9, 200), (300, 301)])
-def test_import_and_prediction_agree_on_every_pixel(shape, size):
+def test_import_and_prediction_agree_on_every_pixel(shape, size, how):
     image = sources.pixels(1, *size, 3)[0]
 
-    np.testing.assert_array_equal(fit(image, shape), prepare(image, PHOTO, shape).pixels)
+    np.testing.assert_array_equal(fit(image, shape, how), prepare(image, "photo", shape, how).pixels)
 
 
 def test_what_has_the_shape_stays_as_it_is():
     image = sources.pixels(1, 28, 28, 1)[0]
 
     assert fit(image, (28, 28, 1)) is image
+
+
+def test_padding_keeps_the_whole_image_on_the_colour_of_its_edges():
+    image = np.full((40, 10, 3), 50, np.uint8)
+    image[10:30] = 200
+    image[:, 0] = image[:, -1] = 50
+
+    padded = fit(image, (40, 40, 3), "pad")
+
+    np.testing.assert_array_equal(padded[:, 15:25], image)
+    assert (padded[:, :15] == 50).all()
 
 
 def test_grey_becomes_colour_of_equal_channels():

@@ -266,15 +266,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("files", "reason"),
         [
-            ({"notes.txt": "Buy milk."}, "received something else."),
-            ({"a.py": "x", "b.pdf": "%PDF"}, "received something else."),
-            ({"one.png": sources.encoded(sources.pixels(1, 9, 9)[0])}, "received something else."),
-            ({"table.csv": "name,age\nAda,36\n"}, "received something else."),
+            ({"notes.txt": "Buy milk."}, "received a text (notes.txt)."),
+            ({"a.py": "x", "b.pdf": "%PDF"}, "received a program (a.py), a PDF document (b.pdf)."),
+            ({"table.csv": "name,age\nAda,36\n"}, "received a text (table.csv)."),
         ],
     )
     def test_something_else(self, files, reason, tmp_path):
         sentence = (
-            "expected folders of images by class, a CSV of pixels, a .npz or IDX files, alone or in a zip, " + reason
+            "expected folders of images by class, tables of pixels, NumPy arrays or IDX files, alone or in an archive, "
+            + reason
         )
         with pytest.raises(ValueError, match=re.escape(sentence)):
             inspect(sources.written(tmp_path, files))

@@ -10,25 +10,35 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from core.datasets import Dataset, names
 from core.datasets.background_import import discard, inspect_apart, receive, start_fetch, start_import
 from core.datasets.catalogue import CATALOGUE
+from core.datasets.choices import NAMES as CHOICES
+from core.datasets.choices import Choices
 from core.datasets.importing import Plan
 from ui.data.custom_datasets import show_custom_datasets
-from ui.data.import_plan import choose_import
+from ui.data.import_plan import change_guesses, choose_import
 from ui.data.import_progress import watch_import
 from ui.shared.formatting import escape_markdown
 
 _FORMATS = (
-    "A zip or a folder with one sub-folder of images a class (also below `train` and `test`), CSV tables of pixels "
-    "such as Sign Language MNIST, NumPy's `.npz`, or IDX files as of MNIST; also gzipped."
+    "A zip, tar archive or folder with one sub-folder of images a class (also below `train` and `test`) or a table of "
+    "labels, CSV tables of pixels such as Sign Language MNIST, NumPy's `.npz` and `.npy`, or IDX files as of MNIST."
 )
 
 
+_SHAPE = ("height", "width", "colour")
+"""The fields of a plan that say what the images become."""
+
+
 class _Look(NamedTuple):
-    """What was found at `path` for the files or the path `asked`: a plan, or the sentence why there is none."""
+    """What was found at `path` for the files or the path `asked`: a plan, or the sentence why there is none.
+
+    `choices` are what was decided otherwise than guessed.
+    """
 
     asked: object
     path: Path
     plan: Plan | None
     refused: str | None
+    choices: Choices
 
 
 def show(_dataset: Dataset) -> None:
@@ -63,7 +73,15 @@ def _from_path() -> None:
     st.caption(_FORMATS)
     path = st.text_input("File or folder", placeholder="/home/me/photos", key="import-path").strip()
     if path:
-        _plan_import(path, lambda: Path(path).expanduser())
+        _plan_import(path, lambda: _expanded(path))
+
+
+def _expanded(path: str) -> Path:
+    """Return a path with the home folder for ~; as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _from_catalogue() -> None:
@@ -90,19 +108,38 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
     if look.plan is None:
         st.error(escape_markdown(look.refused), icon=":material/error:")
         st.button("Look again", on_click=lambda: st.session_state.pop("look", None))
+        return
+    choices = change_guesses(look.plan, look.choices)
+    if choices != look.choices:
+        with st.spinner("Looking at it …"):
+            changed = _take_look(asked, look.path, choices)
+        if changed.plan is not None:
+            _forget(*_SHAPE, *choices.as_values())
+            st.session_state["look"] = changed
+            st.rerun()
+        st.error(escape_markdown(changed.refused), icon=":material/error:")
     elif choice := choose_import(look.plan):
-        _watch(start_import(look.path, **choice))
+        _watch(start_import(look.path, choices=choices, **choice))
 
 
 def _inspect(asked: object, path: Path, before: _Look | None) -> _Look:
     if before is not None:
         discard(before.path)
-        for name in ("name", "height", "width", "colour"):
-            st.session_state.pop(f"import-{name}", None)  # what was chosen was chosen for other images
+        _forget("name", *_SHAPE, *CHOICES)  # what was chosen was chosen for other images
+    return _take_look(asked, path, Choices())
+
+
+def _take_look(asked: object, path: Path, choices: Choices) -> _Look:
     try:
-        return _Look(asked, path, inspect_apart(path), None)
+        return _Look(asked, path, inspect_apart(path, choices), None, choices)
     except ValueError as error:
-        return _Look(asked, path, None, str(error))
+        return _Look(asked, path, None, str(error), choices)
+
+
+def _forget(*names: str) -> None:
+    """Let fields of the plan begin anew with what the plan says."""
+    for name in names:
+        st.session_state.pop(f"import-{name}", None)
 
 
 def _receive(uploads: Sequence[UploadedFile]) -> Path:

@@ -1,7 +1,8 @@
-"""What is about to be imported: what was recognised, a preview in the chosen size and colour, and the button to begin.
+"""What is about to be imported: all that was recognised, to be changed, a preview, and the button to begin.
 
+choices = change_guesses(plan, choices)          # another look is taken with these
 if choice := choose_import(plan):
-    start_import(path, **choice)
+    start_import(path, choices=choices, **choice)
 """
 
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.datasets.choices import Choices
 from core.datasets.conversion import fit
+from core.datasets.formats.source import Guess
 from core.datasets.importing import CHANNELS, MAX_SIDE, MIN_SIDE, Plan
 from core.system.text import shortened
 from ui.data.import_report import show_skipped
@@ -19,6 +22,81 @@ from ui.shared.formatting import counted, escape_markdown
 _DOWNSAMPLED = 200
 _SIZES = 5
 _CLASSES = 30
+
+_TITLES = {
+    "splits": "Folders called train, test …",
+    "classes": "Folders that are the classes",
+    "label_column": "Column of classes",
+    "header": "First row",
+    "scale": "Value of white",
+    "preparation": "Images from outside",
+    "fit": "Other proportions",
+}
+"""What guesses are called, where that is not the name of their field."""
+
+_WORDS = {
+    True: "yes",
+    False: "no",
+    "as-is": "as they are",
+    "transposed": "rows and columns exchanged",
+    "outer": "the outer ones",
+    "inner": "the inner ones",
+}
+"""What values of guesses are called."""
+
+_FITTED = {"crop": "the middle", "pad": "all of it, padded", "squeeze": "all of it, squeezed"}
+
+
+def change_guesses(plan: Plan, choices: Choices) -> Choices:
+    """Let what was guessed be decided otherwise; return the choices, which are those given unless one is changed."""
+    changed = choices.as_values()
+    with st.expander("What was guessed, to be changed", icon=":material/tune:", expanded=bool(plan.datasets)):
+        if plan.datasets:
+            folder = st.selectbox(
+                "Data set: several lie here, choose one",
+                plan.datasets,
+                index=None,
+                format_func=escape_markdown,
+                key="import-dataset",
+            )
+            changed |= {"dataset": folder} if folder else {}
+        with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+            for guess in plan.guesses:
+                value = _change(guess)
+                if value != guess.value:
+                    changed[guess.name] = value
+        if plan.splits or choices.train or choices.test or choices.validation:
+            with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+                for part in ("train", "validation", "test"):
+                    if path := _change_split(part, plan, choices):
+                        changed[part] = path
+    return Choices(**changed)
+
+
+def _change(guess: Guess) -> Any:
+    """Show one guess and return it, or what was chosen instead."""
+    title, key = _TITLES.get(guess.name, guess.name.replace("_", " ").capitalize()), f"import-{guess.name}"
+    if guess.options:
+        return st.selectbox(
+            title,
+            guess.options,
+            index=guess.options.index(guess.value) if guess.value in guess.options else None,
+            format_func=lambda value: _WORDS.get(value, escape_markdown(str(value))),
+            width=180,
+            key=key,
+        )
+    if isinstance(guess.value, int | float):
+        return st.number_input(title, 1.0, 65535.0, float(guess.value), width=160, key=key)
+    return st.text_input(title, guess.value, width=160, key=key).strip() or guess.value
+
+
+def _change_split(part: str, plan: Plan, choices: Choices) -> str | None:
+    """Show where a split lies and return the place that was chosen instead; None if it is as it was recognised."""
+    recognised = ", ".join(plan.splits.get(part, ()))
+    path = st.text_input(
+        f"{part.capitalize()} folder or file", getattr(choices, part) or recognised, width=240, key=f"import-{part}"
+    ).strip()
+    return path if path and path != recognised else getattr(choices, part)
 
 
 def choose_import(plan: Plan) -> dict[str, Any] | None:
@@ -45,7 +123,7 @@ def choose_import(plan: Plan) -> dict[str, Any] | None:
         )
         return None
     _show_preview(plan, (height, width, CHANNELS[colour]))
-    if st.button("Import", type="primary", icon=":material/download:"):
+    if st.button("Import", type="primary", icon=":material/download:", disabled=bool(plan.datasets)):
         return {"name": name, "size": (height, width), "colour": colour}
     return None
 
@@ -58,6 +136,10 @@ def _show_findings(plan: Plan) -> None:
     st.success(
         f"Recognised: {escape_markdown(plan.format)}, {counted(plan.files, 'file')}{count}.", icon=":material/check:"
     )
+    for part, names in plan.splits.items():
+        counted_images = f"{plan.images[part]:,} images" if plan.images and part in plan.images else "images"
+        more = " …" if len(names) > _SIZES else ""
+        st.markdown(f"{part.capitalize()}: {counted_images}, from {escape_markdown(', '.join(names[:_SIZES]))}{more}")
     st.markdown(
         f"{len(plan.class_names)} classes: {escape_markdown(classes)}.  \nSizes of the images looked at: {told} pixels."
     )
@@ -71,8 +153,8 @@ def _show_preview(plan: Plan, shape: tuple[int, int, int]) -> None:
     names = [sample.class_name for sample in plan.samples]
     st.caption("As they come")
     show_row([_thinned(sample.image) for sample in plan.samples], names)
-    st.caption("As a network will see them: the middle, in the size and colour chosen above")
-    show_row([fit(sample.image, shape) for sample in plan.samples], names)
+    st.caption(f"As a network will see them: {_FITTED[plan.fit]}, in the size and colour chosen above")
+    show_row([fit(sample.image, shape, plan.fit) for sample in plan.samples], names)
 
 
 def _thinned(image: np.ndarray) -> np.ndarray:

@@ -1,85 +1,114 @@
 """Folders of images, one for each class: `cats/1.jpg`, `train/cats/1.jpg`, or `train`, `val` and `test`.
 
-Folders around all of them do not count. Below the folder of a class, images may lie in further
-folders. What `val` holds is used for training, since every run draws its own validation images.
+Folders around all of them do not count, nor what lies beside the splits. Below the folder of a class, images
+may lie in further folders. Where images lie in no classes' folders, a table that names the class of each file
+takes their place; see `core.datasets.formats.label_tables`.
 """
 
 import io
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from core.datasets.decoding import FORMATS, MAX_BYTES, ImageError, decode
+from core.datasets.choices import Choices
+from core.datasets.decoding import FORMATS, MAX_BYTES, ImageError, brightest_of_deep, decode, looks_like_image
 from core.datasets.files import DAMAGE, File, Files, Skipped
-from core.datasets.formats.source import Block, Part, Source, example_images, part_of
+from core.datasets.formats import label_tables
+from core.datasets.formats.source import Block, Guess, Part, Source, example_images
+from core.datasets.recognition.brightness import find_white, note_on
+from core.datasets.recognition.layout import Layout, find_layout
+from core.datasets.recognition.unread import BEGINNING, describe
 
-POSITION = 90  # anything may lie in folders
+POSITION = 5  # pictures in folders come before anything that lies beside them
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".pgm", ".ppm", ".pbm", ".pnm"),
+)
+
+_NEVER = (
+    *(".csv", ".tsv", ".txt", ".json", ".xml", ".md", ".py", ".ipynb", ".yaml", ".yml", ".html", ".pdf", ".npy"),
+    *(".npz", ".gz", ".mat", ".parquet", ".pkl", ".zip", ".tar", ".log"),
+)
+"""Endings of files that are not opened to see whether they are images."""
 
 _LOOKED_AT = 60
 
 _THREADS = min(2, os.cpu_count() or 1)
 """Each may hold an image of 64 megapixels, so more would break the promise of bounded memory."""
 
-_MAX_CLASS_NAME = 100
-
 
 class Labelled(NamedTuple):
-    """A file with the split and the class that its folders say."""
+    """A file with its split and its label, and the value of white in it if it has 16 bits."""
 
     file: File
     part: Part | None
     class_name: str
+    white: float | None = None
 
 
-def detect(files: Files) -> Source | None:
-    """Return the images that lie in folders of classes."""
-    images = [file for file in files.members if _may_be_image(file)]
-    folders = {file.path: file.path.split("/")[:-1] for file in images}
-    skipped = [
-        Skipped(file.path, "It is no image.", "Remove it, or save it as PNG or JPEG.")
-        for file in files.members
-        if not _may_be_image(file)
-    ]
-    inner = _without_common(list(folders.values()))
-    tops = {path[0] for path in inner if path}
-    has_parts = bool(tops) and all(map(part_of, tops)) and any(len(path) > 1 for path in inner)
-    labelled = []
-    if has_parts:
-        inner = _classes_below_parts(inner)
-    for file, path in zip(images, inner, strict=True):
-        part, path = (part_of(path[0]), path[1:]) if has_parts and path else (None, path)
-        if path:
-            labelled.append(Labelled(file, part, path[0].strip()[:_MAX_CLASS_NAME] or "unnamed"))
-        else:
-            skipped.append(
-                Skipped(file.path, "It lies in no class's folder.", "Put it into a folder that is called as its class.")
-            )
-    if not labelled:
+def detect(files: Files, choices: Choices) -> Source | None:
+    """Return the images that lie in folders of classes, or that a table gives classes.
+
+    Raises:
+        ValueError: if there are images, but nothing says their classes.
+    """
+    images, rest = [], []
+    for file in files.members:
+        (images if _is_image(file) else rest).append(file)
+    if not images:
         return None
-    counts: dict[str, int] = {}
+    layout = find_layout(
+        [file.path for file in images],
+        [file.size for file in images],
+        choices,
+        lambda one, other: _whole(images[one]) == _whole(images[other]),
+    )
+    labelled = [Labelled(images[position], part, name) for position, part, name in layout.images]
+    skipped = [Skipped(*entry) for entry in layout.left_out]
+    format_, notes = "Folders of images", list(layout.notes)
+    if not labelled:
+        by_part = {part: [images[position] for position in row] for part, row in layout.unlabelled.items()}
+        found = label_tables.find_labels(rest, by_part, choices)
+        if found is None:
+            raise ValueError(_without_classes(files.name, images, layout, rest))
+        labelled = [Labelled(file, part, label) for file, part, label in found.labels]
+        skipped += found.skipped
+        notes += found.notes
+        rest = [file for file in rest if file not in found.tables]
+        format_ = "Images with a table of labels"
+    else:
+        skipped += _skip_unlabelled(layout, images)
+    skipped += [_skip(file) for file in rest]
+    labels: dict[str, Counter[str]] = {}
     for image in labelled:
-        counts[image.part or "train"] = counts.get(image.part or "train", 0) + 1
-    notes = []
-    if any(part_of(top) == "train" for top in tops) and len(tops) > len(counts):
-        notes.append(
-            "The validation images are used for training: every run draws validation images of its own from there."
-        )
-    return Source(
-        "Folders of images",
+        labels.setdefault(image.part or "train", Counter())[image.class_name] += 1
+    guesses = []
+    if layout.splits:
+        guesses.append(Guess("splits", True, (True, False)))
+    if layout.classes:
+        guesses.append(Guess("classes", layout.classes, ("outer", "inner")))
+    source = Source(
+        format_,
         len(labelled),
         tuple(labelled),
-        images=counts,
+        images={part: sum(counts.values()) for part, counts in labels.items()},
+        labels=labels,
+        splits={part: folders for part, folders in layout.splits.items() if part in labels},
         skipped=tuple(skipped),
-        notes=tuple(notes if has_parts else ()),
+        notes=tuple(notes),
+        guesses=tuple(guesses),
+        datasets=layout.datasets,
     )
+    return _with_white(source, choices)
 
 
 def read(found: Source) -> Iterator[Block | Skipped]:
@@ -89,54 +118,124 @@ def read(found: Source) -> Iterator[Block | Skipped]:
 
 def preview(found: Source) -> Iterator[Block | Skipped]:
     """Yield images from all over the folders."""
+    yield from _decoded(_from_all_over(found.parts))
+
+
+def _from_all_over(images: Sequence[Labelled]) -> list[Labelled]:
+    """Choose images: the first of each class, then the second of each, and so on."""
     by_class: dict[str, list[Labelled]] = {}
-    for image in found.parts:
+    for image in images:
         by_class.setdefault(image.class_name, []).append(image)
-    # The first of each class, then the second of each, and so on.
     turns = sorted(
         ((position, name) for name, images in by_class.items() for position in range(min(len(images), _LOOKED_AT))),
     )
-    yield from _decoded([by_class[name][position] for position, name in turns[:_LOOKED_AT]])
+    return [by_class[name][position] for position, name in turns[:_LOOKED_AT]]
 
 
-def _may_be_image(file: File) -> bool:
-    return file.name.lower().endswith(_SUFFIXES) or "." not in file.name
+def _is_image(file: File) -> bool:
+    """Say whether a file may be an image: by its ending, or by its content if its ending says nothing."""
+    name = file.name.lower()
+    if name.endswith(_SUFFIXES):
+        return True
+    if name.endswith(_NEVER):
+        return False
+    return looks_like_image(_beginning(file))
 
 
-def _without_common(paths: Sequence[list[str]]) -> list[list[str]]:
-    """Drop the outermost folder as long as it is around everything and classes remain below it."""
-    paths = [list(path) for path in paths]
-    while True:
-        deep = [path for path in paths if path]
-        if len({path[0] for path in deep}) != 1 or not any(len(path) > 1 for path in deep):
-            return paths
-        # Files beside the outermost folder are in no class's folder, as they were before.
-        paths = [path[1:] for path in paths]
+def _beginning(file: File) -> bytes:
+    try:
+        with file.open() as stream:
+            return stream.read(BEGINNING)
+    except DAMAGE:
+        return b""
 
 
-def _classes_below_parts(paths: Sequence[list[str]]) -> list[list[str]]:
-    """Drop folders that are around all classes of a split, as in `train/train/cats/1.jpg`."""
-    tops = {path[0] for path in paths if path}
-    result = [list(path) for path in paths]
-    for top in tops:
-        rows = [row for row, path in enumerate(paths) if path and path[0] == top]
-        for row, rest in zip(rows, _without_common([paths[row][1:] for row in rows]), strict=True):
-            result[row] = [top, *rest]
-    return result
+def _skip(file: File) -> Skipped:
+    """Say of a file that is no image what it is."""
+    if file.name.lower().endswith((".csv", ".tsv", ".csv.gz")):
+        return Skipped(file.path, "It is a table beside the images.", "Import it on its own, if it holds images.")
+    if file.name.lower().endswith(".txt"):
+        return Skipped(file.path, "It is no image.", "Remove it, or save it as PNG or JPEG.")
+    unread = describe(_beginning(file), file.name)
+    return Skipped(file.path, f"It is no image, but {unread.what}.", unread.fix)
+
+
+def _skip_unlabelled(layout: Layout, images: Sequence[File]) -> list[Skipped]:
+    """Leave out the images of splits without folders of classes, beside splits that have them."""
+    left = []
+    for part, positions in layout.unlabelled.items():
+        if len(positions) > 3:
+            folder = (layout.splits.get(part) or ["."])[0]
+            left.append(
+                Skipped(f"{folder}/", f"Its {len(positions):,} images lie in no class's folder.",
+                        "Put them into folders that are called as their classes.")
+            )  # fmt: skip
+        else:
+            left += [
+                Skipped(images[position].path, "It lies in no class's folder.",
+                        "Put it into a folder that is called as its class.")
+                for position in positions
+            ]  # fmt: skip
+    return left
+
+
+def _without_classes(name: str, images: Sequence[File], layout: Layout, rest: Sequence[File]) -> str:
+    """Say where the classes of images were looked for."""
+    where = ", ".join(sorted(f"{folder}/" for folders in layout.splits.values() for folder in folders)) or name
+    tables = [file.name for file in rest if file.name.lower().endswith((".csv", ".tsv", ".txt", ".json"))][:3]
+    beside = f" {', '.join(tables)} beside them does not name these files and their classes." if tables else ""
+    stems = {image.name.split(".")[0].rstrip("0123456789_- ") for image in images}
+    named = ""
+    if 2 <= len(stems) <= len(images) / 2 and all(stems):
+        shown = ", ".join(sorted(stems)[:4])
+        named = f" Their names begin with {shown}: if those are the classes, make a folder of each."
+    return (
+        f"{name}: expected images in a folder for each class, such as train/cats/1.jpg, received {len(images):,} in "
+        f"{where} that lie in no class's folder: put them into folders called as their classes, or put a table of "
+        f"file names and classes, such as labels.csv, beside them.{beside}{named}"
+    )
+
+
+def _with_white(source: Source, choices: Choices) -> Source:
+    """Find the value of white of images with 16 bits, from some of them."""
+    brightest = 0.0
+    looked_at = [image for image in _from_all_over(source.parts) if _may_be_deep(image.file)]
+    for image in looked_at:
+        brightest = max(brightest, brightest_of_deep(_whole(image.file)) or 0)
+    if not brightest:
+        return source
+    white = choices.scale or find_white(max(brightest, 256), deep=True)
+    note = note_on(white, brightest, "Images of 16 bits") if white != 65535 else None
+    return replace(
+        source,
+        parts=tuple(image._replace(white=white) for image in source.parts),
+        notes=(*source.notes, *([note] if note else [])),
+        guesses=(*source.guesses, Guess("scale", white)),
+    )
+
+
+def _may_be_deep(file: File) -> bool:
+    return file.size <= MAX_BYTES and file.name.lower().endswith((".png", ".tif", ".tiff", ".pgm"))
+
+
+def _whole(file: File) -> bytes:
+    try:
+        with file.open() as stream:
+            return stream.read(MAX_BYTES + 1)
+    except DAMAGE:
+        return b""
 
 
 def _decoded(images: Sequence[Labelled]) -> Iterator[Block | Skipped]:
     """Yield the images in their order, decoded by a few threads that are never far ahead."""
     queue = iter(enumerate(images, start=1))
     with ThreadPoolExecutor(_THREADS) as threads:
-        running = [
-            (number, image, threads.submit(_decode, image.file)) for number, image in islice(queue, 2 * _THREADS)
-        ]
+        running = [(number, image, threads.submit(_decode, image)) for number, image in islice(queue, 2 * _THREADS)]
         while running:
             number, image, future = running.pop(0)
             outcome = future.result()
             for next_number, next_image in islice(queue, 1):
-                running.append((next_number, next_image, threads.submit(_decode, next_image.file)))
+                running.append((next_number, next_image, threads.submit(_decode, next_image)))
             if isinstance(outcome, Skipped):
                 yield outcome
                 continue
@@ -144,18 +243,19 @@ def _decoded(images: Sequence[Labelled]) -> Iterator[Block | Skipped]:
             yield Block(image.part, pixels[np.newaxis], [image.class_name], size, number / len(images))
 
 
-def _decode(file: File) -> tuple[np.ndarray, tuple[int, int]] | Skipped:
+def _decode(image: Labelled) -> tuple[np.ndarray, tuple[int, int]] | Skipped:
     """Return the pixels of a file, uint8 `(H, W, 3)`, and its height and width, or why there are none."""
+    file = image.file
     if file.size > MAX_BYTES:
         return Skipped(file.path, f"It has {file.size / 2**20:,.0f} MiB.", f"Save it below {MAX_BYTES // 2**20} MiB.")
     try:
         with file.open() as stream:
             data = stream.read(MAX_BYTES + 1)
-        pixels = decode(data, file.name)
+        pixels = decode(data, file.name, white=image.white)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
+            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                width, height = opened.size
     except ImageError as error:
         reason = str(error).removeprefix(f"{file.name}: ")
         return Skipped(file.path, f"{reason[:1].upper()}{reason[1:]}", "Save it anew as PNG or JPEG.")

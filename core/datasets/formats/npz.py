@@ -1,47 +1,50 @@
-"""NumPy's .npz: arrays called `x_train, y_train, x_test, y_test`, or `images, labels`, and the like.
+"""NumPy's arrays: a .npz with `x_train, y_train, x_test, y_test`, or `images, labels`, and the like; .npy pairs too.
 
-Images are integers from 0 to 255 of the shape `(N, H, W)`, `(N, H, W, C)`, `(N, C, H, W)` or `(N, H·W·C)`,
-C 1 or 3; labels are integers or texts of the shape `(N,)` or `(N, 1)`. Pickled objects are never read.
+Names are read by their words, so `train_X`, `trainX` and `X_train` are one. Images are numbers of the shape
+`(N, H, W)`, `(N, H, W, C)`, `(N, C, H, W)` or `(N, H·W·C)`, C 1 or 3; labels are integers, texts or one-hot rows.
+Pickled objects are never read.
 """
 
 import io
 import math
 import tokenize
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
 import numpy as np
 
-from core.datasets.files import File, Files, open_whole, share_read
+from core.datasets.choices import Choices
+from core.datasets.files import File, Files, Skipped, open_whole, share_read
 from core.datasets.formats.source import (
     BLOCK_BYTES,
     MAX_IMAGES,
     MAX_SOURCE_SIDE,
     Block,
+    Guess,
     Part,
     Source,
     example_images,
-    numeric,
-    others,
+    part_of_file,
     preview_parts,
     read_parts,
     read_rows,
     shape_of_row,
+    splits_by,
 )
+from core.datasets.recognition.brightness import find_white, note_on, to_bytes
+from core.datasets.recognition.labels import check_label
+from core.datasets.recognition.orientation import judge_orientation
+from core.datasets.recognition.words import stem_of, words_of
 
-_NAMES: tuple[tuple[str, str, Part | None], ...] = (
-    ("x_train", "y_train", "train"),
-    ("x_val", "y_val", "train"),
-    ("x_test", "y_test", "test"),
-    ("train_images", "train_labels", "train"),
-    ("val_images", "val_labels", "train"),
-    ("test_images", "test_labels", "test"),
-    ("images", "labels", None),
-    ("x", "y", None),
-)
-"""Arrays that belong together, in small letters, and the split that they are."""
+_IMAGES = {"x", "images", "image", "imgs", "img", "data", "features", "pixels", "pictures", "inputs", "input"}
+_LABELS = {"y", "labels", "label", "targets", "target", "classes", "class", "outputs"}
+"""Words that say what an array holds."""
 
-_MAX_LABEL_BYTES = 400
+_PART_WORDS = {"train", "training", "val", "valid", "validation", "test", "testing", "dev"}
+
+_MAX_LABEL_BYTES = 4000
+_MAX_CLASSES = 1000
 
 
 class Array(NamedTuple):
@@ -53,39 +56,125 @@ class Array(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Images and their labels; `shape` is that of one image, `(H, W, C)`."""
+    """Images and their labels; `shape` is that of one image, `(H, W, C)`.
+
+    `white` is the value that becomes 255; `turned` says whether rows and columns are exchanged.
+    """
 
     part: Part | None
     images: Array
     labels: Array
     shape: tuple[int, int, int]
+    white: float = 255
+    turned: bool = False
 
 
-def detect(files: Files) -> Source | None:
+def detect(files: Files, choices: Choices) -> Source | None:
     """Return the pairs of arrays.
 
     Raises:
         ValueError: if no arrays have the names of such a pair, or an array cannot hold images or labels.
     """
-    arrays = {file.name.removesuffix(".npy").lower(): file for file in files.members if file.name.endswith(".npy")}
-    if not arrays or len(arrays) < len(files.members):
+    arrays = [file for file in files.members if file.name.endswith(".npy")]
+    if not arrays:
         return None
-    pairs = [
-        _pair(part, _array(arrays[images]), _array(arrays[labels]))
-        for images, labels, part in _NAMES
-        if images in arrays and labels in arrays
-    ]
-    if not pairs:
+    matched, notes = _match(arrays, choices)
+    if not matched:
         raise ValueError(
             f"{files.name}: expected arrays called x_train, y_train, x_test and y_test, or images and labels, "
-            f"received {', '.join(sorted(arrays))[:200]}."
+            f"received {', '.join(sorted(file.path.removesuffix('.npy') for file in arrays))[:200]}: rename them so."
         )
-    counts: dict[str, int] = {}
-    for pair in pairs:
-        counts[pair.part or "train"] = counts.get(pair.part or "train", 0) + pair.images.shape[0]
-    used = [array.file for pair in pairs for array in (pair.images, pair.labels)]
-    skipped = others(files.members, used, "the images and labels")
-    return Source("NumPy arrays", len(used), tuple(pairs), images=counts, skipped=skipped)
+    pairs = [_pair(part, _array(images), _array(labels)) for part, images, labels in matched]
+    used = {file.path for _, images, labels in matched for file in (images, labels)}
+    skipped = [
+        Skipped(file.path, "It does not belong to the images and labels.", "Import it on its own, if it holds images.")
+        for file in files.members
+        if file.path not in used
+    ]
+    return _judged(pairs, skipped, notes, choices)
+
+
+def _match(arrays: Sequence[File], choices: Choices) -> tuple[list[tuple[Part | None, File, File]], list[str]]:
+    """Return the arrays that belong together by their names, with their split; and what was guessed.
+
+    Raises:
+        ValueError: if several data sets are among them.
+    """
+    found: dict[tuple[str, Part | None, str], dict[str, File]] = {}
+    for file in arrays:
+        words = words_of(stem_of(file.name))
+        part = part_of_file(file, choices)
+        folder = file.path.rpartition("/")[0]
+        if part is None and folder and choices.splits is not False:
+            part = part_of_file(File(folder, 0, file.open), Choices())
+        if part == "unused":
+            continue
+        kind = "images" if set(words) & _IMAGES else "labels" if set(words) & _LABELS else None
+        if set(words) & _LABELS and not set(words) & {"x", "y"}:
+            kind = "labels"  # "image_labels"
+        if kind:
+            rest = " ".join(word for word in words if word not in _IMAGES | _LABELS and word not in _PART_WORDS)
+            group = found.setdefault((folder if part is None else "", part, rest), {})
+            if kind in group:
+                raise ValueError(
+                    f"Expected one data set, received several: {group[kind].path} and {file.path}. Import the arrays "
+                    "of one."
+                )
+            group[kind] = file
+    matched = [(part, group["images"], group["labels"]) for (_, part, _), group in found.items() if len(group) == 2]
+    parts = [part for part, _, _ in matched]
+    if len(set(parts)) < len(parts):
+        raise ValueError(
+            f"Expected one data set, received several: {', '.join(images.path for _, images, _ in matched[:6])}. "
+            "Import the arrays of one."
+        )
+    if not matched and len(arrays) == 2:
+        shapes = sorted(((_array(file), file) for file in arrays), key=lambda entry: -len(entry[0].shape))
+        (images, first), (labels, second) = shapes
+        if images.shape[:1] == labels.shape[:1] and len(images.shape) > len(labels.shape) == 1:
+            note = f"{first.path} is taken for the images and {second.path} for the labels, by their shapes."
+            return [(None, first, second)], [note]
+    return matched, []
+
+
+def _judged(pairs: list[Pair], skipped: Sequence[Skipped], notes: list[str], choices: Choices) -> Source:
+    """Return the source of the pairs, with white and orientation judged from their first images."""
+    first = [next(_stored_images(pair))[0] for pair in pairs]
+    highest = max(float(values.max()) for values in first)
+    lowest = min(float(values.min()) for values in first)
+    fractional = any(values.dtype.kind == "f" and (values != np.rint(values)).any() for values in first)
+    name = pairs[0].images.file.path
+    if not (math.isfinite(highest) and math.isfinite(lowest)):
+        raise ValueError(f"{name}: expected whole numbers from 0 to 255, received values that are no numbers.")
+    try:
+        white = choices.scale or find_white(highest, lowest, fractional=fractional)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected {error}.") from None
+    if choices.scale is None and (note := note_on(white, highest, "Values")):
+        notes.append(note)
+    labels = [_labels(pair.labels) for pair in pairs]
+    turn = judge_orientation(
+        [pair.images.file.path for pair in pairs],
+        ((to_bytes(values, white, name), row[: len(values)]) for values, row in zip(first, labels, strict=True)),
+        choices,
+    )
+    if turn.note:
+        notes.append(turn.note)
+    guesses = [Guess("scale", white)]
+    if turn.is_guess:
+        guesses.append(Guess("orientation", "transposed" if turn.turned else "as-is", ("as-is", "transposed")))
+    counts = {pair.part or "train": Counter(row) for pair, row in zip(pairs, labels, strict=True)}
+    return Source(
+        "NumPy arrays",
+        2 * len(pairs),
+        tuple(pair._replace(white=white, turned=turn.turned) for pair in pairs),
+        images={part: sum(row.values()) for part, row in counts.items()},
+        labels=counts,
+        splits=splits_by([(pair.part, pair.images.file.path.removesuffix(".npy")) for pair in pairs]),
+        skipped=tuple(skipped),
+        notes=tuple(notes),
+        guesses=tuple(guesses),
+    )
 
 
 def read(found: Source) -> Iterator[Block]:
@@ -100,11 +189,8 @@ def preview(found: Source) -> Iterator[Block]:
 
 def _pair(part: Part | None, images: Array, labels: Array) -> Pair:
     shape, name = images.shape, images.file.path
-    if images.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name}: expected whole numbers from 0 to 255, received the type {images.dtype}: scale the images to "
-            "0…255 and save them as uint8."
-        )
+    if images.dtype.kind not in "iubf":
+        raise ValueError(f"{name}: expected numbers from 0 to 255, received the type {images.dtype}.")
     match shape:
         case (_, values):
             size = shape_of_row(values, name, "save the images with the shape (N, H, W, C).")
@@ -118,16 +204,19 @@ def _pair(part: Part | None, images: Array, labels: Array) -> Pair:
         raise ValueError(
             f"{name}: expected 1 to {MAX_IMAGES:,} images of 1 to {MAX_SOURCE_SIDE:,} pixels a side, received {shape}."
         )
-    if labels.shape not in ((shape[0],), (shape[0], 1)):
+    is_one_hot = len(labels.shape) == 2 and labels.shape[0] == shape[0] and 1 < labels.shape[1] <= _MAX_CLASSES
+    if labels.shape not in ((shape[0],), (shape[0], 1)) and not is_one_hot:
         raise ValueError(
             f"{labels.file.path}: expected a label for each of the {shape[0]:,} images, shape ({shape[0]},), "
             f"received {labels.shape}."
         )
-    if labels.dtype.kind not in "iuU" or labels.dtype.itemsize > _MAX_LABEL_BYTES:
+    if labels.dtype.kind not in ("iubf" if is_one_hot else "iubfUS") or labels.dtype.itemsize > _MAX_LABEL_BYTES:
         raise ValueError(
-            f"{labels.file.path}: expected whole numbers or texts of at most {_MAX_LABEL_BYTES // 4} characters, "
+            f"{labels.file.path}: expected whole numbers or texts of at most {_MAX_LABEL_BYTES // 4:,} characters, "
             f"received the type {labels.dtype}."
         )
+    if labels.dtype.itemsize == 0:
+        raise ValueError(f"{labels.file.path}: expected a class for each image, received empty texts.")
     return Pair(part, images, labels, size)
 
 
@@ -163,25 +252,71 @@ def _read_header(stream: IO[bytes], file: File) -> tuple[Array, int]:
 
 
 def _blocks(pair: Pair) -> Iterator[Block]:
-    with open_whole(pair.labels.file) as stream:
-        _read_header(stream, pair.labels.file)
-        labels = np.concatenate(list(_rows(stream, pair.labels, BLOCK_BYTES))).reshape(-1)
-    row = math.prod(pair.images.shape[1:]) * pair.images.dtype.itemsize
+    labels = _labels(pair.labels)
     start = 0
+    for values, share in _stored_images(pair):
+        images = to_bytes(values, pair.white, pair.images.file.path)
+        if pair.turned:
+            images = images.swapaxes(1, 2)
+        yield Block(pair.part, images, labels[start : start + len(images)], images.shape[1:3], share)
+        start += len(images)
+
+
+def _stored_images(pair: Pair) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield images with the values that they are stored with, `(n, H, W, C)`, and how much has been read."""
+    row = math.prod(pair.images.shape[1:]) * pair.images.dtype.itemsize
     with open_whole(pair.images.file) as stream:
         _read_header(stream, pair.images.file)
         for rows in _rows(stream, pair.images, max(1, BLOCK_BYTES // row)):
-            if rows.min() < 0 or rows.max() > 255:
-                raise ValueError(
-                    f"{pair.images.file.path}: expected whole numbers from 0 to 255, received "
-                    f"{rows.min() if rows.min() < 0 else rows.max()}."
-                )
-            images = rows.astype(np.uint8).reshape(len(rows), *_stored(pair))
+            images = rows.reshape(len(rows), *_stored(pair))
             if _stored(pair) != pair.shape:
                 images = np.moveaxis(images, 1, 3)
-            classes = [numeric(str(label)) for label in labels[start : start + len(rows)].tolist()]
-            start += len(rows)
-            yield Block(pair.part, images, classes, pair.shape[:2], share_read(stream, pair.images.file))
+            yield images, share_read(stream, pair.images.file)
+
+
+def _labels(array: Array) -> list[str]:
+    """Return an array's labels as texts.
+
+    Raises:
+        ValueError: if one is no text, no whole number, or a row that is not one-hot.
+    """
+    with open_whole(array.file) as stream:
+        _read_header(stream, array.file)
+        values = np.concatenate(list(_rows(stream, array, BLOCK_BYTES // array.dtype.itemsize + 1)))
+    name = array.file.path
+    if values.ndim == 2 and values.shape[1] > 1:
+        if not ((values == 0) | (values == 1)).all() or not (values.sum(axis=1) == 1).all():
+            raise ValueError(
+                f"{name}: expected a one for the class of each image and zeros besides, received other rows."
+            )
+        return [str(label) for label in values.argmax(axis=1).tolist()]
+    values = values.reshape(-1)
+    if values.dtype.kind == "f":
+        if not (np.isfinite(values) & (values == np.rint(values))).all():
+            raise ValueError(
+                f"{name}: expected whole numbers or texts as labels, received the type {array.dtype} with decimals."
+            )
+        values = values.astype(np.int64)
+    if values.dtype.kind == "U":
+        # NumPy writes whatever number stands for a letter; Python breaks on those that are none.
+        letters = np.frombuffer(values.tobytes(), values.dtype.str[0].replace("|", "=") + "u4")
+        if letters.size and letters.max() > 0x10FFFF:
+            raise ValueError(
+                f"{name}: expected text, received a label with the letter {letters.max():#x}, which is none."
+            )
+    if values.dtype.kind == "S":
+        try:
+            texts = [label.decode() for label in values.tolist()]
+        except UnicodeDecodeError:
+            raise ValueError(f"{name}: expected labels in UTF-8, received other bytes: save them as text.") from None
+    else:
+        texts = [str(label) for label in values.tolist()]
+    for text in set(texts):
+        try:
+            check_label(text)
+        except ValueError as error:
+            raise ValueError(f"{name}: expected {error}.") from None
+    return texts
 
 
 def _stored(pair: Pair) -> tuple[int, int, int]:

@@ -1,16 +1,18 @@
 """Sign Language MNIST: Kaggle's tables of 28×28 grey hands, one class for each letter that needs no motion.
 
 Labels are the letters' places in the alphabet, 0 to 24 without 9: J and Z are drawn in the air. They
-become 24 classes, A to Y. A table is taken for one of these if it has Kaggle's header and either
-"sign" in its name or all 24 labels near its beginning.
+become 24 classes, A to Y. A table is taken for one of these if it has Kaggle's header, no other labels, and either
+"sign" and "mnist" or "language" in its name or all 24 labels.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+from core.datasets.choices import Choices
 from core.datasets.files import Files
 from core.datasets.formats import pixel_csv
 from core.datasets.formats.source import Block, Source, example_images
+from core.datasets.recognition.words import words_of
 
 POSITION = 10  # its tables are tables of pixels, too
 
@@ -18,17 +20,27 @@ LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 
 _LETTER_OF = {str(ord(letter) - ord("A")): letter for letter in LETTERS}
 _COLUMNS = ("label", *(f"pixel{number}" for number in range(1, 785)))
-_LOOKED_AT = 2000
 
 
-def detect(files: Files) -> Source | None:
+def detect(files: Files, choices: Choices) -> Source | None:
     """Return the tables of signs, if all tables among the files are such."""
-    found = pixel_csv.detect(files)
-    if found is None or not all(_is_of_signs(table) for table in found.parts):
+    found = pixel_csv.detect(files, choices)
+    if found is None or found.labels is None:
+        return None
+    if any(table.columns.names != _COLUMNS or table.columns.label != 0 for table in found.parts):
+        return None
+    written = {label for labels in found.labels.values() for label in labels}
+    if not {_place(label) for label in written} <= _LETTER_OF.keys():
+        return None
+    if not all(_is_named_so(table) for table in found.parts) and len(written) < len(LETTERS):
         return None
     return replace(
         found,
         format="Sign Language MNIST",
+        labels={
+            part: {_LETTER_OF[_place(label)]: count for label, count in labels.items()}
+            for part, labels in found.labels.items()
+        },
         class_names=tuple(LETTERS),
         title="Sign Language MNIST",
         source="Sign Language MNIST (tecperson, Kaggle)",
@@ -38,25 +50,28 @@ def detect(files: Files) -> Source | None:
 
 def read(found: Source) -> Iterator[Block]:
     """Yield the images of all tables, their classes named by letters."""
-    return pixel_csv.read(found, _name_class)
+    for block in pixel_csv.read(found):
+        yield _named(block)
 
 
 def preview(found: Source) -> Iterator[Block]:
     """Yield the first images of each table."""
-    return pixel_csv.preview(found, _name_class)
+    for block in pixel_csv.preview(found):
+        yield _named(block)
 
 
-def _is_of_signs(table: pixel_csv.Table) -> bool:
-    if table.columns != _COLUMNS:
-        return False
-    return "sign" in table.file.name.lower() or pixel_csv.labels_at_the_beginning(table, _LOOKED_AT) == set(_LETTER_OF)
+def _is_named_so(table: pixel_csv.Table) -> bool:
+    words = set(words_of(table.file.name))
+    return "sign" in words and bool(words & {"mnist", "language"})
 
 
-def _name_class(value: str) -> str:
-    try:
-        return _LETTER_OF[value]
-    except KeyError:
-        raise ValueError("a letter's place from 0 to 24 without 9") from None
+def _named(block: Block) -> Block:
+    return block._replace(classes=[_LETTER_OF[_place(label)] for label in block.classes])
+
+
+def _place(label: str) -> str:
+    """Return a whole number without its decimals."""
+    return label.partition(".")[0] if label.partition(".")[2].strip("0") == "" else label
 
 
 def example() -> dict[str, bytes]:

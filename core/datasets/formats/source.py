@@ -1,6 +1,6 @@
 """What the formats share: what they detect, and how they hand over images.
 
-A format is a module with four functions. `detect(files)` looks at the files' names and beginnings
+A format is a module with four functions. `detect(files, choices)` looks at the files' names and beginnings
 and returns a `Source`, or None where they are something else. `read(source)` yields all images as
 `Block`s, and a `Skipped` for each file that turns out to be unreadable; `preview(source)` yields a few
 from all over, for the preview. All three raise `ValueError` with one sentence for a damaged source. `example()`
@@ -9,15 +9,17 @@ returns a small source, bytes by file name, on which `tests/datasets/formats/tes
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
+from core.datasets.choices import Choices
 from core.datasets.files import File, Skipped
+from core.datasets.recognition.words import split_of, stem_of
 
-Part = Literal["train", "test"]
+Part = Literal["train", "validation", "test"]
 
 BLOCK_BYTES = 4 * 2**20
 """About as many bytes of images are held at once."""
@@ -28,18 +30,13 @@ MAX_SOURCE_SIDE = 1200
 MAX_IMAGES = 2_000_000
 """The most images of a data set."""
 
-_PARTS: dict[str, Part] = {
-    **dict.fromkeys(("train", "training", "val", "valid", "validation", "dev"), "train"),
-    **dict.fromkeys(("test", "testing", "t10k"), "test"),
-}
-
 
 class Block(NamedTuple):
     """Images of one size and what is known about each.
 
-    part: the split they belong to; None where the source does not say.
+    part: the split they belong to; None where the source does not say. For images of several splits one each.
     images: uint8 `(n, H, W, C)`, C 1 or 3.
-    classes: the name of each one's class.
+    classes: the label of each one as it is written.
     size: height and width before they were decoded.
     share: how much of the source has been read by now, 0 to 1.
     """
@@ -51,6 +48,19 @@ class Block(NamedTuple):
     share: float
 
 
+class Guess(NamedTuple):
+    """Something that was recognised and can be decided otherwise.
+
+    name: the field of `Choices`.
+    value: what was guessed, as that field has it.
+    options: what else it can be; empty where anything can be entered.
+    """
+
+    name: str
+    value: Any
+    options: tuple[Any, ...] = ()
+
+
 @dataclass(frozen=True)
 class Source:
     """A source that a format has recognised.
@@ -60,9 +70,13 @@ class Source:
         files: how many files hold its images.
         parts: what the format's `read` goes by.
         images: the number of images of each part, where the source says it beforehand.
+        labels: the number of images of each label as written, by part, where all labels are known beforehand.
+        splits: the files, folders or arrays that are each split.
         class_names: all classes in order, where they are known beforehand.
         skipped: the files that do not belong to it.
         notes: what the person who imports should know, a sentence each.
+        guesses: what can be decided otherwise.
+        datasets: the folders of whole data sets of which one must be chosen.
         title, source, licence: what is known about a particular data set.
     """
 
@@ -70,9 +84,13 @@ class Source:
     files: int
     parts: tuple[Any, ...]
     images: dict[str, int] | None = None
+    labels: Mapping[str, Mapping[str, int]] | None = None
+    splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+    datasets: tuple[str, ...] = ()
     title: str | None = None
     source: str | None = None
     licence: str | None = None
@@ -112,11 +130,33 @@ def read_rows(
 
 
 def part_of(name: str) -> Part | None:
-    """Return the split that a file or folder is named after: one of its words is train, test, val or the like."""
-    for word in re.split(r"[^a-z0-9]+", name.lower()):
-        if word in _PARTS:
-            return _PARTS[word]
-    return None
+    """Return the split that a file is named after; those without classes count as none."""
+    split = split_of(stem_of(name))
+    return None if split is None or split.role == "unlabelled" else split.role
+
+
+def part_of_file(file: File, choices: Choices) -> Part | Literal["unused"] | None:
+    """Return the split that a file was chosen for or is named after; None without either.
+
+    Once the splits are chosen, a file that is none of them is "unused".
+    """
+    chosen = {part: getattr(choices, part) for part in ("train", "validation", "test") if getattr(choices, part)}
+    for part, path in chosen.items():
+        wanted = path.strip("/")
+        if wanted in (file.path, file.name, stem_of(file.name)) or file.path.startswith(f"{wanted}/"):
+            return part
+    if chosen:
+        return "unused"
+    return None if choices.splits is False else part_of(file.name)
+
+
+def splits_by(parts: Sequence[tuple[Part | None, str]]) -> dict[str, list[str]]:
+    """Return what is each split, from pairs of a split and a name."""
+    splits: dict[str, list[str]] = {}
+    for part, name in parts:
+        if part is not None:
+            splits.setdefault(part, []).append(name)
+    return splits
 
 
 def others(files: Sequence[File], used: Sequence[File], what: str) -> tuple[Skipped, ...]:
@@ -136,35 +176,26 @@ def shape_of_row(values: int, name: str, fix: str) -> tuple[int, int, int]:
     channels of a pixel lie side by side.
 
     Raises:
-        ValueError: if no image has so many values; the message begins with `name` and ends with `mend`.
+        ValueError: if no image has so many values; the message begins with `name` and ends with `fix`.
     """
     for height, width in re.findall(r"(?<!\d)(\d{1,4})x(\d{1,4})(?!\d)", name.lower()):
         for channels in (1, 3):
             if int(height) * int(width) * channels == values:
                 return int(height), int(width), channels
-    for channels in (1, 3):
-        side = math.isqrt(values // channels)
-        if side > 0 and side * side * channels == values:
-            return side, side, channels
+    if shape := square_of(values):
+        return shape
     raise ValueError(
         f"{name}: expected H·W or H·W·3 values for an image, received {values:,}, which make no square: {fix}"
     )
 
 
-def numeric(value: str) -> str:
-    """Return a class as people write it: a whole number without its decimals, all else as it is."""
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return str(int(number)) if number.is_integer() else value
-
-
-def in_order(names: Sequence[str]) -> list[str]:
-    """Return class names in order: by value if all are whole numbers, else alphabetically."""
-    if all(re.fullmatch(r"-?\d{1,18}", name) for name in names):
-        return sorted(names, key=int)
-    return sorted(names)
+def square_of(values: int) -> tuple[int, int, int] | None:
+    """Return the height, width and channels of square images of so many values; None if there are none such."""
+    for channels in (1, 3):
+        side = math.isqrt(values // channels)
+        if side > 0 and side * side * channels == values:
+            return side, side, channels
+    return None
 
 
 def example_images(count: int, side: int = 8) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Files as people have them: the smallest input of each kind, and what is right for it."""

@@ -1,0 +1,67 @@
+"""The plan of an import on the page: what was guessed is shown, changed, and imported as changed."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import datasets
+from core.datasets.background_import import import_progress
+from tests.datasets import sources
+from tests.field.inputs import images, table
+from tests.page import page_at
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def page() -> AppTest:
+    page = page_at("data")
+    page.query_params.update({"view": "Add data", "source": "Path on this machine"})
+    page.run()
+    return page
+
+
+def _import(page: AppTest) -> str:
+    """Press the button and return the name of the data set that comes of it."""
+    next(button for button in page.button if button.label == "Import").click().run()
+    (import_id,) = page.query_params["import"]
+    wait_for(lambda: import_progress(import_id).state != "running")
+    ended = import_progress(import_id)
+    assert ended.state == "done", ended.sentence
+    return ended.report.name
+
+
+def test_another_column_of_classes_is_looked_at_and_imported(page: AppTest, tmp_path: Path) -> None:
+    header = ["label", "species", *(f"pixel{number}" for number in range(16))]
+    rows = [line.split(",") for line in table(["0", "1"] * 4).splitlines()[1:]]
+    content = [header, *([row[0], "ab"[number // 4], *row[1:]] for number, row in enumerate(rows))]
+    path = sources.written(tmp_path, {"t.csv": "\n".join(map(",".join, content))}) / "t.csv"
+
+    page.text_input(key="import-path").set_value(str(path)).run()
+    assert "2 classes: 0, 1" in "\n".join(markdown.value for markdown in page.markdown)
+    page.selectbox(key="import-label_column").select("species").run()
+    assert "2 classes: a, b" in "\n".join(markdown.value for markdown in page.markdown)
+    assert not page.exception
+    assert datasets.load(_import(page)).class_names == ("a", "b")
+
+
+def test_of_several_data_sets_one_must_be_chosen(page: AppTest, tmp_path: Path) -> None:
+    one = images(train__cats=5, train__dogs=5, test__cats=2, test__dogs=2)
+    other = images(train__emus=5, train__owls=6, test__emus=2, test__owls=2)
+    files = {f"one/{name}": data for name, data in one.items()} | {f"two/{name}": data for name, data in other.items()}
+    sources.written(tmp_path, files)
+
+    page.text_input(key="import-path").set_value(str(tmp_path)).run()
+    assert next(button for button in page.button if button.label == "Import").disabled
+    page.selectbox(key="import-dataset").select("two").run()
+    assert not page.exception
+    assert datasets.load(_import(page)).class_names == ("emus", "owls")
+
+
+def test_a_choice_that_cannot_be_met_is_a_sentence(page: AppTest, tmp_path: Path) -> None:
+    path = sources.written(tmp_path, images(train__a=5, train__b=5, test__a=2, test__b=2))
+
+    page.text_input(key="import-path").set_value(str(path)).run()
+    page.text_input(key="import-test").set_value("elsewhere").run()
+    assert "there is none called 'elsewhere'" in page.error[0].value
+    assert not page.exception
