@@ -12,7 +12,7 @@ from core.config import configure
 from core.datasets.inspection.gallery import png
 from core.runs import Run, Store
 from core.system.paths import PROJECT
-from tests.browser.app import Server, open_page, screenshot, settled
+from tests.browser.app import Server, failures_of, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
 from tests.sample_data import make_dataset, noise
 from tests.sample_data import store as keep_dataset
@@ -83,7 +83,7 @@ def is_text(page: Page, complaints: list[str]) -> None:
 def has_not_run(page: Page, complaints: list[str]) -> None:
     assert page.evaluate("window.ran") is None
     assert page.locator("img[src='x'], img[src*=':9/']").count() == 0
-    assert page.get_by_test_id("stException").count() == 0
+    assert failures_of(page) == []
     assert complaints == []
 
 
