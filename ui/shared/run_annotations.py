@@ -48,7 +48,7 @@ def change_labels(runs: Sequence[Run]) -> None:
                     open_store().tag(run.id, add=tags, remove=set(run.tags) - set(tags))
                     open_store().annotate(run.id, note)
             except ValueError as error:
-                st.error(str(error))
+                st.error(escape_markdown(str(error)))
             else:
                 st.session_state["labels-saved"] = saves + 1
                 st.rerun()
@@ -65,7 +65,7 @@ def add_tags(runs: Sequence[Run], key: str) -> None:
                 for run in runs:
                     open_store().tag(run.id, **{"add" if added else "remove": tags})
             except ValueError as error:
-                st.error(str(error))
+                st.error(escape_markdown(str(error)))
             else:
                 st.rerun()
 
