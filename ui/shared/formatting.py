@@ -84,3 +84,8 @@ def escape_markdown(text: str) -> str:
     # mail addresses, but not across a joiner.
     parted = _REPLACED.sub(rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
     return "".join(f"\\{letter}" if letter in string.punctuation else letter for letter in parted)
+
+
+def escape_badge(text: str) -> str:
+    """Return `text` for `st.badge`, which escapes brackets itself: escaped twice, they would show a backslash."""
+    return re.sub(r"\\([\[\]])", r"\1", escape_markdown(text))

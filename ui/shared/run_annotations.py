@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.runs import Run, open_store
-from ui.shared.formatting import escape_markdown
+from ui.shared.formatting import escape_badge, escape_markdown
 
 
 def show_labels(run: Run) -> None:
@@ -19,7 +19,7 @@ def show_labels(run: Run) -> None:
     if run.tags:
         with st.container(horizontal=True, gap="small"):
             for tag in run.tags:
-                st.badge(escape_markdown(tag), icon=":material/label:", color="gray")
+                st.badge(escape_badge(tag), icon=":material/label:", color="gray")
     if run.note:
         with st.container(border=True):
             st.markdown(safe_note(run.note))
