@@ -20,6 +20,7 @@ from core.jobs.devices import refresh_in_background
 from core.jobs.scheduler import resume_pending
 from core.runs import StoreError, open_store
 from ui.door import Door, Exposure
+from ui.script_errors import show_script_error
 
 _SLOW_IMPORTS = (
     "altair",
@@ -77,4 +78,5 @@ app = st.App(
     Path(__file__).resolve().parent / "ui" / "main.py",
     lifespan=start_up,
     middleware=[Middleware(Door, read_exposure())],
+    on_script_error=show_script_error,
 )

@@ -7,6 +7,7 @@ from core.datasets import Dataset
 from core.jobs.devices import known_devices
 from core.networks.registry import get_architecture
 from ui.shared.first_batch import show_first_batch
+from ui.shared.formatting import escape_markdown
 from ui.shared.framework_defaults import show_terms
 from ui.shared.open_dataset import open_dataset
 from ui.shared.settings import setting, settings, settings_to_launch
@@ -74,7 +75,7 @@ with plan:
                 with terms:
                     show_terms(config)
         except ValueError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escape_markdown(str(error)), icon=":material/error:")
     show_way_back()
     if dataset:
         show_network(settings()["architecture"], dataset)

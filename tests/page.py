@@ -1,7 +1,11 @@
 """A page of the dashboard without a browser, opened as by a link.
 
 page = page_at("results", run=run_id).run()
+plain(page.error[0].value)
 """
+
+import re
+import string
 
 from streamlit.testing.v1 import AppTest
 
@@ -23,3 +27,8 @@ def page_at(name: str = "", *, timeout: float = 20, **query: str) -> AppTest:
     for key, value in query.items():
         page.query_params[key] = value
     return page
+
+
+def plain(markdown: str) -> str:
+    """Return the text that Markdown shows which `ui.shared.formatting.escape_markdown` has made."""
+    return re.sub(rf"\\([{re.escape(string.punctuation)}])", r"\1", markdown).replace("\u2060", "")

@@ -15,6 +15,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
+from ui.script_errors import SORRY
+
 _PATIENCE_S = 60.0
 
 
@@ -87,6 +89,8 @@ class PageSession:
             element = message.delta.new_element
             if element.WhichOneof("type") == "exception":
                 self.failures.append(f"{element.exception.type}: {element.exception.message}")
+            elif element.WhichOneof("type") == "alert" and SORRY in element.alert.body:
+                self.failures.append(element.alert.body)
             elif element.WhichOneof("type") == "markdown":
                 self.texts.append(element.markdown.body)
             elif element.WhichOneof("type") == "heading":

@@ -1,4 +1,4 @@
-"""Training processes that train nothing and misbehave: `python -m tests.workers CONDUCT RUN_ID STORE_URL`.
+"""Training processes that train nothing and misbehave: `python -m tests.workers CONDUCT RUN_ID`.
 
 With the conduct `spare` alone, one that is told on its standard input what to run, and ends well.
 """
@@ -31,7 +31,7 @@ def main(conduct: str, run_id: str = "", url: str = "") -> None:
         sys.exit(3)
     if conduct == "silent":
         time.sleep(600)
-    store = open_store(url)
+    store = open_store(url or None)
     attempt = store.get(run_id).attempt
     process = psutil.Process()
     store.enter(run_id, attempt, pid=process.pid, process_started_at=started_at(process))

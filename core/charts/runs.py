@@ -7,6 +7,7 @@ Live curves are Altair, since Streamlit updates those in place; what is looked a
 Plotly. A figure's specification never depends on its data, or it would be drawn anew at each tick.
 """
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -170,8 +171,8 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], *, as_rates
     figure = go.Figure(
         go.Heatmap(
             z=np.sqrt(shares),
-            x=list(class_names),
-            y=list(class_names),
+            x=list(map(plotly_text, class_names)),
+            y=list(map(plotly_text, class_names)),
             text=text,
             texttemplate="%{text}",
             customdata=np.dstack([matrix, shares]),
@@ -192,6 +193,11 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], *, as_rates
         yaxis={"title": "true class", "type": "category", "autorange": "reversed"},
     )
     return figure
+
+
+def plotly_text(text: str) -> str:
+    """Return what Plotly shows as `text`: in ticks and hovers it reads a language like HTML, links included."""
+    return html.escape(text, quote=False)
 
 
 def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:

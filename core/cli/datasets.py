@@ -23,7 +23,7 @@ from typing import Any, get_args
 import numpy as np
 
 from core import datasets
-from core.cli.parsing import Parser, command_parser, exit_with_error
+from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.datasets import background_import, importing
 from core.datasets.catalogue import CATALOGUE
 from core.datasets.choices import NAMES as CHOICES
@@ -31,6 +31,7 @@ from core.datasets.choices import Choices, Orientation, option_of
 from core.datasets.importing import Plan, Report, report_as_json
 from core.datasets.specification import Fit, Preparation
 from core.runs import open_store
+from core.system.text import printable
 
 _SHOWN = 20
 """So many of the files that were left out are printed; the report on the disk has all."""
@@ -145,7 +146,7 @@ def _list(options: argparse.Namespace) -> None:
         return
     for row in rows:
         size = "×".join(map(str, row["shape"]))
-        print(
+        show(
             f"{row['name']:<24} {row['title']}: {row['images']['train']:,} + {row['images']['test']:,} images, "
             f"{size}, {row['classes']} classes"
         )
@@ -164,18 +165,16 @@ def _inspect(options: argparse.Namespace) -> None:
 def _print_plan(plan: Plan) -> None:
     """Print all that an import would do."""
     sizes = ", ".join(f"{height}×{width}" for height, width in list(plan.sizes)[:5])
-    print(
-        f"{plan.format} in {plan.files:,} files; {len(plan.class_names)} classes: {', '.join(plan.class_names)[:200]}"
-    )
+    show(f"{plan.format} in {plan.files:,} files; {len(plan.class_names)} classes: {', '.join(plan.class_names)[:200]}")
     for part, count in (plan.images or {}).items():
         where = f", from {', '.join(plan.splits[part][:6])}" if part in plan.splits else ""
-        print(f"  {part}: {count:,} images{where}")
-    print(f"  images looked at: {sizes}; proposed: {plan.size[0]}×{plan.size[1]}, {plan.colour}, called {plan.title}")
+        show(f"  {part}: {count:,} images{where}")
+    show(f"  images looked at: {sizes}; proposed: {plan.size[0]}×{plan.size[1]}, {plan.colour}, called {plan.title}")
     if plan.datasets:
-        print(f"  several data sets; choose one: {', '.join(f'--dataset={name}' for name in plan.datasets)}")
+        show(f"  several data sets; choose one: {', '.join(f'--dataset={name}' for name in plan.datasets)}")
     for guess in plan.guesses:
         value = {"True": "yes", "False": "no"}.get(str(guess.value), guess.value)
-        print(f"  {guess.name.replace('_', ' ')}: {value} (otherwise: {option_of(guess.name)})")
+        show(f"  {guess.name.replace('_', ' ')}: {value} (otherwise: {option_of(guess.name)})")
     _print_skipped(plan.skipped, plan.notes)
 
 
@@ -211,7 +210,7 @@ def _rename(options: argparse.Namespace) -> None:
 
 def _delete(options: argparse.Namespace) -> None:
     datasets.delete(options.name, _runs_that_use)
-    print(f"{options.name} is deleted. To bring it back: python -m core datasets restore {options.name}")
+    show(f"{options.name} is deleted. To bring it back: python -m core datasets restore {options.name}")
 
 
 def _restore(options: argparse.Namespace) -> None:
@@ -246,7 +245,7 @@ def _done(bring, import_id: str | None) -> Report:
 
 
 def _show(share: float, sentence: str) -> None:
-    print(f"\r\x1b[K{share:.0%} · {sentence}", end="", file=sys.stderr, flush=True)
+    print(f"\r\x1b[K{share:.0%} · {printable(sentence)}", end="", file=sys.stderr, flush=True)
 
 
 def _print_report(report: Report, as_json: bool) -> None:
@@ -254,18 +253,18 @@ def _print_report(report: Report, as_json: bool) -> None:
         print(json.dumps(report_as_json(report)))
         return
     height, width, channels = report.shape
-    print(f"{report.title} ({report.name}) is here: {report.format}, {len(report.class_names)} classes")
-    print(f"  {report.images['train']:,} images to train on, {report.images['test']:,} to test on")
-    print(f"  {height}×{width}×{channels}, SHA-256 {report.fingerprint}")
+    show(f"{report.title} ({report.name}) is here: {report.format}, {len(report.class_names)} classes")
+    show(f"  {report.images['train']:,} images to train on, {report.images['test']:,} to test on")
+    show(f"  {height}×{width}×{channels}, SHA-256 {report.fingerprint}")
     _print_skipped(report.skipped, report.notes)
 
 
 def _print_skipped(skipped, notes) -> None:
     for note in notes:
-        print(f"  {note}")
+        show(f"  {note}")
     if skipped:
-        print(f"  Left out, {len(skipped):,} in all:")
+        show(f"  Left out, {len(skipped):,} in all:")
     for entry in skipped[:_SHOWN]:
-        print(f"    {entry.file}: {entry.reason} {entry.fix}")
+        show(f"    {entry.file}: {entry.reason} {entry.fix}")
     if len(skipped) > _SHOWN:
-        print(f"    … and {len(skipped) - _SHOWN:,} more")
+        show(f"    … and {len(skipped) - _SHOWN:,} more")

@@ -7,7 +7,7 @@ python -m core networks --json
 import json
 from collections.abc import Sequence
 
-from core.cli.parsing import command_parser
+from core.cli.parsing import command_parser, show
 from core.networks.layers import count_parameters
 from core.networks.registry import get_architecture, names
 
@@ -27,5 +27,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
             size = f"{count_parameters(architecture, **_MNIST):,} parameters"
         except ValueError:
             size = "not for MNIST"
-        print(f"{architecture.name}: {architecture.description} {size}.")
+        show(f"{architecture.name}: {architecture.description} {size}.")
     return 0

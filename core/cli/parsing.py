@@ -3,7 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
+
+from core.system.text import printable
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,7 +27,15 @@ def program() -> str:
     return "duet" if Path(sys.argv[0]).stem == "duet" else "python -m core"
 
 
+def show(line: str, file: TextIO | None = None) -> None:
+    """Print a line to stdout, or to another file, with nothing in it that would command the terminal.
+
+    Names of classes, files, runs and data sets come from strangers: every line that holds one is printed so.
+    """
+    print(printable(line), file=file)
+
+
 def exit_with_error(sentence: str) -> NoReturn:
     """Print what is wrong with the input to stderr and exit with code 2."""
-    print(sentence, file=sys.stderr)
+    show(sentence, sys.stderr)
     raise SystemExit(2)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.cli.parsing import command_parser, exit_with_error
+from core.cli.parsing import command_parser, exit_with_error, show
 from core.config import configure
 from core.inference.service import Prediction, Predictor, Unreadable
 from core.runs import open_store
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     answers = [_read(predictor, name) for name in options.images]
     for answer in answers:
         if isinstance(answer, Unreadable):
-            print(answer.reason, file=sys.stderr)
+            show(answer.reason, sys.stderr)
     if options.json:
         print(json.dumps([_as_json(answer) for answer in answers]))
     else:
@@ -79,4 +79,4 @@ def _show(readings: list[Prediction]) -> None:
         order = reading.probabilities.argsort()[::-1][:3]
         shown = [f"{reading.class_names[i]}  {reading.probabilities[i]:7.2%}" for i in order]
         others = [text for text, i in zip(shown, order, strict=True) if reading.probabilities[i] >= _WORTH_MENTION][1:]
-        print(f"{reading.name:{width}}  {shown[0]}" + (f"   then {', '.join(others)}" if others else ""))
+        show(f"{reading.name:{width}}  {shown[0]}" + (f"   then {', '.join(others)}" if others else ""))

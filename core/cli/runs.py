@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-from core.cli.parsing import Parser, command_parser, exit_with_error
+from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.jobs.scheduler import ensure_running
 from core.runs.database import StoreError
 from core.runs.lists import Order
@@ -82,7 +82,7 @@ def _print(runs: Sequence[Run]) -> None:
         accuracy = "–" if run.results.test_accuracy is None else f"{run.results.test_accuracy:.4f}"
         tags = "".join(f"  #{tag}" for tag in run.tags)
         state = "deleted" if run.deleted_at is not None else run.state
-        print(f"{run.id}  {state:8}  {run.title:40}  test accuracy {accuracy}{tags}")
+        show(f"{run.id}  {state:8}  {run.title:40}  test accuracy {accuracy}{tags}")
 
 
 def _each(change: Callable[[Store, str], None]) -> _Verb:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from core import datasets
-from core.cli.parsing import Parser, command_parser, exit_with_error
+from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.config import FRAMEWORK_TITLES, MOST_SEEDS, RunConfig, configure, expected, option, with_seeds
 from core.engines import get_engine
 from core.jobs.worker import execute, starting_weights
@@ -176,12 +176,12 @@ class _Progress:
 
 def _show_summary(run: Run, as_json: bool) -> None:
     if run.state == "failed":
-        print(f"Run {run.id} failed. {run.failure} {run.advice}", file=sys.stderr)
+        show(f"Run {run.id} failed. {run.failure} {run.advice}", sys.stderr)
     if as_json:
         print(json.dumps(summary(run)))
     elif done := run.finished():
         results = done.results
-        print(f"Run {run.id} is done: {run.config.architecture} in {FRAMEWORK_TITLES[run.config.framework]}")
+        show(f"Run {run.id} is done: {run.config.architecture} in {FRAMEWORK_TITLES[run.config.framework]}")
         print(f"  parameters          {results.parameters:,}")
         print(f"  test accuracy       {results.test_accuracy:.4f}   (loss {results.test_loss:.4f})")
         print(

@@ -263,7 +263,7 @@ class Scheduler:
             else:
                 return spare
         with (directory / "log.txt").open("ab") as log:
-            return spawn("core.jobs.worker", run.id, store_url(), log=log)
+            return spawn("core.jobs.worker", run.id, log=log)
 
     def _has_ended(self, run: Run) -> bool:
         child = self._children.get(run.id)

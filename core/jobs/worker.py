@@ -1,6 +1,7 @@
-"""The training process of one run: `python -m core.jobs.worker RUN_ID STORE_URL`.
+"""The training process of one run: `python -m core.jobs.worker RUN_ID`, with the store that `DUET_STORE` names.
 
-It needs nothing else, so anything that can start a process can run it. With `--spare` it warms up first
+It needs nothing else, so anything that can start a process can run it. The store is no argument, as every user of a
+machine can read those of its processes, and its URL may hold a password. With `--spare` it warms up first
 and is told the run later, see `core.jobs.warm_pool`. `execute` is what it does, and what `core.cli.train` does in its
 own process. Measurements, signs of life and the end are written to the store; weights and results to the
 run's folder.
@@ -36,7 +37,7 @@ from core.networks.registry import get_including_deleted
 from core.networks.zoo import ARCHITECTURES
 from core.runs import ENDED, Request, Results, Store, SupersededError, open_store
 from core.system.files import write_bytes, write_json
-from core.system.paths import run_directory
+from core.system.paths import run_directory, store_url
 from core.system.processes import fast_exit, started_at
 from core.training import checkpoints
 from core.training.loop import Listener, count_steps, split_of, train
@@ -393,7 +394,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Train the run that the scheduler has claimed."""
     parser = argparse.ArgumentParser(prog="python -m core.jobs.worker", description=__doc__.splitlines()[0])
     parser.add_argument("run_id", nargs="?")
-    parser.add_argument("store_url", nargs="?")
     parser.add_argument(
         "--spare", choices=get_args(Framework), help="import this and wait for a run: core.jobs.warm_pool"
     )
@@ -401,10 +401,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.spare:
         given = _wait_for_run(options.spare, options.threads)
-    elif options.run_id and options.store_url:
-        given = options.run_id, options.store_url
+    elif options.run_id:
+        given = options.run_id, store_url()
     else:
-        parser.error("expected RUN_ID STORE_URL, or --spare FRAMEWORK")
+        parser.error("expected RUN_ID, or --spare FRAMEWORK")
     if given:
         _work(*given)
     fast_exit()

@@ -8,8 +8,10 @@ import json
 import sqlite3
 import time
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -111,17 +113,33 @@ def _connect(url: str) -> sa.Engine:
 
 
 def _connect_to_server(url: str) -> sa.Engine:
-    # A connection that the server has closed meanwhile is noticed and opened anew.
-    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S})
+    # What is raised here has no cause: that could quote the URL, and so a password, in a log.
+    try:
+        # A connection that the server has closed meanwhile is noticed and opened anew.
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S})
+    except (sa.exc.ArgumentError, ImportError, ValueError):
+        raise StoreError(
+            "DUET_STORE: expected the URL of a database, such as postgresql+psycopg://user@host:5432/duet, received "
+            "something else, which is not shown here as it may hold a password."
+        ) from None
     try:
         _bring_up_to_date(engine)
-    except sa.exc.OperationalError as error:
-        reason = " ".join(str(error.orig).split())
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+        reason = _without_secrets(" ".join(str(error.orig).split()), engine.url)
         raise StoreError(
-            f"The runs' database {engine.url.render_as_string()} cannot be reached ({reason}). Start it, correct "
-            f"DUET_STORE, or unset DUET_STORE to keep the runs in a file."
-        ) from error
+            f"The runs' database {engine.url.set(query={}).render_as_string()} cannot be reached ({reason}). Start "
+            f"it, correct DUET_STORE, or unset DUET_STORE to keep the runs in a file."
+        ) from None
     return engine
+
+
+def _without_secrets(text: str, url: sa.URL) -> str:
+    """Return a text in which the password of a URL, or one among its parameters, is replaced by asterisks."""
+    parameters = [value for name, value in url.normalized_query.items() if "pass" in name.lower()]
+    for secret in [*([url.password] if url.password else []), *chain.from_iterable(parameters)]:
+        for written in {secret, quote(secret), quote_plus(secret)}:
+            text = text.replace(written, "***")
+    return text
 
 
 def _read_json(database: str, text: Any) -> Any:

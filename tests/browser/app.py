@@ -29,6 +29,7 @@ from urllib.request import urlopen
 
 from core.system.paths import PROJECT
 from tests import processes
+from ui.script_errors import SORRY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -138,6 +139,12 @@ def settled(page: "Page") -> None:
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
     page.wait_for_function("() => [...document.images].every(image => image.complete)")
+
+
+def failures_of(page: "Page") -> list[str]:
+    """Return what the page says of a script of its own that has failed."""
+    told = page.get_by_test_id("stException").or_(page.get_by_test_id("stAlert").filter(has_text=SORRY))
+    return told.all_inner_texts()
 
 
 def choose(page: "Page", label: str, option: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.system.paths import PROJECT
-from tests.browser.app import open_page, screenshot, settled
+from tests.browser.app import failures_of, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
 
 PAGES = sorted(path.stem for path in (PROJECT / "pages").glob("*.py"))
@@ -64,6 +64,6 @@ def _address(link) -> str:
 
 
 def _is_sound(page, server, complaints) -> None:
-    assert page.get_by_test_id("stException").all_inner_texts() == []
+    assert failures_of(page) == []
     assert complaints == []
     assert "Traceback" not in server.log

@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.app import Server, choose, fill, open_page, screenshot, settled
+from tests.browser.app import Server, choose, failures_of, fill, open_page, screenshot, settled
 
 
 def test_a_layer_is_edited_and_an_impossible_shape_is_explained(page: Page, server: Server, complaints: list[str]):
@@ -43,7 +43,7 @@ def test_a_layer_is_edited_and_an_impossible_shape_is_explained(page: Page, serv
     page.get_by_role("button", name="Undo").dblclick()
     expect(page.get_by_role("combobox", name="Network")).to_have_value("my-ann-100")
     settled(page)
-    assert page.get_by_test_id("stException").count() == 0
+    assert failures_of(page) == []
     assert complaints == []
 
 

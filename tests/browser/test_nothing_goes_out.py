@@ -123,7 +123,7 @@ def test_nothing_goes_out_whatever_a_visitor_does(server, way_out, run_id, page,
     open_page(page, "results", run=run_id)
     open_page(page, "predict", run=run_id)
     draw(page, SEVEN)
-    expect(page.get_by_text("Reads").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("What the network sees:").first).to_be_visible(timeout=PATIENCE_MS)
     open_page(page, "results")
     strangers(server)
     settled(page)

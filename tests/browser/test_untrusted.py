@@ -9,16 +9,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.config import configure
+from core.datasets import Dataset
 from core.datasets.inspection.gallery import png
 from core.runs import Run, Store
 from core.system.paths import PROJECT
-from tests.browser.app import Server, open_page, screenshot, settled
+from tests.browser.app import Server, failures_of, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
+from tests.hostile_names import HOSTILE_NAMES
 from tests.sample_data import make_dataset, noise
 from tests.sample_data import store as keep_dataset
 
 SCRIPT = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>'
-CLASSES = (f"{SCRIPT}cat", f"dog{SCRIPT}")
+CLASSES = (f"{SCRIPT}cat", f"dog{SCRIPT}", *HOSTILE_NAMES)
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +40,7 @@ def trained(server: Server, store: Store) -> Run:
     """A run that has learned classes whose names are scripts, and bears one in all that users write."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUET_HOME", str(server.home))
-        keep_dataset(make_dataset(noise(60), np.arange(60) % 2, noise(20, seed=1), [0, 1] * 10, class_names=CLASSES))
+        keep_dataset(_hostile_dataset())
     command = [
         "-m",
         "core",
@@ -73,6 +75,13 @@ def failed(server: Server, store: Store) -> Run:
     return store.get(run_id)
 
 
+def _hostile_dataset() -> Dataset:
+    classes = np.arange(len(CLASSES))
+    return make_dataset(
+        noise(5 * len(CLASSES)), np.tile(classes, 5), noise(len(CLASSES), seed=1), classes, class_names=CLASSES
+    )
+
+
 def is_text(page: Page, complaints: list[str]) -> None:
     """See the script on the page as text, and that it has not run."""
     settled(page)
@@ -82,8 +91,8 @@ def is_text(page: Page, complaints: list[str]) -> None:
 
 def has_not_run(page: Page, complaints: list[str]) -> None:
     assert page.evaluate("window.ran") is None
-    assert page.locator("img[src='x'], img[src*=':9/']").count() == 0
-    assert page.get_by_test_id("stException").count() == 0
+    assert page.locator("img[src='x'], img[src*=':9/'], [src*='evil.example'], a[href*='evil.example']").count() == 0
+    assert failures_of(page) == []
     assert complaints == []
 
 
@@ -116,6 +125,40 @@ def test_results_show_names_notes_and_classes_as_text(page: Page, trained: Run, 
     expect(page.get_by_role("heading", name="Mine")).to_be_visible()
     is_text(page, complaints)
     screenshot(page, "untrusted-results")
+
+
+def test_confusion_matrix_shows_class_names_as_they_are_written(page: Page, trained: Run, complaints: list[str]):
+    open_page(page, "results", run=trained.id)
+    ticks = page.locator(".js-plotly-plot .ytick text")
+    expect(ticks.first).to_be_attached(timeout=PATIENCE_MS)
+    settled(page)
+
+    shown = ticks.all_text_contents()
+    assert len(shown) > len(CLASSES) / 2  # Plotly leaves some out where there is no room
+    assert set(shown) <= set(CLASSES)
+    assert page.locator(".js-plotly-plot a").count() == 0
+    has_not_run(page, complaints)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_headings_badges_and_captions_show_names_as_they_are_written(
+    page: Page, store: Store, trained: Run, complaints: list[str], name: str
+):
+    """The text is the same but for the joiners, which nobody sees."""
+    tag = name[:40]
+    before = store.get(trained.id)
+    store.rename(trained.id, name)
+    store.tag(trained.id, add=[tag], remove=before.tags)
+    open_page(page, "results", run=trained.id)
+
+    heading = page.get_by_role("heading", level=1).first
+    assert heading.inner_text().replace("\u2060", "") == name
+    assert heading.locator("a:not([href^='#']), b, strong, em, code, img, svg.katex").count() == 0
+    badges = page.get_by_test_id("stMarkdownBadge").or_(page.locator(".stMarkdownBadge"))
+    assert any(tag in text.replace("\u2060", "") for text in badges.all_inner_texts())
+    has_not_run(page, complaints)
+    store.rename(trained.id, SCRIPT)
+    store.tag(trained.id, add=[SCRIPT[:40]], remove=[tag])
 
 
 def test_failure_traceback_and_log_are_text(page: Page, failed: Run, complaints: list[str]):

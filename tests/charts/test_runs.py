@@ -1,5 +1,8 @@
 """Figures of runs: what they show, and that drawing them anew changes only their data."""
 
+import html
+import re
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,7 @@ from core.charts.runs import (
 )
 from core.config import FRAMEWORK_TITLES
 from core.training.records import StepMetrics
+from tests.hostile_names import HOSTILE_NAMES
 
 
 def points(count: int, split: str = "train", loss=lambda i: 1 / (i + 1)) -> list[StepMetrics]:
@@ -230,3 +234,11 @@ class TestProbabilityBars:
         first, second = (probability_bars(np.array(p), ("a", "b"), "pytorch") for p in ([0.1, 0.9], [1.0, 0.0]))
 
         assert specification(first) == specification(second)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_plotly_shows_a_class_name_as_it_is_written(name):
+    shown = confusion_matrix(np.eye(2, dtype=np.int64), [name, "dog"], as_rates=False).data[0]
+
+    assert not re.search(r"<|&(?!(lt|gt|amp);)", shown.x[0])
+    assert html.unescape(shown.x[0]) == html.unescape(shown.y[0]) == name

@@ -11,7 +11,9 @@ from core.cli.datasets import main
 from core.config import configure
 from core.runs import open_store
 from core.system.paths import PROJECT
+from core.system.text import is_no_text, printable
 from tests.datasets import sources
+from tests.hostile_names import HOSTILE_CONTROLS
 
 
 @pytest.fixture
@@ -104,3 +106,20 @@ def test_knowing_and_importing_data_needs_no_framework():
     printed = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
 
     assert printed.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", HOSTILE_CONTROLS)
+def test_nothing_printed_commands_the_terminal(name, tmp_path, capsys):
+    folder = tmp_path / "pets"
+    for path, content in (sources.photographs("cat", "dog") | {f"cat/{name}.txt": b"", f"{name}/x.txt": b""}).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+    main(["inspect", str(folder)])
+    with pytest.raises(SystemExit):
+        main(["inspect", str(tmp_path / name)])
+    printed = capsys.readouterr()
+
+    assert printable(name) in printed.err
+    assert not any(is_no_text(letter) for letter in (printed.out + printed.err).replace("\n", ""))
+    assert len(printed.err.splitlines()) == 1

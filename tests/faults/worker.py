@@ -1,4 +1,4 @@
-"""The real training process under conditions: `python -m tests.faults.worker CONDITION RUN_ID STORE_URL`."""
+"""The real training process under conditions: `python -m tests.faults.worker CONDITION RUN_ID`."""
 
 import resource
 import sys
@@ -36,6 +36,6 @@ CONDITIONS: dict[str, Callable[[], None]] = {"keep-often": keep_often, "little-m
 
 
 if __name__ == "__main__":
-    condition, run_id, url = sys.argv[1:]
+    condition, run_id = sys.argv[1:]
     CONDITIONS[condition]()
-    worker.main([run_id, url])
+    worker.main([run_id])

@@ -474,7 +474,7 @@ def test_stubborn_training_of_a_command_line_is_killed_alone(store, duet_home, m
     """It shares its process group with whatever else the command line runs: here, with this test."""
     monkeypatch.setattr(scheduler, "_STOP_GRACE_S", 0)
     run_id = store.create(QUICK, submission="a", claimed=True)
-    command = [sys.executable, "-m", "tests.workers", "stubborn", run_id, store_url()]
+    command = [sys.executable, "-m", "tests.workers", "stubborn", run_id]
     training = subprocess.Popen(command, cwd=PROJECT)
     wait_for(lambda: store.get(run_id).state == "running")
     store.request_stop(run_id)
@@ -483,6 +483,20 @@ def test_stubborn_training_of_a_command_line_is_killed_alone(store, duet_home, m
 
     assert training.wait(timeout=10) == -signal.SIGKILL
     wait_for(lambda: not processes.of_home(duet_home))
+
+
+def test_no_process_list_shows_the_password_of_the_store(duet_home, use_workers, monkeypatch):
+    monkeypatch.setenv("DUET_STORE", f"sqlite:///{duet_home}/planted-secret.sqlite3")
+    use_workers("pausing")
+    store = Store(store_url())
+    (run_id,) = queue(store, QUICK)
+    tick_until(Scheduler(store), lambda: store.get(run_id).state == "running")
+
+    commands = [" ".join(process.cmdline()) for process in processes.of_home(duet_home)]
+    assert any(run_id in command for command in commands)
+    assert not any("planted-secret" in command for command in commands)
+    store.request_pause(run_id)
+    wait_for(lambda: store.get(run_id).state == "paused")
 
 
 def test_stopped_queued_run_is_never_started(store, use_workers):
@@ -498,10 +512,10 @@ def test_stopped_queued_run_is_never_started(store, use_workers):
 
 @pytest.mark.usefixtures("use_workers")
 def test_run_that_cannot_be_started_fails_and_the_next_one_gets_its_turn(store, monkeypatch):
-    def refuse(_module: str, run_id: str, url: str, log: object) -> subprocess.Popen:
+    def refuse(_module: str, run_id: str, log: object) -> subprocess.Popen:
         if run_id == bad:
             raise OSError("Cannot allocate memory")
-        return spawn("tests.workers", "quick", run_id, url, log=log)
+        return spawn("tests.workers", "quick", run_id, log=log)
 
     monkeypatch.setattr(scheduler, "spawn", refuse)
     bad, good = queue(store, QUICK, QUICK)

@@ -14,7 +14,7 @@ from core.datasets import load
 from core.datasets.inspection.gallery import png
 from core.runs import new_id, open_store
 from tests.bad_files import bad_files
-from tests.page import page_at
+from tests.page import page_at, plain
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_a_name_from_outside_is_shown_as_it_is(page, sevens):
 
     assert not page.exception
     assert "![x](" not in page.error[0].value
-    assert page.error[0].value.replace("\\", "").startswith(name)
+    assert plain(page.error[0].value).startswith(name)
 
 
 def test_one_bad_file_alone_gets_only_its_sentence(page):

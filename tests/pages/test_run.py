@@ -7,7 +7,7 @@ from core.config import configure
 from core.jobs.failures import CAUSES
 from core.runs import Store, new_id
 from core.system.paths import run_directory
-from tests.page import page_at
+from tests.page import page_at, plain
 from ui.shared.run_annotations import safe_note
 
 CONFIG = configure(architecture="ann-100", batch_size=64, learning_rate=0.05)
@@ -116,7 +116,7 @@ def test_too_long_a_name_is_refused_with_a_sentence(store: Store) -> None:
 
     page = click(page, "Save")
 
-    assert any("Name: expected at most 100 characters" in error.value for error in page.error)
+    assert any("Name: expected at most 100 characters" in plain(error.value) for error in page.error)
 
 
 def test_pair_is_changed_as_one(store: Store) -> None:

@@ -1,6 +1,7 @@
 """The database: one that cannot be used, and what many processes do to one at once."""
 
 import sqlite3
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -213,8 +214,28 @@ def test_log_is_moved_by_one_process_at_a_time(store, database, log):
     assert log.stat().st_size == 0
 
 
-def test_server_out_of_reach_is_told_without_its_password():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://duet:planted%20secret@127.0.0.1:1/duet",
+        "postgresql+psycopg://127.0.0.1:1/duet?user=duet&password=planted%20secret",
+        "postgresql+psycopg://127.0.0.1:1/duet?sslpassword=planted+secret",
+        "postgresql+psycopg://127.0.0.1:1/duet?passwrd=planted+secret",
+        "postgresql://127.0.0.1:1/duet?user=duet&password=planted%20secret",
+    ],
+)
+def test_server_out_of_reach_is_told_without_its_password(url):
     with pytest.raises(StoreError, match=r"cannot be reached .*unset DUET_STORE") as caught:
-        Store("postgresql+psycopg://duet:secret@127.0.0.1:1/duet")
+        Store(url)
 
-    assert "secret" not in str(caught.value)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://duet@127.0.0.1:planted-secret/duet", "planted-secret", "mysql+planted://a:secret@b/c"]
+)
+def test_what_is_no_url_is_told_without_the_password_in_it(url):
+    with pytest.raises(StoreError, match="DUET_STORE: expected the URL") as caught:
+        Store(url)
+
+    assert "secret" not in "".join(traceback.format_exception(caught.value))

@@ -7,6 +7,7 @@ from core.config import FRAMEWORK_TITLES, Framework, RunConfig, configure
 from core.datasets import Dataset
 from core.engines.augmentation import draw_transforms, is_augmented, warnings
 from core.inference.service import NoAnswerError, prediction_service
+from ui.shared.formatting import escape_markdown
 from ui.shared.settings import setting, settings
 from ui.shared.sprite_grid import sprite_grid
 
@@ -39,7 +40,7 @@ def show(dataset: Dataset) -> None:
         try:
             config = configure(**settings())
         except ValueError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escape_markdown(str(error)), icon=":material/error:")
         else:
             _show_draws(dataset, config, framework, seed)
 
@@ -57,7 +58,7 @@ def _show_draws(dataset: Dataset, config: RunConfig, framework: Framework, seed:
         with st.spinner(f"Starting {FRAMEWORK_TITLES[framework]}: a few seconds the first time"):
             changed = prediction_service(framework).augment(np.repeat(originals, _DRAWS, axis=0), transforms)
     except NoAnswerError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape_markdown(str(error)), icon=":material/error:")
         return
     changed = changed.reshape(_ROWS, _DRAWS, *originals.shape[1:])
     grid = np.concatenate([originals[:, np.newaxis], changed], axis=1).reshape(-1, *originals.shape[1:])

@@ -47,7 +47,7 @@ def _take_next_step(run: Run, step: NextStep) -> None:
             st.switch_page("../pages/results.py", query_params={"run": other})
         {"resume": store.resume, "retry": store.retry}[step.verb](run.id)
     except ValueError as error:  # it has changed since the page was drawn, or its network was deleted
-        st.toast(str(error), icon=":material/info:")
+        st.toast(escape_markdown(str(error)), icon=":material/info:")
     else:
         ensure_running()
         st.rerun()

@@ -15,7 +15,7 @@ from core.jobs.scheduler import ensure_running
 from core.runs import Run, State, new_id, open_store
 from core.runs.lists import Order
 from ui.shared.assigned_values import assign, hold
-from ui.shared.formatting import counted
+from ui.shared.formatting import counted, escape_markdown
 from ui.shared.launching import submitter
 from ui.shared.run_actions import ask_to_remove, show_actions, show_undo_of_runs
 from ui.shared.run_annotations import add_tags
@@ -150,6 +150,6 @@ def _clone(run_ids: Sequence[str]) -> None:
         try:
             open_store().clone(run_id, submission=f"{before[2]}/{run_id}", submitter=submitter())
         except ValueError as error:  # its network or its data set was deleted
-            st.toast(str(error), icon=":material/info:")
+            st.toast(escape_markdown(str(error)), icon=":material/info:")
     ensure_running()
     st.toast(f"{counted(len(run_ids), 'run')} queued.", icon=":material/content_copy:")

@@ -13,6 +13,7 @@ from core.datasets import load
 from core.engines.augmentation import is_augmented, warnings
 from core.inference.service import NoAnswerError, prediction_service
 from core.training.loop import first_batch
+from ui.shared.formatting import escape_markdown
 from ui.shared.sprite_grid import sprite_grid
 
 SHOWN = 36
@@ -53,7 +54,7 @@ def _watch(settings: str, asked: Future[tuple[np.ndarray, list[str]]]) -> None:
     try:
         images, names = asked.result()
     except NoAnswerError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape_markdown(str(error)), icon=":material/error:")
         if st.button("Try again", key="first-batch-again", icon=":material/replay:"):
             _asked.clear()
             st.rerun()

@@ -9,6 +9,7 @@ from core.runs import FinishedRun, Run
 from core.system.text import duration
 
 _WORD_JOINER = "\u2060"  # takes no room and is not seen
+_REPLACED = re.compile(r":(?=[\w+/-])|-(?=[->])|<(?=-)|@|www(?=\.)", re.IGNORECASE)
 
 ENDING_BADGES = {
     "done": (":material/check:", "green"),
@@ -79,6 +80,12 @@ def kept_epoch(run: FinishedRun) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file."""
-    # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, but not across a joiner.
-    parted = re.sub(r":(?=[\w+-])|-(?=[->])|<(?=-)", rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
+    # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, and makes links of web and
+    # mail addresses, but not across a joiner.
+    parted = _REPLACED.sub(rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
     return "".join(f"\\{letter}" if letter in string.punctuation else letter for letter in parted)
+
+
+def escape_badge(text: str) -> str:
+    """Return `text` for `st.badge`, which escapes brackets itself: escaped twice, they would show a backslash."""
+    return re.sub(r"\\([\[\]])", r"\1", escape_markdown(text))

@@ -15,7 +15,7 @@ import streamlit as st
 
 from core.jobs.scheduler import KEEP_DELETED_S, ensure_running
 from core.runs import ACTIVE, INACTIVE, Run, Store, open_store
-from ui.shared.formatting import counted
+from ui.shared.formatting import counted, escape_markdown
 from ui.shared.undo import forget_deletion, note_deletion, show_undo
 
 
@@ -109,7 +109,7 @@ def apply(name: str, run_ids: Sequence[str]) -> None:
             refusals.append(str(error))
     ensure_running()
     for refusal in refusals:
-        st.toast(refusal, icon=":material/info:")
+        st.toast(escape_markdown(refusal), icon=":material/info:")
 
 
 def can_be_deleted(run: Run) -> bool:
@@ -142,7 +142,7 @@ def _delete(run_ids: Sequence[str]) -> None:
         try:
             store.delete(run_id)
         except ValueError as error:  # it has been resumed meanwhile
-            st.toast(str(error), icon=":material/info:")
+            st.toast(escape_markdown(str(error)), icon=":material/info:")
     note_deletion("runs", list(run_ids), f"{counted(len(run_ids), 'run')} deleted.")
 
 

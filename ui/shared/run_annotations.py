@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.runs import Run, open_store
-from ui.shared.formatting import escape_markdown
+from ui.shared.formatting import escape_badge, escape_markdown
 
 
 def show_labels(run: Run) -> None:
@@ -19,7 +19,7 @@ def show_labels(run: Run) -> None:
     if run.tags:
         with st.container(horizontal=True, gap="small"):
             for tag in run.tags:
-                st.badge(escape_markdown(tag), icon=":material/label:", color="gray")
+                st.badge(escape_badge(tag), icon=":material/label:", color="gray")
     if run.note:
         with st.container(border=True):
             st.markdown(safe_note(run.note))
@@ -48,7 +48,7 @@ def change_labels(runs: Sequence[Run]) -> None:
                     open_store().tag(run.id, add=tags, remove=set(run.tags) - set(tags))
                     open_store().annotate(run.id, note)
             except ValueError as error:
-                st.error(str(error))
+                st.error(escape_markdown(str(error)))
             else:
                 st.session_state["labels-saved"] = saves + 1
                 st.rerun()
@@ -65,7 +65,7 @@ def add_tags(runs: Sequence[Run], key: str) -> None:
                 for run in runs:
                     open_store().tag(run.id, **{"add" if added else "remove": tags})
             except ValueError as error:
-                st.error(str(error))
+                st.error(escape_markdown(str(error)))
             else:
                 st.rerun()
 

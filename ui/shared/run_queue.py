@@ -119,4 +119,4 @@ def _move(run_id: str, where: Move) -> None:
     try:
         open_store().move(run_id, where)
     except ValueError as error:  # it has been started meanwhile
-        st.toast(str(error), icon=":material/info:")
+        st.toast(escape_markdown(str(error)), icon=":material/info:")

@@ -116,7 +116,7 @@ def _edit(input_shape: Shape, classes: int) -> None:
         with st.container(key=f"layer-{number}"):
             _show_layer(number, path, name, layer, rows.get(name), input_shape, classes)
             if number in refusals:
-                st.error(refusals[number], icon=":material/error:")
+                st.error(escape_markdown(refusals[number]), icon=":material/error:")
             elif misfit and misfit.layer == name:
                 st.error(misfit.reason, icon=":material/error:")
 
@@ -157,7 +157,7 @@ def _show_head(rows: dict[str, LayerRow], misfit: LayerError | None, input_shape
     else:
         st.markdown(f":red[:material/error: {misfit.reason}]")
     if refused := st.session_state.pop("draft-refused", None):
-        st.error(refused, icon=":material/error:")
+        st.error(escape_markdown(refused), icon=":material/error:")
 
 
 def _show_layer(
