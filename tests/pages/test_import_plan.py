@@ -37,6 +37,7 @@ def _import(page: AppTest) -> str:
     return ended.report.name
 
 
+@pytest.mark.usefixtures("ends_processes")
 def test_another_column_of_classes_is_looked_at_and_imported(page: AppTest, tmp_path: Path) -> None:
     header = ["label", "species", *(f"pixel{number}" for number in range(16))]
     rows = [line.split(",") for line in table(["0", "1"] * 4).splitlines()[1:]]
@@ -51,6 +52,7 @@ def test_another_column_of_classes_is_looked_at_and_imported(page: AppTest, tmp_
     assert datasets.load(_import(page)).class_names == ("a", "b")
 
 
+@pytest.mark.usefixtures("ends_processes")
 def test_of_several_data_sets_one_must_be_chosen(page: AppTest, tmp_path: Path) -> None:
     one = images(train__cats=5, train__dogs=5, test__cats=2, test__dogs=2)
     other = images(train__emus=5, train__owls=6, test__emus=2, test__owls=2)
