@@ -28,10 +28,13 @@ _WORDS = st.sampled_from(
 )  # fmt: skip
 
 _PAIRS = st.sampled_from(
-    [("train", "test"), ("Train", "Test"), ("training", "testing"), ("training_set", "test_set"),
-     ("trainSet", "testSet"), ("TrainImages", "TestImages"), ("train2017", "test2017"), ("seg_train", "seg_test"), ("my-data-train",
-     "my-data-test"), ("mnisttrain", "mnisttest"), ("01_train", "02_test"), ("Training Data", "Test Data")]
-)  # fmt: skip
+    [
+        *(("train", "test"), ("Train", "Test"), ("training", "testing"), ("training_set", "test_set")),
+        *(("trainSet", "testSet"), ("TrainImages", "TestImages"), ("train2017", "test2017")),
+        *(("seg_train", "seg_test"), ("my-data-train", "my-data-test"), ("mnisttrain", "mnisttest")),
+        *(("01_train", "02_test"), ("Training Data", "Test Data")),
+    ]
+)
 
 _WRAPPERS = st.sampled_from(["", "", "data/", "my pets/", "archive/data/", "dataset_v2/"])
 

@@ -114,7 +114,7 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
         with st.spinner("Looking at it …"):
             changed = _take_look(asked, look.path, choices)
         if changed.plan is not None:
-            _forget(*_SHAPE, *choices.as_values())
+            _forget(*_SHAPE, *CHOICES)  # they begin anew with what the new plan says
             st.session_state["look"] = changed
             st.rerun()
         st.error(escape_markdown(changed.refused), icon=":material/error:")
