@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.system.paths import PROJECT
 
-_COPIED = ("core", "pages", "tests", "ui", "dashboard.py", "pyproject.toml")
+_COPIED = (".streamlit", "core", "pages", "tests", "ui", "dashboard.py", "pyproject.toml")
 
 
 def copy_project(folder: Path) -> Path:
