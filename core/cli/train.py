@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         count_steps(config, dataset)
         if config.initial_weights:
-            starting_weights(open_store(), config, dataset)
+            starting_weights(open_store(), config.initial_weights, config, dataset)
         configs = [_settle_device(each) for each in configs]
         runs = _train(open_store(), configs)
     except StoreError as error:

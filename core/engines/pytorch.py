@@ -84,10 +84,12 @@ class Engine:
         self._layers = {row.name: row.layer.build_pytorch(row.input_shape, torch) for row in rows}
         self._rows = {row.name: row for row in rows}
         self._model = self._chain(named(architecture.for_classes(classes).layers))
-        self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
+        self._model.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         self._parameters = list(self._model.parameters())
         self._optimizer = OPTIMIZERS[config.optimizer].build_pytorch(config, self._parameters, torch)
         self._counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
+        self._averages: list[torch.Tensor] = []
+        self._graph: RecordedGraph | None = None
         self._update = tuning.plain_step(self._optimizer, torch.no_grad())
         self._start_averages()
 
@@ -134,7 +136,7 @@ class Engine:
         loss, _ = self._loss(pixels, labels)
         loss.backward()
         gradients = {
-            key: _canonical(tensor.grad, axes) for key, tensor, axes in self._tensors() if tensor.requires_grad
+            key: _canonical(tensor.grad, axes) for key, tensor, axes in self._tensors() if tensor.grad is not None
         }
         self.load_weights(before)  # a batch norm's averages have moved
         return gradients
@@ -286,7 +288,7 @@ class Engine:
             return self._model(pixels).float()
 
     def _gradients(self) -> list[torch.Tensor]:
-        return [parameter.grad for parameter in self._parameters]
+        return [parameter.grad for parameter in self._parameters if parameter.grad is not None]
 
     def _norm(self, norm: torch.Tensor | None) -> torch.Tensor:
         """Return the length of the last step's gradient, which is known already if it was clipped."""

@@ -124,7 +124,7 @@ def _images_per_second(points: list[StepMetrics]) -> float:
     """Return the mean speed between the first and the last point after the warm-up."""
     warm = _after_the_warm_up(points)
     seconds = [after.seconds - before.seconds for before, after in pairwise(warm)]
-    images = [spent * point.images_per_second for spent, point in zip(seconds, warm[1:], strict=True)]
+    images = [spent * (point.images_per_second or 0) for spent, point in zip(seconds, warm[1:], strict=True)]
     return sum(images) / sum(seconds)
 
 

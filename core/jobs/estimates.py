@@ -36,6 +36,7 @@ def estimate_time(store: Store, config: RunConfig) -> Estimate:
     held_out = 0 if config.validation_part == "test" else config.validation_share
     images = min(len(dataset.train.images), config.train_limit or math.inf) * (1 - held_out)
     speeds = store.speeds(config)
+    basis: Basis
     if speeds:
         nearest = min(speeds, key=lambda batch_size: abs(math.log(batch_size / config.batch_size)))
         seconds, basis = images / speeds[nearest], "runs"

@@ -43,7 +43,7 @@ def step_bytes(rows: Iterable[LayerRow], batch_size: int, precision: Precision) 
     return (kept + largest) * batch_size * _BYTES[precision]
 
 
-def left_bytes() -> int:
+def left_bytes() -> float:
     """Return how many bytes this process can still get: of the machine, of its own limit, and of its container's."""
     return min(
         psutil.virtual_memory().available + psutil.swap_memory().free, _left_of_own_limit(), _left_of_container()

@@ -183,10 +183,10 @@ class Scheduler:
         self._reap({run.id for run in listed})
         queued = self._store.waiting()
         slots = cpu_slots(self._store) if queued else 1
-        for run in queued:
-            device = self._device(run, active, slots)
-            if device and self._start(run, device):
-                active.append(self._store.get(run.id))
+        for waiting in queued:
+            device = self._device(waiting, active, slots)
+            if device and self._start(waiting, device):
+                active.append(self._store.get(waiting.id))
         spares_wanted = self._spares.tick(free=not active and not queued)
         return bool(active or queued or spares_wanted)
 

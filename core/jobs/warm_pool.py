@@ -18,6 +18,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import IO
 
 import psutil
 
@@ -124,7 +125,7 @@ class WarmPool:
 
     def _give_back(self, framework: Framework) -> None:
         _, process = self._processes.pop(framework)
-        process.stdin.close()
+        _input(process).close()
         process.kill()  # it has nothing to lose, and may still be importing
         process.wait()
 
@@ -135,8 +136,15 @@ def assign(process: subprocess.Popen, run_id: str, url: str) -> None:
     Raises:
         OSError: if it is gone.
     """
-    process.stdin.write(f"{json.dumps([run_id, url])}\n".encode())
-    process.stdin.close()
+    stdin = _input(process)
+    stdin.write(f"{json.dumps([run_id, url])}\n".encode())
+    stdin.close()
+
+
+def _input(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    """Return where a spare reads what it is told."""
+    assert process.stdin is not None, "a spare is started with a pipe"
+    return process.stdin
 
 
 def _is_asked_already(wanted: Mapping[Framework, int]) -> bool:

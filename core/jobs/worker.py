@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import psutil
@@ -95,13 +95,13 @@ def _record_failure(store: Store, run_id: str, attempt: int, told: FailureReport
             time.sleep(_ROOM_PAUSE_S)
 
 
-def starting_weights(store: Store, config: RunConfig, dataset: Dataset) -> dict[str, np.ndarray]:
-    """Return the canonical weights of the run that `config` starts from, whichever framework trained it.
+def starting_weights(store: Store, run_id: str, config: RunConfig, dataset: Dataset) -> dict[str, np.ndarray]:
+    """Return the canonical weights of a run, whichever framework trained it, for one of `config` to start from.
 
     Raises:
         ValueError: if there is no such run, it still trains, it has no checkpoint, or its network does not fit.
     """
-    source = store.get(config.initial_weights)
+    source = store.get(run_id)
     if source.state not in ENDED:
         raise ValueError(
             f"Start from run (--initial-weights): expected a run that has ended, received {source.id}, which is "
@@ -178,6 +178,7 @@ def _train(
         engine.load_weights(checkpoints.load(directory).weights)
         results = results.model_copy(update=_test(engine, description.architecture, dataset, directory))
     write_json(directory / "results.json", results.as_json())
+    state: Literal["done", "paused", "stopped"]
     state = "done" if not outcome.stopped else "paused" if heartbeat.request == "pause" else "stopped"
     store.finish(run_id, attempt, state, results)
     if state == "done":
@@ -239,7 +240,7 @@ def _load_first_weights(
 ) -> None:
     """Let a network begin with the weights that the config says, unless these are its framework's own."""
     if config.initial_weights:
-        weights = starting_weights(store, config, dataset)
+        weights = starting_weights(store, config.initial_weights, config, dataset)
         # A copy, so that the run can be repeated whatever becomes of the other one.
         checkpoints.write_arrays(directory / "initial.safetensors", weights)
         engine.load_weights(weights)

@@ -77,7 +77,7 @@ class Database:
         """
         if self._engine.dialect.name != "sqlite":
             return
-        database = Path(self._engine.url.database)
+        database = _file_of(self._engine)
         log = database.with_name(f"{database.name}-wal")
         now = time.monotonic()
         if now - self._checkpoint_tried_at < _CHECKPOINT_PAUSE_S or log.stat().st_size < _LONG_WAL_BYTES:
@@ -95,13 +95,13 @@ class Database:
 def _connect(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
         return _connect_to_server(url)
-    engine = sa.create_engine(
+    engine: sa.Engine = sa.create_engine(
         url,
         connect_args={"timeout": _BUSY_TIMEOUT_S},
-        json_deserializer=lambda text: _read_json(engine.url.database, text),
+        json_deserializer=lambda text: _read_json(_file_of(engine), text),
     )
     _prepare_sqlite(engine)
-    database = Path(engine.url.database)
+    database = _file_of(engine)
     with FileLock(f"{database}.lock"):  # of two first starts at once, one makes the tables
         if database.exists() and database.stat().st_size == 0:  # SQLite would take it for a new one
             raise StoreError(
@@ -110,6 +110,11 @@ def _connect(url: str) -> sa.Engine:
             )
         _bring_up_to_date(engine)
     return engine
+
+
+def _file_of(engine: sa.Engine) -> Path:
+    """Return where SQLite's database lies."""
+    return Path(engine.url.database or "")
 
 
 def _connect_to_server(url: str) -> sa.Engine:
@@ -142,7 +147,7 @@ def _without_secrets(text: str, url: sa.URL) -> str:
     return text
 
 
-def _read_json(database: str, text: Any) -> Any:
+def _read_json(database: Path, text: Any) -> Any:
     """Return a value that was kept as JSON; SQLite does not notice that other bytes lie there."""
     if isinstance(text, int | float):  # SQLite keeps a lone number as one
         return text
@@ -152,7 +157,7 @@ def _read_json(database: str, text: Any) -> Any:
         raise _damaged(database, error) from error
 
 
-def _damaged(database: str, error: BaseException) -> StoreError:
+def _damaged(database: Path, error: BaseException) -> StoreError:
     return StoreError(
         f"The runs' database {database} is damaged ({error}). It is left as it is: put a backup in its place, or move "
         f"it away to begin with no runs."
@@ -189,7 +194,7 @@ def _keep_a_copy(engine: sa.Engine, version: int) -> None:
     """Copy a database file as it was beside itself; a server has backups of its own."""
     if engine.dialect.name != "sqlite":
         return
-    database = Path(engine.url.database)
+    database = _file_of(engine)
     copy = database.with_name(f"{database.name}.schema-{version}")
     with (
         replacing(copy) as unfinished,
@@ -221,4 +226,4 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
         # The class itself stands for a damaged file; its subclasses for a constraint, a full disk and so on.
         error = context.original_exception
         if type(error) is sqlite3.DatabaseError or str(error).startswith(_SIGNS_OF_DAMAGE):
-            raise _damaged(engine.url.database, error) from error
+            raise _damaged(_file_of(engine), error) from error

@@ -71,7 +71,7 @@ class Lists(Database):
         """
         query = sa.select(sa.func.count()).select_from(runs).where(*_conditions(**filters))
         with self._reading() as connection:
-            return connection.scalar(query)
+            return connection.scalars(query).one()
 
     def pending(self) -> list[PendingRun]:
         """Return which runs wait or train: as little of each as can be looked at every second."""
@@ -140,7 +140,7 @@ def _conditions(
     **values: str | None,
 ) -> list[sa.ColumnElement[bool]]:
     """Return what a run must fulfil; a filter that is None or empty is none."""
-    conditions = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if deleted is not None:
         conditions.append(runs.c.deleted_at.is_not(None) if deleted else runs.c.deleted_at.is_(None))
     if ids is not None:

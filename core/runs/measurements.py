@@ -24,7 +24,7 @@ class Measurements(Database):
         asked to do.
         """
         speed = [point.images_per_second for point in points if point.images_per_second]
-        values = {"step": points[-1].step}
+        values: dict[str, float] = {"step": points[-1].step}
         if speed:
             values["images_per_second"] = speed[-1]
         with self._engine.begin() as connection:

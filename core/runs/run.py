@@ -102,7 +102,9 @@ class Run:
     def seconds_left(self) -> float | None:
         """The training time still to come if it goes on as so far; None before it can be known."""
         taken = self.step - self.resumed_step
-        if self.state != "running" or not taken or self.training_at is None or self.heartbeat_at is None:
+        if self.state != "running" or not taken or self.total_steps is None:
+            return None
+        if self.training_at is None or self.heartbeat_at is None:
             return None
         so_far = max(self.heartbeat_at - self.training_at, 0.0)  # the clock may have been set back
         return so_far / taken * (self.total_steps - self.step)

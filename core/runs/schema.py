@@ -12,8 +12,9 @@ metadata = sa.MetaData()
 schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
 
 
-def _run_id(**options: bool) -> sa.Column:
-    return sa.Column("run_id", sa.String(12), sa.ForeignKey("runs.id", ondelete="CASCADE"), **options)
+def _run_id(*, primary_key: bool = False, index: bool = False) -> sa.Column[str]:
+    reference = sa.ForeignKey("runs.id", ondelete="CASCADE")
+    return sa.Column("run_id", sa.String(12), reference, primary_key=primary_key, index=index)
 
 
 runs = sa.Table(

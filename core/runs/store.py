@@ -92,8 +92,8 @@ class Store(Queue, Annotations, Measurements):
         now = time.time()
         values: dict[str, Any] = {}
         with self._engine.begin() as connection:
-            if device:
-                config = connection.scalar(sa.select(runs.c.config).where(runs.c.id == run_id))
+            config = connection.scalar(sa.select(runs.c.config).where(runs.c.id == run_id)) if device else None
+            if config:
                 values = {"device": device, "config": {**config, "device": device}}
             attempt = connection.scalar(
                 runs.update()

@@ -85,7 +85,7 @@ class Job:
                 notes.unlink(missing_ok=True)
             with ExitStack() as files:
                 log = files.enter_context(self.log.open("wb"))
-                stdout = output and files.enter_context(output.open("wb"))
+                stdout = files.enter_context(output.open("wb")) if output else None
                 process = spawn(module, *arguments, log=log, stdout=stdout)
             try:
                 write_json(self._process, {**note, **ProcessId.of(process.pid)._asdict()})
@@ -145,7 +145,7 @@ class Job:
         """Return what the process has said of itself, by its journal or on its log."""
         values = _read(self._progress)
         if values.get("state") in get_args(State):
-            return Status(**{name: values.get(name) for name in Status._fields})
+            return Status._make(values.get(name) for name in Status._fields)
         share, is_one, sentence = self.last_words().partition("% ")
         return Status("running", int(share) / 100, sentence) if is_one and share.isdecimal() else Status("running")
 

@@ -17,7 +17,7 @@ import json
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -128,6 +128,7 @@ def load_state(directory: Path) -> Resumable | None:
     if not _exists(directory, "state"):
         return None
     manifest, state, damage = _read(directory, "state")
+    assert manifest.progress is not None, "every state is written with its progress"
     return Resumable(manifest.progress, state, manifest.description, damage)
 
 
@@ -156,7 +157,7 @@ def _exists(directory: Path, kind: str) -> bool:
     return any(path.exists() for path in _manifests(directory, kind))
 
 
-def _write(directory: Path, kind: str, stem: str, arrays: dict[str, np.ndarray], **described: object) -> None:
+def _write(directory: Path, kind: str, stem: str, arrays: dict[str, np.ndarray], **described: Any) -> None:
     """Write arrays, then make their manifest the newest and the newest the one before; sweep what neither names."""
     content = _pack(arrays)
     digest = hashlib.sha256(content).hexdigest()

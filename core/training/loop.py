@@ -99,7 +99,8 @@ def train(
         if not stopped:
             rate = float(rates[progress.step - 1])
             progress, validated = _close_epoch(config, dataset, engine, progress, rate, listener)
-            early = bool(config.patience) and validated and progress.epoch - progress.best.epoch >= config.patience
+            if config.patience and validated and progress.best is not None:
+                early = progress.epoch - progress.best.epoch >= config.patience
     if stopped:
         listener.on_state(progress, engine.state())
     kept = progress.kept
