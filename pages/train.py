@@ -25,8 +25,9 @@ def choose_device(frameworks: tuple[Framework, ...]) -> None:
     shared = [device for device in found[0].devices if all(device.name in dict(other.devices) for other in found)]
     titles = {device.name: device.title for device in shared}
     setting("device", titles | {"auto": "The next free one"} if len(titles) > 1 else titles)
-    if not all(devices.probed for devices in found):
-        wait_for_devices(frameworks)
+    with st.container():  # one place with or without the line, so that no field below moves and is built anew
+        if not all(devices.probed for devices in found):
+            wait_for_devices(frameworks)
 
 
 @st.fragment(run_every=1)

@@ -120,8 +120,9 @@ def setting(name: str, options: Mapping[str, str] | None = None) -> Any:
     else:
         value = st.number_input(value=shown, step=1, placeholder=_EMPTY.get(name), **common)
     chosen[name] = value
-    if filled_by() is not None and value != (says := _recipe_settings()[name]):
-        mark_change(_in_words(says, options))
+    with st.container():  # one place with or without the line, so that no field below moves and is built anew
+        if filled_by() is not None and value != (says := _recipe_settings()[name]):
+            mark_change(_in_words(says, options))
     return value
 
 

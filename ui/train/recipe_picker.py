@@ -30,11 +30,12 @@ def choose_recipe() -> None:
         on_change=_start_from,
         help="A recipe fills in all settings: published experiments, and one of Duet's own.",
     )
-    if chosen != OWN:
-        recipe = get_recipe(chosen)
-        st.caption(f"{recipe.description} Source: {recipe.source}.")
-        if recipe.assumed:
-            st.caption(f"Assumed: {recipe.assumed}")
+    with st.container():  # one place however many lines, as what is below would be built anew if it were to move
+        if chosen != OWN:
+            recipe = get_recipe(chosen)
+            st.caption(f"{recipe.description} Source: {recipe.source}.")
+            if recipe.assumed:
+                st.caption(f"Assumed: {recipe.assumed}")
     if len(offered) < len(RECIPES):
         st.caption(f"{len(RECIPES) - len(offered)} more want Sign Language MNIST, which the Data page brings in.")
 
@@ -53,8 +54,9 @@ def choose_frameworks() -> tuple[Framework, ...]:
         args=("frameworks",),
         help="Both trains a pair: same data, same batches, same initial weights, side by side.",
     )
-    if filled_by() and chosen != _frameworks_of(filled_by()):
-        mark_change(_frameworks_of(filled_by()))
+    with st.container():
+        if filled_by() and chosen != _frameworks_of(filled_by()):
+            mark_change(_frameworks_of(filled_by()))
     return chosen_frameworks()
 
 

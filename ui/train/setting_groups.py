@@ -13,15 +13,18 @@ def show_settings() -> None:
     """Show every setting that does something beside the others that are chosen."""
     setting("dataset")
     setting("architecture")
-    first, second = st.columns(2)
-    with first:
-        setting("epochs")
-        setting("optimizer")
-    with second:
-        setting("batch_size")
-        setting("learning_rate")
-    show_rate_note()
-    with st.expander("Advanced", icon=":material/tune:"):
+    # By their keys they stay the same in the browser, open and with what is being typed into them, when a recipe or a
+    # setting above brings a line of text.
+    with st.container(key="settings-common"):
+        first, second = st.columns(2)
+        with first:
+            setting("epochs")
+            setting("optimizer")
+        with second:
+            setting("batch_size")
+            setting("learning_rate")
+        show_rate_note()
+    with st.container(key="settings-advanced"), st.expander("Advanced", icon=":material/tune:"):
         for group in GROUPS:
             st.markdown(f"**{group}**")
             used = [name for name in _fields(group) if is_used(name, settings())]
