@@ -20,7 +20,7 @@ checksum = $(shell cat $(1) | cksum | tr ' ' '-')
 RUN_STAMP := $(VENV)/.installed-run-$(call checksum,requirements.txt)
 DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements.txt requirements-dev.txt)
 
-.PHONY: help run test test-all lint pictures clean FORCE
+.PHONY: help run test test-all test-exhaustive lint pictures clean FORCE
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -35,10 +35,13 @@ run: $(RUN_STAMP) ## Serve the dashboard
 PYTEST := $(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: $(DEV_STAMP) ## Run the tests of a change, some minutes; the journeys need Chromium
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow and not exhaustive" $(ARGS)
 
 test-all: $(DEV_STAMP) ## Run every test, the long journeys and the fault suite among them
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -m "not exhaustive" $(ARGS)
+
+test-exhaustive: $(DEV_STAMP) ## Try by the thousand what other tests try a few times: half an hour and more
+	@$(PYTEST) -m exhaustive $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .

@@ -180,7 +180,7 @@ def editor(slow_page: SlowPage, own_server: Server) -> Editor:
     return Editor(slow_page, own_server.home)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("network", ["ann-100", "cnn-quick"])
 def test_a_network_before_changing_a_copy(slow_page: SlowPage, network: str, check: Callable[..., None]):
     for _ in range(REPETITIONS):
@@ -196,7 +196,7 @@ def test_a_network_before_changing_a_copy(slow_page: SlowPage, network: str, che
 names = (f"typed-{number}" for number in count())
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 def test_a_layers_field_before_saving(editor: Editor, way: str, check: Callable[..., None]):
     for repetition, (number, field, value) in zip(range(times(FIELDS)), cycle(FIELDS), strict=False):
@@ -211,7 +211,7 @@ def test_a_layers_field_before_saving(editor: Editor, way: str, check: Callable[
         check(f"{field}, Save and use", saved, value)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["Move up", "Remove", "Add"])
 def test_a_layers_field_before_another_button(editor: Editor, name: str, way: str, check: Callable[..., None]):
@@ -256,7 +256,7 @@ def launched(page: Page, store: Store, before: int) -> Run | None:
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 def test_a_setting_before_launching(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     chosen = cycle(SETTINGS.items())
@@ -271,7 +271,7 @@ def test_a_setting_before_launching(slow_page: SlowPage, store: Store, way: str,
         check(f"{name}, Launch", getattr(launched(page, store, before).config, name), value)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 def test_seeds_before_launching(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     for _ in range(REPETITIONS):
@@ -283,7 +283,7 @@ def test_seeds_before_launching(slow_page: SlowPage, store: Store, way: str, che
         check("seeds, Launch", store.count(group=run.group) if run.group else 1, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 def test_a_setting_after_a_recipe(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     """The rate follows the optimizer only where the user has just changed that: here a recipe did."""
@@ -300,7 +300,7 @@ def test_a_setting_after_a_recipe(slow_page: SlowPage, store: Store, way: str, c
         check("training limit after a recipe, Launch", config.train_limit, 1200)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 def test_labels_before_saving(slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]):
     run_id = store.create(RunConfig(), submission=next(names))
@@ -320,7 +320,7 @@ def test_labels_before_saving(slow_page: SlowPage, store: Store, way: str, check
             check(f"{field}, Save", came[field], typed)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 def test_a_search_before_the_runs_are_chosen_from(
     slow_page: SlowPage, store: Store, way: str, check: Callable[..., None]

@@ -53,14 +53,14 @@ def test_tables_come_in_as_they_were_made(generated):
     assert (reason := _differs(generated)) is None, reason
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @given(layouts())
 @_settings(LONG)
 def test_many_layouts_come_in_as_they_were_made(generated):
     assert (reason := _differs(generated)) is None, reason
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @given(tables())
 @_settings(LONG)
 def test_many_tables_come_in_as_they_were_made(generated):
