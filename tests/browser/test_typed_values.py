@@ -115,7 +115,7 @@ class SlowPage:
         return self.page
 
 
-@pytest.fixture(params=SLOW)
+@pytest.fixture(params=["slow-browser", pytest.param("slow-link", marks=pytest.mark.exhaustive)])
 def slow_page(request: pytest.FixtureRequest, own_server: Server, new_page: Callable[..., Page]) -> SlowPage:
     """A window on the module's server, slow in each of the ways."""
     return SlowPage(new_page(own_server), request.param)

@@ -23,7 +23,7 @@ _WRITER = """
 store = Store(url)
 run_id, count = arguments[0].split()
 for i in range(int(count)):
-    store.add_metrics(run_id, 1, i + 1, [Point(i + 1, 0.0, "train", 1.0, 0.5, 0.0)])
+    store.add_metrics(run_id, 1, i + 1, [StepMetrics(i + 1, 0.0, "train", 1.0, 0.5, 0.0)])
     store.heartbeat(run_id, 1)
 """
 
