@@ -51,7 +51,7 @@ def test_done_run_has_all_of_them(done):
 
 def test_only_done_runs_are_finished(done):
     store, run_id = done
-    other, attempt = running(store)
+    other, attempt = running(store, "b")
     store.finish(other, attempt, "stopped", finished_results())
 
     assert [run.id for run in finished(store.find())] == [run_id]
