@@ -181,7 +181,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         value=_is_pair(run, other),
         help=f"The same image, read by {other.title} as well.",
     )
-runs = [run, other] if both else [run]
+runs = [run, other] if both and other else [run]
 for reader in runs:
     prediction_service(reader.config.framework).warm(reader.id)
 SOURCES[source](runs)

@@ -76,7 +76,7 @@ class Run:
 
     def finished(self) -> "FinishedRun | None":
         """Return the run with figures none of which is missing, if it is done."""
-        if self.state != "done":
+        if self.state != "done" or self.ended_at is None:
             return None
         try:
             results = FinishedResults.model_validate(self.results.as_json())
@@ -114,6 +114,7 @@ class Run:
 class FinishedRun(Run):
     """A run that was trained and tested to its end."""
 
+    ended_at: float
     results: FinishedResults
 
 
