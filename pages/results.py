@@ -76,7 +76,7 @@ def show_errors(run: Run, dataset: Dataset) -> None:
         show_confused_pairs(confused_pairs(matrix), dataset.class_names)
     st.subheader("Each class")
     show_class_scores(per_class(matrix), dataset.class_names)
-    st.subheader("Worst mistakes")
+    st.subheader("Most confident errors")
     show_confident_errors(most_confident_errors(probabilities, labels), probabilities, dataset, run.config.framework)
 
 

@@ -1,6 +1,6 @@
 """A network's answers in words and as a table.
 
-verdict(probabilities, class_names)        # "Reads 7, 98%", or "Not sure: 4 or 9"
+verdict(probabilities, class_names)        # "Prediction: 7 (98%)", or "Low confidence: 4 or 9"
 frame = prediction_table(answers, class_names)
 to_csv(frame)
 """
@@ -26,10 +26,10 @@ def verdict(reading: Prediction) -> str:
     count = int(np.searchsorted(np.cumsum(reading.probabilities[order]), _SURE)) + 1
     names = [reading.class_names[i] for i in order[:count]]
     if count == 1:
-        return f"Reads {names[0]}, {percentage(reading.probabilities[order[0]])}"
+        return f"Prediction: {names[0]} ({percentage(reading.probabilities[order[0]])})"
     if count <= _MOST_CANDIDATES:
-        return f"Not sure: {', '.join(names[:-1])} or {names[-1]}"
-    return f"Cannot tell, perhaps {names[0]}"
+        return f"Low confidence: {', '.join(names[:-1])} or {names[-1]}"
+    return f"Low confidence: perhaps {names[0]}"
 
 
 def percentage(probability: float) -> str:

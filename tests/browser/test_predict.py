@@ -45,10 +45,10 @@ def test_a_drawn_digit_is_read_by_both(page: Page, run_ids: list[str], complaint
     open_page(page, "predict", run=run_ids[0])
     draw(page, SEVEN)
 
-    expect(page.get_by_text("Reads 7")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.get_by_text("Prediction: 7")).to_have_count(2, timeout=PATIENCE_MS)
     screenshot(page, "drawn")
     page.get_by_role("button", name="Clear").click()
-    expect(page.get_by_text("Reads 7")).to_have_count(0)
+    expect(page.get_by_text("Prediction: 7")).to_have_count(0)
     assert complaints == []
 
 
@@ -65,7 +65,7 @@ def test_an_upload_is_read_and_a_bad_file_explained(page: Page, run_ids: list[st
     )
 
     expect(page.get_by_text("note.png").first).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("Reads 0").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Prediction: 0").first).to_be_visible(timeout=PATIENCE_MS)
     settled(page)
     screenshot(page, "uploaded")
     assert complaints == []
@@ -76,7 +76,7 @@ def test_the_dashboard_has_loaded_no_framework(page: Page, server: Server, run_i
     for address in PAGES:
         open_page(page, address, **({"run": run_ids[0]} if address in ("results", "predict") else {}))
     draw(page, SEVEN)
-    expect(page.get_by_text("Reads 7").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Prediction: 7").first).to_be_visible(timeout=PATIENCE_MS)
 
     libraries = {Path(mapped.path).parts for mapped in psutil.Process(server.pid).memory_maps()}
     loaded = {part for parts in libraries for part in parts}

@@ -119,7 +119,7 @@ def test_no_page_runs_what_is_in_names(page, complaints, address, query):
 
 def test_results_show_names_notes_and_classes_as_text(page: Page, trained: Run, complaints: list[str]):
     open_page(page, "results", run=trained.id)
-    expect(page.get_by_text("Worst mistakes")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Most confident errors")).to_be_visible(timeout=PATIENCE_MS)
 
     expect(page.get_by_role("heading", level=1).first).to_have_text(SCRIPT)
     expect(page.get_by_role("heading", name="Mine")).to_be_visible()
@@ -205,7 +205,7 @@ def test_bell_tells_of_a_run_that_ended(server, store, new_page, complaints):
 
     store.fail(run_id, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
 
-    page.wait_for_function("window.told.length === 1", timeout=PATIENCE_MS)
+    page.wait_for_function("() => window.told.length === 1", timeout=PATIENCE_MS)
     assert page.evaluate("window.told") == ["Rung for: failed: out of memory|Out of memory."]
     page.reload()
     settled(page)

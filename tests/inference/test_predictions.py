@@ -16,12 +16,12 @@ def reading(*probabilities: float, name: str = "x.png") -> Prediction:
 @pytest.mark.parametrize(
     ("probabilities", "words"),
     [
-        ((0.0, 1.0), "Reads b, over 99%"),
-        ((0.006, 0.994), "Reads b, over 99%"),
-        ((0.92, 0.08), "Reads a, 92%"),
-        ((0.4, 0.0, 0.6), "Not sure: c or a"),
-        ((0.3, 0.5, 0.2), "Not sure: b, a or c"),
-        ((0.1, 0.25, 0.2, 0.3, 0.15), "Cannot tell, perhaps d"),
+        ((0.0, 1.0), "Prediction: b (over 99%)"),
+        ((0.006, 0.994), "Prediction: b (over 99%)"),
+        ((0.92, 0.08), "Prediction: a (92%)"),
+        ((0.4, 0.0, 0.6), "Low confidence: c or a"),
+        ((0.3, 0.5, 0.2), "Low confidence: b, a or c"),
+        ((0.1, 0.25, 0.2, 0.3, 0.15), "Low confidence: perhaps d"),
     ],
 )
 def test_the_verdict_is_as_certain_as_the_probabilities(probabilities, words):

@@ -82,7 +82,7 @@ def show_confident_errors(
                 names=[f"{names[mistake.label]} read as {names[mistake.predicted]}" for mistake in mistakes],
                 picked=picked,
                 on_pick=lambda position: st.session_state.update({"picked-mistake": position}),
-                title="Worst mistakes",
+                title="Most confident errors",
             )
         mistake = mistakes[picked]
         with st.container(width=220):
