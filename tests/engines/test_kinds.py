@@ -143,7 +143,7 @@ def test_all_kinds_together_stay_together_for_200_steps():
     assert_in_parity(network_of(*layers, twice=False))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @each_example
 def test_each_example_stays_together_for_200_steps(layer):
     assert_in_parity(network_of(layer.without_randomness(), twice=False))
