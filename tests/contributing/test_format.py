@@ -2,9 +2,9 @@
 
 from tests.contributing.copying import copy_project, run_tests
 
-ENTRY = '''"""Netpbm's grey maps: `cats/1.pgm`, a file an image, its class the folder that it lies in."""
+ENTRY = '''"""Farbfeld images: `cats/1.ff`, a file an image, its class the folder that it lies in."""
 
-import re
+import struct
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,23 +14,26 @@ from core.datasets.formats.source import Block, Source, example_images, others
 
 
 def detect(files: Files, *_choices: object) -> Source | None:
-    """Return the maps that lie in folders."""
-    maps = [file for file in files.members if file.name.endswith(".pgm") and "/" in file.path]
-    if not maps:
+    """Return the images that lie in folders."""
+    images = [file for file in files.members if file.name.endswith(".ff") and "/" in file.path]
+    if not images:
         return None
-    return Source("Netpbm grey maps", len(maps), tuple(maps), skipped=others(files.members, maps, "the grey maps"))
+    return Source("Farbfeld images", len(images), tuple(images), skipped=others(files.members, images, "the images"))
 
 
 def read(found: Source, *_choices: object) -> Iterator[Block]:
-    """Yield each map."""
+    """Yield each image, of whose 16 bits a channel the high ones are kept."""
     for number, file in enumerate(found.parts, 1):
         with file.open() as stream:
             content = stream.read(16 * 2**20)
-        if not (header := re.match(rb"P5 (\\d+) (\\d+) 255\\n", content)):
-            raise ValueError(f"{file.path}: expected a binary grey map of values up to 255, received something else.")
-        width, height = int(header[1]), int(header[2])
-        pixels = np.frombuffer(content, np.uint8, offset=header.end()).reshape(1, height, width, 1)
-        yield Block(None, pixels, [file.path.split("/")[-2]], (height, width), number / found.files)
+        if not content.startswith(b"farbfeld"):
+            raise ValueError(f"{file.path}: expected an image that begins with farbfeld, received something else.")
+        width, height = struct.unpack(">II", content[8:16])
+        pixels = np.frombuffer(content, ">u2", offset=16).reshape(1, height, width, 4)
+        yield Block(
+            None, (pixels[..., :3] >> 8).astype(np.uint8), [file.path.split("/")[-2]], (height, width),
+            number / found.files,
+        )
 
 
 def preview(found: Source, *_choices: object) -> Iterator[Block]:
@@ -40,18 +43,22 @@ def preview(found: Source, *_choices: object) -> Iterator[Block]:
 
 def example() -> dict[str, bytes]:
     """Return a small source of this format."""
-    images = enumerate(example_images(20))
-    return {f"{'cats' if i % 2 else 'dogs'}/{i}.pgm": b"P5 8 8 255\\n" + image.tobytes() for i, image in images}
+    files = {}
+    for number, image in enumerate(example_images(20)):
+        channels = np.repeat(image[..., np.newaxis].astype(">u2") << 8, 4, axis=2).astype(">u2")
+        content = b"farbfeld" + struct.pack(">II", 8, 8) + channels.tobytes()
+        files[f"{'cats' if number % 2 else 'dogs'}/{number}.ff"] = content
+    return files
 '''
 
 
 def test_a_new_format_is_one_module(tmp_path):
     project = copy_project(tmp_path)
-    (project / "core/datasets/formats/netpbm.py").write_text(ENTRY)
+    (project / "core/datasets/formats/farbfeld.py").write_text(ENTRY)
 
-    passed = run_tests(project, "netpbm", "tests/datasets/formats/test_every_format.py")
+    passed = run_tests(project, "farbfeld", "tests/datasets/formats/test_every_format.py")
 
     assert {test.rpartition(".")[2] for test in passed} == {
-        "test_example_becomes_a_data_set[netpbm]",
-        "test_no_other_format_takes_it_for_its_own[netpbm]",
+        "test_example_becomes_a_data_set[farbfeld]",
+        "test_no_other_format_takes_it_for_its_own[farbfeld]",
     }
