@@ -294,9 +294,12 @@ class Engine:
 
 
 def _graph(function: Callable[..., Any], inputs: Sequence[tf.TensorSpec]) -> Callable[..., Any]:
-    """Return a function as a graph, as it is written: AutoGraph would leave its rewriting in the system's own folder
-    for temporary files, for ever where a process is killed."""
-    return tf.function(function, input_signature=inputs, autograph=False)
+    """Return a function as a graph, as it is written.
+
+    AutoGraph would leave its rewriting in the system's folder for temporary files, for ever where a process is killed;
+    Keras has it rewrite a part of a grouped convolution unless its caller says otherwise.
+    """
+    return tf.function(tf.autograph.experimental.do_not_convert(function), input_signature=inputs, autograph=False)
 
 
 @tf.function(jit_compile=True, autograph=False)

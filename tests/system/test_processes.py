@@ -23,14 +23,18 @@ time.sleep(60)
 _TRAINS_AND_LEAVES = """
 import os
 import numpy as np
-from core.networks.zoo import ARCHITECTURES
-from core.engines import get_engine
 from core.config import configure
+from core.engines import get_engine
+from core.networks.layers import Convolution
 from core.system.processes import fast_exit
+from tests.sample_networks import network
 
-engine = get_engine("keras").Engine(configure(), ARCHITECTURES["ann-100"], (28, 28, 1), 10)
-engine.load_data(np.zeros((8, 28, 28, 1), np.uint8), np.zeros(8, np.int64))
+grouped = network(Convolution(filters=4), Convolution(filters=4, groups=2))
+engine = get_engine("keras").Engine(configure(), grouped, (8, 8, 1), 10)
+engine.load_data(np.zeros((8, 8, 8, 1), np.uint8), np.zeros(8, np.int64))
 engine.train(np.arange(8).reshape(1, 8))
+engine.predict(np.zeros((1, 8, 8, 1), np.uint8))
+engine.gradients(np.arange(8))
 print(os.listdir(os.environ["TMPDIR"]), flush=True)
 fast_exit()
 """
