@@ -294,12 +294,14 @@ class Engine:
 
 
 def _graph(function: Callable[..., Any], inputs: Sequence[tf.TensorSpec]) -> Callable[..., Any]:
-    """Return a function as a graph, as it is written.
+    """Return a function as a graph, as it is written: AutoGraph, which would rewrite it into a file, is left out."""
 
-    AutoGraph would leave its rewriting in the system's folder for temporary files, for ever where a process is killed;
-    Keras has it rewrite a part of a grouped convolution unless its caller says otherwise.
-    """
-    return tf.function(tf.autograph.experimental.do_not_convert(function), input_signature=inputs, autograph=False)
+    def traced(*arguments: tf.Tensor) -> Any:
+        outputs = function(*arguments)
+        tuning.remove_generated_files()  # Keras has AutoGraph rewrite a part of a grouped convolution
+        return outputs
+
+    return tf.function(traced, input_signature=inputs, autograph=False)
 
 
 @tf.function(jit_compile=True, autograph=False)

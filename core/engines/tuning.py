@@ -11,7 +11,8 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 SPIN_COUNT = 5000
@@ -90,3 +91,17 @@ def hidden(*packages: str) -> Iterator[None]:
     finally:
         for name in masked:
             sys.modules.pop(name, None)
+
+
+def remove_generated_files() -> None:
+    """Remove the files into which TensorFlow's AutoGraph has written functions of this process, with their byte code.
+
+    They lie in the system's folder for temporary files and have served once they are imported. TensorFlow removes them
+    at the end of a process, unless that is killed, and leaves their byte code, if Python writes any, for ever.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("__autograph_generated_file"):
+            for path in (getattr(module, "__file__", None), getattr(module, "__cached__", None)):
+                if path:
+                    with suppress(OSError):  # it is gone already, or another's
+                        Path(path).unlink()

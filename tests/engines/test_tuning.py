@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -184,3 +185,22 @@ class TestHidden:
 
         with tuning.hidden(package):
             assert __import__(package) is imported
+
+
+class TestGeneratedFiles:
+    NAME = "__autograph_generated_file_of_a_test"
+
+    def test_are_removed_with_their_byte_code(self, tmp_path, monkeypatch):
+        source, compiled, other = (tmp_path / name for name in ("generated.py", "generated.pyc", "other.py"))
+        for path in (source, compiled, other):
+            path.touch()
+        monkeypatch.setitem(sys.modules, self.NAME, SimpleNamespace(__file__=str(source), __cached__=str(compiled)))
+
+        tuning.remove_generated_files()
+
+        assert list(tmp_path.iterdir()) == [other]
+
+    def test_that_are_gone_or_unknown_are_left(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, self.NAME, SimpleNamespace(__file__=str(tmp_path / "gone.py")))
+
+        tuning.remove_generated_files()
