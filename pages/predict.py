@@ -167,7 +167,7 @@ SOURCES = {"Draw": from_drawing, "Upload": from_files, "Photograph": from_camera
 st.title("Predict")
 done = finished_runs(open_store())
 if not done:
-    st.info("Nothing has been trained yet. A network that reads digits takes about a minute to train.")
+    st.info("Nothing has been trained yet. A network that classifies digits takes about a minute to train.")
     st.page_link("../pages/train.py", label="Train a network", icon=":material/play_circle:")
     st.stop()
 run = choose_run(done)

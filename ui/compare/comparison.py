@@ -1,4 +1,4 @@
-"""Finished runs held against each other: curves, settings that differ, test figures, images that only one reads.
+"""Finished runs held against each other: curves, settings that differ, test figures, images only one gets right.
 
 show_curves(runs)
 show_differing_settings(runs)
@@ -77,7 +77,7 @@ def show_test_figures(runs: Sequence[FinishedRun]) -> None:
 
 
 def show_disagreements(runs: Sequence[FinishedRun]) -> None:
-    """Show for each two runs how many test images only one of them reads, and whether that may be chance."""
+    """Show for each two runs how many test images only one of them gets right, and whether that is significant."""
     labels = run_labels(runs)
     rows = []
     for first, second in combinations(runs, 2):
@@ -99,6 +99,6 @@ def show_disagreements(runs: Sequence[FinishedRun]) -> None:
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", key="disagreements")
         st.caption(
-            "Test images that only one of two runs reads correctly. 'May be chance' is McNemar's test at 5%; "
-            "it knows these two trainings, and another seed may part them otherwise."
+            "Test images that only one of two runs predicts correctly. 'Significant' is McNemar's test at 5%; "
+            "it knows these two trainings, and another seed may differ otherwise."
         )

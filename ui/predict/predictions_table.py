@@ -34,7 +34,7 @@ def show_table(runs: Sequence[FinishedRun], files: Sequence[UploadedFile]) -> Up
     for run in runs:
         title = FRAMEWORK_TITLES[run.config.framework]
         found = [top_prediction(answers[run.id][i]) for i in readable]
-        shown |= {f"{title} reads": [label for label, _ in found], f"{title}'s probability": [p for _, p in found]}
+        shown |= {f"{title}: predicted": [label for label, _ in found], f"{title}'s probability": [p for _, p in found]}
         columns[f"{title}'s probability"] = st.column_config.ProgressColumn(
             format="percent", min_value=0, max_value=1, width=160
         )
@@ -70,7 +70,7 @@ def _read_all(run: FinishedRun, files: Sequence[UploadedFile]) -> list[Predictio
     answers = []
     for i, file in enumerate(files):
         if i % _SHOWN_EVERY == 0:
-            progress.progress(i / len(files), f"{title} reads image {i + 1} of {len(files)}")
+            progress.progress(i / len(files), f"{title}: image {i + 1} of {len(files)}")
         answers.append(_read_once(run, file.file_id, file))
     progress.empty()
     return answers

@@ -73,7 +73,7 @@ def detect(files: Files, choices: Choices) -> Source | None:
         lambda one, other: _whole(images[one]) == _whole(images[other]),
     )
     labelled = [Labelled(images[position], part, name) for position, part, name in layout.images]
-    skipped = [Skipped(*entry) for entry in layout.left_out]
+    skipped = list(layout.skipped)
     format_, notes = "Folders of images", list(layout.notes)
     if not labelled:
         by_part = {part: [images[position] for position in row] for part, row in layout.unlabelled.items()}

@@ -2,7 +2,7 @@
 
     layout = find_layout(["pets/seg_train/seg_train/cats/1.jpg", …], sizes)
     layout.images[0]              # Placed(0, "train", "cats")
-    layout.left_out               # [LeftOut("pets/seg_pred/", …)]
+    layout.skipped               # [Skipped("pets/seg_pred/", …)]
 
 Understood are `class/1.jpg`, `split/class/1.jpg` and `class/split/1.jpg`, with folders around them or doubled.
 Names and numbers of files decide; their content is only asked for where a folder may be a copy.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from core.datasets.choices import Choices
+from core.datasets.files import Skipped
 from core.datasets.recognition.words import Role, families_among, split_of, words_of
 
 Part = Literal["train", "validation", "test"]
@@ -35,14 +36,6 @@ class Placed(NamedTuple):
     class_name: str
 
 
-class LeftOut(NamedTuple):
-    """A file or, with a slash at its end, a folder with all its images; why, and what would mend it."""
-
-    path: str
-    reason: str
-    fix: str
-
-
 @dataclass
 class Layout:
     """What was found.
@@ -51,7 +44,7 @@ class Layout:
         images: those that have a class.
         splits: the folders of each split, where there are any.
         unlabelled: the positions of images that lie in no class's folder, by split.
-        left_out: what is not used.
+        skipped: what is not used.
         datasets: the folders of whole data sets, where there are several; the layout is that of the first.
         classes: whether the outer or the inner folders are the classes, where both could be.
         notes: what was joined or guessed, a sentence each.
@@ -60,7 +53,7 @@ class Layout:
     images: list[Placed] = field(default_factory=list)
     splits: dict[Part, list[str]] = field(default_factory=dict)
     unlabelled: dict[Part | None, list[int]] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
     datasets: tuple[str, ...] = ()
     classes: Literal["outer", "inner"] | None = None
     notes: list[str] = field(default_factory=list)
@@ -391,17 +384,17 @@ class _Finder:
     def _leave(self, folder: _Folder, reason: str) -> None:
         count = sum(1 for _ in folder.all_files())
         images = "1 image" if count == 1 else f"{count:,} images"
-        self.layout.left_out.append(
-            LeftOut(f"{folder.path}/", f"{reason} It holds {images}.", "Import it on its own, or choose the splits.")
+        self.layout.skipped.append(
+            Skipped(f"{folder.path}/", f"{reason} It holds {images}.", "Import it on its own, or choose the splits.")
         )
 
     def _leave_file(self, position: int, reason: str = "It lies in no class's folder.", fix: str = "") -> None:
         fix = fix or "Put it into a folder that is called as its class."
-        self.layout.left_out.append(LeftOut(self.paths[position], reason, fix))
+        self.layout.skipped.append(Skipped(self.paths[position], reason, fix))
 
     def _leave_rest(self, root: _Folder, used: set[int], reason: str, spared: _Folder | None = None) -> None:
         """Leave out everything below `root` that is not used: files of their own, folders as a whole."""
-        told = {entry.path for entry in self.layout.left_out}
+        told = {entry.file for entry in self.layout.skipped}
         for position in root.files:
             if position not in used and self.paths[position] not in told:
                 self._leave_file(position)
