@@ -49,7 +49,7 @@ def _photograph(page: Page) -> None:
     page.get_by_role("link", name="Predict").click()
     settled(page)
     draw(page, SEVEN)
-    expect(page.get_by_text("Reads").first).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_text("Prediction: 7").first).to_be_visible(timeout=_PATIENCE_MS)
     _keep(page, "predict")
 
 
