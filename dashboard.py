@@ -26,7 +26,6 @@ _SLOW_IMPORTS = (
     "altair",
     "pandas",
     "PIL.Image",
-    "plotly.graph_objects",
     "pyarrow",
     "pydantic",
 )

@@ -5,7 +5,13 @@ import streamlit as st
 from core.charts.comparison import MOST_RUNS
 from core.runs import FinishedRun, finished, open_store
 from core.studies.comparison import run_labels
-from ui.compare.comparison import show_curves, show_differing_settings, show_disagreements, show_test_figures
+from ui.compare.comparison import (
+    show_curves,
+    show_differing_settings,
+    show_disagreements,
+    show_images_of_two,
+    show_test_figures,
+)
 from ui.compare.parity import choose_measurement, show_measurement
 from ui.shared.formatting import counted
 from ui.shared.framework_defaults import show_defaults
@@ -41,6 +47,7 @@ def compare_runs() -> None:
     show_differing_settings(runs)
     show_test_figures(runs)
     show_disagreements(runs)
+    show_images_of_two(runs)
 
 
 def compare_frameworks() -> None:

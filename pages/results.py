@@ -6,24 +6,17 @@ A run of a pair is shown beside its partner.
 import numpy as np
 import streamlit as st
 
-from core.charts.runs import confusion_matrix
 from core.config import FRAMEWORK_TITLES
 from core.datasets import Dataset
 from core.runs import FinishedRun, Run, finished, open_store
 from core.system.paths import checked_run_id
-from core.training.metrics import (
-    confused_pairs,
-    confusion,
-    disagreement,
-    most_confident_errors,
-    per_class,
-    wilson_interval,
-)
-from ui.results.evaluation import show_class_scores, show_confident_errors, show_confused_pairs
+from core.training.metrics import disagreement, per_class, wilson_interval
+from ui.results.evaluation import show_class_scores
 from ui.results.exports import show_exports
 from ui.results.failures import show_failure
 from ui.results.run_header import show_header
 from ui.results.runs_list import show_runs_list
+from ui.shared.error_explorer import show_errors
 from ui.shared.first_batch import show_first_batch
 from ui.shared.formatting import kept_epoch
 from ui.shared.live import watch
@@ -31,7 +24,7 @@ from ui.shared.logs import show_log
 from ui.shared.open_dataset import open_dataset
 from ui.shared.run_queue import show_queue
 from ui.shared.seeds import show_way_to_seeds
-from ui.shared.test_predictions import test_answers
+from ui.shared.test_predictions import network_of, test_answers
 
 
 def show_figures(runs: list[FinishedRun]) -> None:
@@ -62,22 +55,14 @@ def show_figures(runs: list[FinishedRun]) -> None:
         )
 
 
-def show_errors(run: Run, dataset: Dataset) -> None:
-    """Show which classes are taken for which, and the worst mistakes."""
-    probabilities, labels = test_answers(run.id, run.ended_at)
-    matrix = confusion(labels, probabilities.argmax(axis=1), len(dataset.class_names))
-    st.subheader("Confusion matrix")
-    unit = st.segmented_control("Cells show", ["Counts", "Rates"], default="Counts", required=True, key="cells")
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        figure = confusion_matrix(matrix, dataset.class_names, as_rates=unit == "Rates")
-        st.plotly_chart(figure, key="confusion", config={"displayModeBar": False}, alt="Confusion matrix")
-    with right:
-        show_confused_pairs(confused_pairs(matrix), dataset.class_names)
+def show_errors_of(runs: list[FinishedRun], chosen: FinishedRun, dataset: Dataset) -> None:
+    """Show which classes one of the runs takes for which, with the images, and its scores of each class."""
+    networks = [network_of(run, FRAMEWORK_TITLES[run.config.framework]) for run in runs]
+    _, labels = test_answers(chosen.id, chosen.ended_at)
+    st.subheader("Errors")
+    show_errors("errors", dataset, labels, networks, of=runs.index(chosen))
     st.subheader("Each class")
-    show_class_scores(per_class(matrix), dataset.class_names)
-    st.subheader("Most confident errors")
-    show_confident_errors(most_confident_errors(probabilities, labels), probabilities, dataset, run.config.framework)
+    show_class_scores(per_class(np.array(chosen.results.confusion)), dataset.class_names)
 
 
 def show(run: Run) -> None:
@@ -99,7 +84,7 @@ def show(run: Run) -> None:
         if len(done) > 1:
             chosen = st.segmented_control("Details of", list(titles), default=chosen, required=True, key="details")
         if dataset := open_dataset(run.config.dataset):
-            show_errors(titles[chosen], dataset)
+            show_errors_of(done, titles[chosen], dataset)
             show_first_batch(titles[chosen].config)
         show_exports(titles[chosen])
     for each in group:

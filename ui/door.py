@@ -48,7 +48,7 @@ _POLICY = {
     "object-src": "'none'",
     "frame-src": "'none'",
     "script-src": "'self' blob:",  # Streamlit loads a component's script from a blob
-    "style-src": "'self' 'unsafe-inline'",  # Streamlit, Vega and Plotly style their elements so
+    "style-src": "'self' 'unsafe-inline'",  # Streamlit and Vega style their elements so
     "img-src": "'self' data: blob:",
     "media-src": "'self' blob:",
     "font-src": "'self' data:",

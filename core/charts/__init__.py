@@ -1,1 +1,1 @@
-"""The figures, as Plotly and Altair charts."""
+"""The figures, as Altair charts."""

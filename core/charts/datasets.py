@@ -2,9 +2,8 @@
 
     chart = class_distribution(class_counts(dataset, rows), dataset.class_names, shares=False)
 
-Charts are Altair's, whose part in the browser is a fifth of Plotly's and which are updated in place;
-they take their colours from the page's theme, so they suit light and dark. Names of classes are only
-ever data of a chart, never part of its description, so any name is shown as it is.
+Charts are Altair's, which are updated in place; they take their colours from the page's theme, so they suit light and
+dark. Names of classes are only ever data of a chart, never part of its description, so any name is shown as it is.
 """
 
 from collections.abc import Mapping, Sequence

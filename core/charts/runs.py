@@ -1,20 +1,17 @@
-"""Figures of runs: live curves, the confusion matrix, probabilities. Colours are fixed here.
+"""Figures of runs: live curves, a confusion matrix that changes, probabilities. Colours are fixed here.
 
     curves(curve_frame({run_id: points}, {run_id: run.config}), "loss")
-    confusion_matrix(matrix, class_names, as_rates=True)
 
-Live curves are Altair, since Streamlit updates those in place; what is looked at and clicked is
-Plotly. A figure's specification never depends on its data, or it would be drawn anew at each tick.
+They are Altair, since Streamlit updates those in place. A figure's specification never depends on its data, or it
+would be drawn anew at each tick.
 """
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import altair as alt
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from core.config import FRAMEWORK_TITLES, Framework
 from core.training.metrics import row_rates
@@ -24,7 +21,6 @@ FRAMEWORK_COLOURS: dict[Framework, str] = {"pytorch": "#d55e00", "keras": "#0072
 """Vermilion and blue of Okabe and Ito, "Color universal design", 2008: told apart by everyone."""
 
 _SPLIT_TITLES = {"train": "training", "validation": "validation"}
-_SEQUENTIAL = "Blues"
 _MOST_POINTS = 400
 _MOST_DOTS = 40
 
@@ -161,45 +157,6 @@ _FRAMEWORK_COLOUR = alt.Color(
 _EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)
 
 
-def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], *, as_rates: bool) -> go.Figure:
-    """Draw a confusion matrix, each cell annotated; true classes down, answers across.
-
-    The colours follow the shares of each class on a square-root scale, so that rare mistakes show.
-    """
-    shares = row_rates(matrix)
-    text = np.vectorize(lambda share: f"{share:.1%}" if share else "·")(shares) if as_rates else _counts(matrix)
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.sqrt(shares),
-            x=list(map(plotly_text, class_names)),
-            y=list(map(plotly_text, class_names)),
-            text=text,
-            texttemplate="%{text}",
-            customdata=np.dstack([matrix, shares]),
-            hovertemplate="true %{y}, read as %{x}<br>%{customdata[0]} images, "
-            "%{customdata[1]:.2%} of the class<extra></extra>",
-            colorscale=_SEQUENTIAL,
-            zmin=0,
-            zmax=1,
-            showscale=False,
-            xgap=1,
-            ygap=1,
-        )
-    )
-    figure.update_layout(
-        height=max(420, 40 * len(class_names) + 80),
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        xaxis={"title": "read as", "side": "top", "type": "category", "constrain": "domain"},
-        yaxis={"title": "true class", "type": "category", "autorange": "reversed"},
-    )
-    return figure
-
-
-def plotly_text(text: str) -> str:
-    """Return what Plotly shows as `text`: in ticks and hovers it reads a language like HTML, links included."""
-    return html.escape(text, quote=False)
-
-
 def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:
     """Draw a confusion matrix that changes while it is watched; true classes down, answers across.
 
@@ -238,7 +195,3 @@ def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], fram
     bars = base.mark_bar(color=FRAMEWORK_COLOURS[framework], cornerRadiusEnd=3)
     figures = base.mark_text(align="left", dx=5, color="gray").encode(text=alt.Text("probability:Q", format=".1%"))
     return alt.layer(bars, figures).properties(height=alt.Step(22))
-
-
-def _counts(matrix: np.ndarray) -> np.ndarray:
-    return np.where(matrix > 0, matrix.astype(str), "·")

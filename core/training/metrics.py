@@ -34,16 +34,6 @@ class ConfusedPair:
     share: float
 
 
-@dataclass(frozen=True)
-class Misclassification:
-    """An image read wrongly: its index, both classes, and the probability given to the wrong one."""
-
-    index: int
-    label: int
-    predicted: int
-    probability: float
-
-
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return the probabilities of logits `(N, classes)`, computed in float64."""
     exponents = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
@@ -97,18 +87,6 @@ def confused_pairs(matrix: np.ndarray, limit: int = 10) -> list[ConfusedPair]:
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     pairs = ((int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True))
     return [ConfusedPair(i, j, int(wrong[i, j]), _share(wrong[i, j], matrix[i].sum())) for i, j in pairs if wrong[i, j]]
-
-
-def most_confident_errors(probabilities: np.ndarray, labels: np.ndarray, limit: int = 40) -> list[Misclassification]:
-    """Return the wrong answers that were given with the greatest certainty, most certain first."""
-    predicted = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != labels)
-    certainty = probabilities[wrong, predicted[wrong]]
-    order = wrong[np.argsort(-certainty, kind="stable")][:limit]
-    return [
-        Misclassification(int(i), int(labels[i]), int(predicted[i]), float(probabilities[i, predicted[i]]))
-        for i in order
-    ]
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def test_a_pair_is_launched_watched_and_understood(page: Page, store: Store, com
     lines = page.locator(LOSS_LINE)
     expect(lines.first).to_be_visible(timeout=PATIENCE_MS)
     screenshot(page, "running")
-    expect(page.get_by_text("Confusion matrix")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("grid", name="Confusion matrix")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("Keras: done")).to_be_visible(timeout=PATIENCE_MS)
     settled(page)
 
@@ -81,10 +81,10 @@ def test_a_pair_is_launched_watched_and_understood(page: Page, store: Store, com
     for colour in FRAMEWORK_COLOURS.values():  # both in one chart: training and validation of each
         expect(chart.locator(f"path[aria-roledescription='line mark'][stroke='{colour}']")).to_have_count(2)
     assert store.count() == before + 2, "the double click made more than one pair"
-    titles = ("Test accuracy, PyTorch", "Test accuracy, Keras", "Most confused", "Each class", "Most confident errors")
+    titles = ("Test accuracy, PyTorch", "Test accuracy, Keras", "Most confused", "Each class", "All errors")
     for title in titles:
         expect(page.get_by_text(title)).to_be_visible()
-    expect(page.locator(".heatmap-label")).to_have_count(100)
+    expect(page.get_by_role("gridcell")).to_have_count(100)
     assert complaints == []
 
 

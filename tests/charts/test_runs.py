@@ -1,15 +1,11 @@
 """Figures of runs: what they show, and that drawing them anew changes only their data."""
 
-import html
-import re
-
 import numpy as np
 import pytest
 
 from core.charts.runs import (
     FRAMEWORK_COLOURS,
     changing_confusion,
-    confusion_matrix,
     curve_frame,
     curves,
     downsample,
@@ -19,7 +15,6 @@ from core.charts.runs import (
 )
 from core.config import FRAMEWORK_TITLES
 from core.training.records import StepMetrics
-from tests.hostile_names import HOSTILE_NAMES
 
 
 def points(count: int, split: str = "train", loss=lambda i: 1 / (i + 1)) -> list[StepMetrics]:
@@ -178,45 +173,6 @@ class TestChangingConfusion:
         assert specification(first) == specification(later)
 
 
-class TestConfusionMatrix:
-    MATRIX = np.array([[7, 1, 0], [0, 0, 0], [0, 1000, 3000]])
-
-    def test_is_annotated_with_counts(self):
-        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=False).data
-
-        assert np.array(cells.text).tolist() == [["7", "1", "·"], ["·", "·", "·"], ["·", "1000", "3000"]]
-
-    def test_is_annotated_with_rates(self):
-        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=True).data
-
-        assert np.array(cells.text).tolist() == [["87.5%", "12.5%", "·"], ["·", "·", "·"], ["·", "25.0%", "75.0%"]]
-
-    def test_rates_are_written_out_whichever_cell_comes_first(self):
-        (cells,) = confusion_matrix(np.array([[0, 2], [1, 1]]), ("a", "b"), as_rates=True).data
-
-        assert np.array(cells.text).tolist() == [["·", "100.0%"], ["50.0%", "50.0%"]]
-
-    @pytest.mark.parametrize("as_rates", [True, False])
-    def test_colours_follow_the_share_so_that_rare_mistakes_show(self, as_rates):
-        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=as_rates).data
-
-        np.testing.assert_allclose(np.square(cells.z), [[0.875, 0.125, 0], [0, 0, 0], [0, 0.25, 0.75]])
-        assert (cells.zmin, cells.zmax) == (0, 1)
-
-    def test_has_the_true_classes_down_and_numbers_as_names(self):
-        figure = confusion_matrix(self.MATRIX, ("3", "5", "8"), as_rates=False)
-
-        assert list(figure.data[0].y) == ["3", "5", "8"]
-        assert figure.layout.yaxis.title.text == "true class"
-        assert figure.layout.yaxis.autorange == "reversed"
-        assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("category", "category")
-
-    def test_says_counts_and_shares_on_a_cell(self):
-        (cells,) = confusion_matrix(self.MATRIX, ("a", "b", "c"), as_rates=True).data
-
-        assert list(cells.customdata[2][1]) == [1000, 0.25]
-
-
 class TestProbabilityBars:
     def test_show_each_class_in_its_order(self):
         chart = probability_bars(np.array([0.125, 0.75, 0.125]), ("8", "3", "1"), "keras")
@@ -234,11 +190,3 @@ class TestProbabilityBars:
         first, second = (probability_bars(np.array(p), ("a", "b"), "pytorch") for p in ([0.1, 0.9], [1.0, 0.0]))
 
         assert specification(first) == specification(second)
-
-
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
-def test_plotly_shows_a_class_name_as_it_is_written(name):
-    shown = confusion_matrix(np.eye(2, dtype=np.int64), [name, "dog"], as_rates=False).data[0]
-
-    assert not re.search(r"<|&(?!(lt|gt|amp);)", shown.x[0])
-    assert html.unescape(shown.x[0]) == html.unescape(shown.y[0]) == name

@@ -10,12 +10,10 @@ from core.training.metrics import (
     ClassScore,
     ConfusedPair,
     Disagreement,
-    Misclassification,
     confused_pairs,
     confusion,
     disagreement,
     loss_and_accuracy,
-    most_confident_errors,
     per_class,
     probabilities,
     row_rates,
@@ -122,22 +120,6 @@ class TestConfusion:
 
     def test_network_without_mistakes_has_no_confused_pairs(self):
         assert confused_pairs(np.diag([5, 3])) == []
-
-
-def test_worst_mistakes_are_those_made_with_the_greatest_certainty():
-    probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.01, 0.99], [0.4, 0.6], [0.7, 0.3]])
-    labels = np.array([1, 0, 1, 0, 1])
-
-    mistakes = most_confident_errors(probabilities, labels)
-
-    assert mistakes == [
-        Misclassification(0, 1, 0, 0.9),
-        Misclassification(1, 0, 1, 0.7),
-        Misclassification(4, 1, 0, 0.7),
-        Misclassification(3, 0, 1, 0.6),
-    ]
-    assert most_confident_errors(probabilities, labels, limit=2) == mistakes[:2]
-    assert most_confident_errors(probabilities, probabilities.argmax(axis=1)) == []
 
 
 class TestDisagreement:

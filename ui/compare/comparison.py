@@ -4,6 +4,7 @@ show_curves(runs)
 show_differing_settings(runs)
 show_test_figures(runs)
 show_disagreements(runs)
+show_images_of_two(runs)
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from core.charts.runs import curve_frame
 from core.runs import FinishedRun, Run, open_store
 from core.studies.comparison import differing_settings, run_labels
 from core.training.metrics import disagreement, wilson_interval
-from ui.shared.test_predictions import test_answers
+from ui.shared.error_explorer import show_differences
+from ui.shared.open_dataset import open_dataset
+from ui.shared.test_predictions import network_of, test_answers
 
 
 def show_curves(runs: Sequence[Run]) -> None:
@@ -102,3 +105,32 @@ def show_disagreements(runs: Sequence[FinishedRun]) -> None:
             "Test images that only one of two runs predicts correctly. 'Significant' is McNemar's test at 5%; "
             "it knows these two trainings, and another seed may differ otherwise."
         )
+
+
+def show_images_of_two(runs: Sequence[FinishedRun]) -> None:
+    """Show which test images only the one of two runs predicts correctly, or both, or none; of more, two are chosen."""
+    labels = run_labels(runs)
+    comparable = [
+        (first, second)
+        for first, second in combinations(runs, 2)
+        if first.results.fingerprint == second.results.fingerprint
+    ]
+    if not comparable:
+        return
+    st.subheader("Image by image")
+    chosen = comparable[0]
+    if len(comparable) > 1:
+        pairs = {f"{first.id}-{second.id}": (first, second) for first, second in comparable}
+        chosen = pairs[
+            st.selectbox(
+                "Two of them",
+                list(pairs),
+                format_func=lambda key: " and ".join(labels[run.id] for run in pairs[key]),
+                key="two-of-them",
+            )
+        ]
+    dataset = open_dataset(chosen[0].config.dataset)
+    if dataset is None:
+        return
+    _, truth = test_answers(chosen[0].id, chosen[0].ended_at)
+    show_differences("differences", dataset, truth, *(network_of(run, labels[run.id]) for run in chosen))

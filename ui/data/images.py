@@ -18,10 +18,10 @@ from core.datasets.inspection.gallery import (
 )
 from core.datasets.inspection.neighbours import Neighbours, nearest
 from ui.data.choices import choose_class
-from ui.data.pixels import show_numbers
 from ui.data.splits import rows_of
 from ui.shared.address import number_in_address
 from ui.shared.image_detail import pick_image, show_image_detail
+from ui.shared.pixels import show_numbers
 from ui.shared.sprite_grid import sprite_grid
 
 COLUMNS = 10

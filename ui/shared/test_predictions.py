@@ -1,10 +1,15 @@
-"""What runs answered on the test images, read once."""
+"""What runs predicted of the test images, read once.
+
+probabilities, labels = test_answers(run.id, run.ended_at)
+"""
 
 import numpy as np
 import streamlit as st
 
+from core.runs import FinishedRun
 from core.system.paths import run_directory
 from core.training.checkpoints import read_arrays
+from ui.shared.test_image import Network
 
 
 @st.cache_resource(max_entries=16)
@@ -12,3 +17,8 @@ def test_answers(run_id: str, ended_at: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities `(N, classes)` that a run gave to the test images, and their labels."""
     arrays = read_arrays(run_directory(run_id) / "test.safetensors")
     return arrays["probabilities"], arrays["labels"]
+
+
+def network_of(run: FinishedRun, title: str) -> Network:
+    """Return what a run's network says of the test images, under a title that tells it from others."""
+    return Network(title, run.config.framework, test_answers(run.id, run.ended_at)[0])

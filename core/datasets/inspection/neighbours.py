@@ -26,12 +26,17 @@ class Neighbours(NamedTuple):
     distances: np.ndarray
 
 
-def nearest(dataset: Dataset, position: int, count: int) -> Neighbours:
-    """Compare one image with all others of both splits and return the `count` most similar, the nearest first."""
+def nearest(dataset: Dataset, position: int, count: int, *, training_only: bool = False) -> Neighbours:
+    """Compare one image with all others and return the `count` most similar, the nearest first.
+
+    Args:
+        training_only: compare it with the train split's images alone, not with those of both splits.
+    """
     image = images_at(dataset, np.array([position]))[0].ravel().astype(np.float32)
-    distances = np.concatenate([_squares(split.images, image) for split in (dataset.train, dataset.test)])
-    distances[position] = np.inf
-    count = min(count, len(distances) - 1)
+    splits = (dataset.train,) if training_only else (dataset.train, dataset.test)
+    distances = np.concatenate([_squares(split.images, image) for split in splits])
+    distances[position : position + 1] = np.inf
+    count = min(count, int(np.isfinite(distances).sum()))
     found = np.argpartition(distances, count - 1)[:count]
     found = found[np.argsort(distances[found], kind="stable")]
     return Neighbours(found, np.sqrt(distances[found] / len(image)))
