@@ -43,9 +43,10 @@ test-all: $(DEV_STAMP) ## Run every test, the long journeys and the fault suite 
 test-exhaustive: $(DEV_STAMP) ## Try by the thousand what other tests try a few times: half an hour and more
 	@$(PYTEST) -m exhaustive $(ARGS)
 
-lint: $(DEV_STAMP) ## Check style and formatting
+lint: $(DEV_STAMP) ## Check style, formatting and types
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy core ui pages
 
 pictures: $(DEV_STAMP) ## Take the README's pictures anew; needs Chromium
 	@$(VENV_PYTHON) -m tests.browser.pictures

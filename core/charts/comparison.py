@@ -96,8 +96,8 @@ def seed_frame(epochs: Mapping[str, Sequence[Epoch]], frameworks: Mapping[str, F
         ]
         for number in sorted(set.intersection(*map(set, runs))) if runs else []:
             spreads = {
-                "loss": mean_std([run[number].val_loss for run in runs]),
-                "accuracy": mean_std([run[number].val_accuracy for run in runs]),
+                "loss": mean_std([loss for run in runs if (loss := run[number].val_loss) is not None]),
+                "accuracy": mean_std([share for run in runs if (share := run[number].val_accuracy) is not None]),
             }
             bands = [
                 figure
@@ -105,8 +105,8 @@ def seed_frame(epochs: Mapping[str, Sequence[Epoch]], frameworks: Mapping[str, F
                 for figure in (each.mean, each.mean - (each.deviation or 0), each.mean + (each.deviation or 0))
             ]
             rows.append((title, number, len(runs), *bands))
-    bands = [f"{metric}_{end}" for metric in ("loss", "accuracy") for end in ("mean", "low", "high")]
-    return pd.DataFrame(rows, columns=["framework", "epoch", "seeds", *bands])
+    columns = [f"{metric}_{end}" for metric in ("loss", "accuracy") for end in ("mean", "low", "high")]
+    return pd.DataFrame(rows, columns=["framework", "epoch", "seeds", *columns])
 
 
 def seed_bands(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
@@ -149,7 +149,7 @@ def seed_bands(frame: pd.DataFrame, metric: Metric) -> alt.LayerChart:
     )
     bands = base.mark_area(opacity=0.2).encode(y=values, y2=f"{metric}_high:Q")
     lines = base.mark_line(strokeWidth=2, point=len(frame) < _MOST_DOTS).encode(y=f"{metric}_mean:Q")
-    return alt.layer(bands, lines).properties(height=320)
+    return alt.LayerChart(layer=[bands, lines]).properties(height=320)
 
 
 def parity_frame(parities: Sequence[Parity]) -> pd.DataFrame:

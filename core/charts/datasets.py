@@ -7,6 +7,7 @@ dark. Names of classes are only ever data of a chart, never part of its descript
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -83,7 +84,7 @@ def class_distribution(counts: Mapping[str, np.ndarray], class_names: Sequence[s
         .encode(y=y, x="length:Q", text=alt.Text("images:Q", format=",d"))
     )
     height = max(1, len(class_names)) * (_BAR * len(titles) + 12)
-    return alt.layer(bars, figures).properties(height=height)
+    return alt.LayerChart(layer=[bars, figures]).properties(height=height)
 
 
 def are_short(class_names: Sequence[str]) -> bool:
@@ -225,7 +226,7 @@ def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.
     )
     names_written = alt.Chart(_densest(frame)).encode(x="x:Q", y="y:Q", text="class:N")
     # Dark letters with a light edge are read on any ground.
-    text = {"fontSize": 17, "fontWeight": "bold", "clip": True, "limit": 120}
+    text: dict[str, Any] = {"fontSize": 17, "fontWeight": "bold", "clip": True, "limit": 120}
     written = [
         names_written.mark_text(**text, stroke="white", strokeWidth=5, strokeJoin="round", opacity=0.9),
         names_written.mark_text(**text, color="#1a1a1a"),
@@ -235,7 +236,7 @@ def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.
         .mark_point(size=260, strokeWidth=3, filled=False, clip=True)
         .encode(color=alt.value("#d81b60"))
     )
-    return alt.layer(marks, *(written if are_short(names) else ()), ring).properties(height=560)
+    return alt.LayerChart(layer=[marks, *(written if are_short(names) else ()), ring]).properties(height=560)
 
 
 def _densest(frame: pd.DataFrame) -> pd.DataFrame:

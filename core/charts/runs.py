@@ -7,7 +7,7 @@ would be drawn anew at each tick.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import altair as alt
 import numpy as np
@@ -26,6 +26,8 @@ _MOST_DOTS = 40
 
 Metric = Literal["loss", "accuracy"]
 StepMetric = Literal["learning_rate", "gradient_norm"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+STEP_METRICS: tuple[StepMetric, ...] = get_args(StepMetric)
 
 _STEP_METRIC_TITLES: dict[StepMetric, str] = {"learning_rate": "learning rate", "gradient_norm": "gradient norm"}
 
@@ -102,7 +104,7 @@ def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChar
     )
     zoom = alt.selection_interval(name="zoom", bind="scales")
     named = lines.add_params(zoom).properties(name="lines")  # unnamed, they would be named after their data
-    return alt.layer(named, dots).properties(height=300)
+    return alt.LayerChart(layer=[named, dots]).properties(height=300)
 
 
 def schedule_curve(epochs: np.ndarray, rates: np.ndarray) -> alt.Chart:
@@ -181,7 +183,7 @@ def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework
     cells = base.mark_rect(fill=FRAMEWORK_COLOURS[framework]).encode(fillOpacity=depth)
     colour = alt.condition(alt.datum.share > 0.4, alt.value("white"), alt.value("gray"))
     counts = base.transform_filter(alt.datum.images > 0).mark_text(fontSize=11).encode(text="images:Q", color=colour)
-    return alt.layer(cells, counts).properties(height=max(260, 24 * len(class_names) + 60))
+    return alt.LayerChart(layer=[cells, counts]).properties(height=max(260, 24 * len(class_names) + 60))
 
 
 def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:
@@ -194,4 +196,4 @@ def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], fram
     )
     bars = base.mark_bar(color=FRAMEWORK_COLOURS[framework], cornerRadiusEnd=3)
     figures = base.mark_text(align="left", dx=5, color="gray").encode(text=alt.Text("probability:Q", format=".1%"))
-    return alt.layer(bars, figures).properties(height=alt.Step(22))
+    return alt.LayerChart(layer=[bars, figures]).properties(height=alt.Step(22))

@@ -125,7 +125,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _list(options: argparse.Namespace) -> None:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in datasets.names():
         dataset = datasets.load(name)
         rows.append(

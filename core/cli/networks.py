@@ -6,12 +6,13 @@ python -m core networks --json
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from core.cli.parsing import command_parser, show
 from core.networks.layers import count_parameters
 from core.networks.registry import get_architecture, names
 
-_MNIST = {"input_shape": (28, 28, 1), "classes": 10}
+_MNIST: dict[str, Any] = {"input_shape": (28, 28, 1), "classes": 10}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

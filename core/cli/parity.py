@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from core.cli.parsing import Parser, command_parser, exit_with_error
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
                 steps=options.steps,
                 defaults=options.defaults,
                 tolerance=options.tolerance,
-                on_step=lambda step, done=position * options.steps, title=title: progress.show(done + step, title),
+                on_step=partial(progress.show, title, position * options.steps),
             )
         except ValueError as error:  # a network that was made for other images than MNIST's
             exit_with_error(str(error))
@@ -114,7 +115,8 @@ class _Progress:
         self._total = total
         self._shown_at = 0.0
 
-    def show(self, done: int, title: str) -> None:
+    def show(self, title: str, before: int, steps: int) -> None:
+        done = before + steps
         if done < self._total and time.monotonic() - self._shown_at < _PROGRESS_S:
             return
         self._shown_at = time.monotonic()

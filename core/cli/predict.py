@@ -63,7 +63,7 @@ def _as_json(answer: Prediction | Unreadable) -> dict[str, Any]:
     if isinstance(answer, Unreadable):
         return {"file": answer.name, "error": answer.reason}
     probabilities = dict(zip(answer.class_names, map(float, answer.probabilities), strict=True))
-    label = max(probabilities, key=probabilities.get)
+    label = max(probabilities, key=lambda name: probabilities[name])
     return {
         "file": answer.name,
         "label": label,

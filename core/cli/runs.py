@@ -51,7 +51,7 @@ def _list(store: Store, options: argparse.Namespace) -> int:
     if getattr(options, "queue", False):
         runs = store.queue()[: options.limit]
     else:
-        order = getattr(options, "order", "newest")
+        order: Order = getattr(options, "order", "newest")
         runs = store.find(limit=options.limit, offset=getattr(options, "offset", 0), order=order, **filters)
     if options.json:
         print(json.dumps([summary(run) for run in runs]))
@@ -150,11 +150,11 @@ def _parser() -> Parser:
     parser.add_argument("--json", action="store_true", help="print one JSON array")
     parser.add_argument("--limit", metavar="N", type=_count, default=50, help="how many to list (default 50)")
     # Not given after a verb, it must not take back what was given before it.
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON array")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
 
-    def add(name: str, text: str) -> argparse.ArgumentParser:
+    def add(name: str, text: str) -> Parser:
         return verbs.add_parser(name, help=text, description=f"{text.capitalize()}.", parents=[shared])
 
     _add_filters(add("list", "list runs"))

@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from core import datasets
@@ -201,7 +202,7 @@ def _show_group(runs: Sequence[Run], as_json: bool) -> None:
         if done
     }
     if as_json:
-        spreads = {figure: each._asdict() for figure, each in found.items()}
+        spreads = {figure: asdict(each) for figure, each in found.items()}
         print(json.dumps({"group": runs[0].group, "runs": [summary(run) for run in runs], "spread": spreads}))
         return
     for run in runs:

@@ -37,7 +37,7 @@ FRAMEWORK_TITLES: dict[Framework, str] = {"pytorch": "PyTorch", "keras": "Keras"
 
 OPTIMIZER_TITLES: dict[Optimizer, str] = {name: entry.title for name, entry in OPTIMIZERS.items()}
 
-CHOICE_TITLES: dict[str, dict[str, str]] = {
+CHOICE_TITLES: dict[str, Mapping[Any, str]] = {
     "framework": FRAMEWORK_TITLES,
     "optimizer": OPTIMIZER_TITLES,
     "schedule": {
@@ -529,7 +529,7 @@ def expected(name: str) -> str:
     return noun
 
 
-def choices_of(name: str) -> tuple[str, ...]:
+def choices_of(name: str) -> tuple[Any, ...]:
     """Return the fixed choices of the field `name`, or nothing where it takes a number or a free name."""
     annotation = RunConfig.model_fields[name].annotation
     return get_args(annotation) if get_origin(annotation) is Literal else ()

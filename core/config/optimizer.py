@@ -91,7 +91,7 @@ class Optimizer:
 
     def build_pytorch(self, config: "RunConfig", parameters: list, torch: Any) -> Any:
         """Return the `torch.optim.Optimizer` of a run for these parameters, at the config's learning rate."""
-        fast = {self.implementation: True}
+        fast: dict[str, bool] = {self.implementation: True}
         if self.capturable:  # counts its steps on the GPU, so that they can be recorded
             fast["capturable"] = parameters[0].is_cuda
         given = {name: value for name, value, _ in self._pytorch_arguments(config)}

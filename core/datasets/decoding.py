@@ -12,7 +12,7 @@ import math
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """The formats that are read, in Pillow's names."""
@@ -107,10 +107,10 @@ def decode(data: bytes, name: str, *, white: float | None = None) -> np.ndarray:
                 return np.array(_on_background(_shrunk(_eight_bits(image, name, white))))
         except ImageError:
             raise
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             raise ImageError(f"{name}: expected {_EXPECTED}, received {_describe(data)}.") from None
         except Image.DecompressionBombError:
-            limit = 2 * Image.MAX_IMAGE_PIXELS
+            limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
             raise ImageError(_too_many(name, f"more than {limit / 1e6:.0f} megapixels")) from None
         # Pillow's decoders meet hostile bytes with nearly any built-in error, MemoryError included.
         except Exception as error:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,10 @@ def _declare_missing_operators() -> None:
 
     Its data sets need none of them, but its import fails on two that are not even declared.
     """
-    package = Path(importlib.util.find_spec("torchvision").origin).parent
+    specification = importlib.util.find_spec("torchvision")
+    assert specification is not None, "it is one of the requirements"
+    assert specification.origin is not None
+    package = Path(specification.origin).parent
     try:
         for library in package.glob("_C*.so"):
             torch.ops.load_library(str(library))
@@ -113,7 +117,7 @@ def fetch(name: str, on_progress: Callable[[float, str], None] = lambda _share, 
     return report
 
 
-def _archives(loader: type) -> dict[str, str]:
+def _archives(loader: Any) -> dict[str, str]:
     """Return the files that a class of torchvision downloads for both splits, with their MD5 checksums."""
     match loader.__name__:
         case "EMNIST":

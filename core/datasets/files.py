@@ -25,8 +25,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from core.datasets.recognition.encoding import guess_encoding
 
@@ -152,7 +153,7 @@ def open_whole(file: File) -> Iterator[IO[bytes]]:
     """
     try:
         with file.open() as raw:
-            yield gzip.GzipFile(fileobj=raw) if _beginning(raw).startswith(b"\x1f\x8b") else raw
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if is_gzip(raw) else raw
     except DAMAGE as error:
         raise ValueError(f"{file.path}: expected a whole file, but it is damaged ({error}).") from error
 
@@ -163,8 +164,9 @@ def share_read(stream: IO[bytes], file: File) -> float:
     return min(1.0, position / max(1, file.size))
 
 
-def _beginning(raw: IO[bytes]) -> bytes:
-    return raw.peek(2)[:2]
+def is_gzip(raw: IO[bytes]) -> bool:
+    """Return whether what is read next of an open `File` begins as gzip does, without reading it."""
+    return cast(io.BufferedReader, raw).peek(2)[:2] == b"\x1f\x8b"
 
 
 def _plain(path: Path, name: str) -> File:
@@ -222,8 +224,7 @@ class _Listing:
                     raw_names[relative] = (path, status.st_size)
         shown = self._shown_names(list(raw_names), folder.name)
         self.members += [
-            File(shown[relative], size, lambda path=path: path.open("rb"))
-            for relative, (path, size) in raw_names.items()
+            File(shown[relative], size, partial(_open_binary, path)) for relative, (path, size) in raw_names.items()
         ]
         for path in archives:
             self._add_archive_of_folder(path)
@@ -279,9 +280,7 @@ class _Listing:
             if reason := _unreadable(entry, name, parts):
                 self._skip(shown, *reason)
             else:
-                self.members.append(
-                    File(shown, entry.file_size, lambda entry=entry: archive.open(entry), checksum=entry.CRC)
-                )
+                self.members.append(File(shown, entry.file_size, partial(archive.open, entry), checksum=entry.CRC))
 
     def _zip_names(self, entries: list[zipfile.ZipInfo], archive: str) -> list[str]:
         """Return the names of members; those not marked as UTF-8 are in whatever code the zipping system had."""
@@ -333,7 +332,7 @@ class _Listing:
                     File(
                         readable,
                         entry.size,
-                        lambda entry=entry: io.BufferedReader(_Window(whole, entry.offset_data, entry.size)),
+                        partial(_open_window, whole, entry.offset_data, entry.size),
                     )
                 )
 
@@ -386,6 +385,14 @@ class _Listing:
     def _add_to_count(self, name: str, more: int = 1) -> None:
         self._count += more
         _reject_too_many(name, self._count)
+
+
+def _open_binary(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _open_window(whole: IO[bytes], start: int, size: int) -> IO[bytes]:
+    return io.BufferedReader(_Window(whole, start, size))
 
 
 class _Window(io.RawIOBase):
@@ -449,7 +456,12 @@ def _unpacked(path: Path, packed: IO[bytes], opened: ExitStack) -> IO[bytes]:
 def _tar_packing(path: Path) -> Callable[[IO[bytes]], IO[bytes]] | None:
     with path.open("rb") as file:
         beginning = file.read(6)
-    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+    openers: tuple[tuple[bytes, Any], ...] = (
+        (b"\x1f\x8b", gzip.open),
+        (b"BZh", bz2.open),
+        (b"\xfd7zXZ\0", lzma.open),
+    )
+    for magic, opener in openers:
         if beginning.startswith(magic):
             return opener
     return None

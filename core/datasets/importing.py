@@ -31,7 +31,7 @@ from core.datasets.choices import Choices
 from core.datasets.conversion import fit, is_grey, lost_by_cropping, preparation_of
 from core.datasets.files import DAMAGE, File, Files, Skipped, open_files
 from core.datasets.formats import find_formats, image_folders
-from core.datasets.formats.source import MAX_IMAGES, Block, Guess, Source
+from core.datasets.formats.source import MAX_IMAGES, Block, Guess, Part, Source
 from core.datasets.recognition.counts import check_classes, doubts
 from core.datasets.recognition.labels import check_label, in_order, name_classes
 from core.datasets.recognition.unread import BEGINNING, describe
@@ -109,9 +109,9 @@ class Plan:
     format: str
     title: str
     files: int
-    images: dict[str, int] | None
+    images: Mapping[Part, int] | None
     classes: dict[str, dict[str, int]] | None
-    splits: dict[str, tuple[str, ...]]
+    splits: dict[Part, tuple[str, ...]]
     sizes: dict[tuple[int, int], int]
     colours: dict[Colour, int]
     size: tuple[int, int]
@@ -305,7 +305,7 @@ class _Recognised:
         fitted = [fit(image, shape, how) for block in blocks for image in block.images[:_JUDGED]]
         naming = name_classes({name for block in blocks for name in block.classes})
         preparation = choices.preparation or preparation_of(fitted[:_JUDGED])
-        if counts is not None:
+        if counts is not None and source.labels is not None:
             self.notes += name_classes(label for labels in source.labels.values() for label in labels).notes
         else:
             self.notes += naming.notes
@@ -594,10 +594,11 @@ def _place_validation(
 def _stored_rows(path: Path, row: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
     """Yield the rows of an array file, some at a time."""
     at_once = max(1, 2**22 // int(np.prod(row)))
+    values: np.ndarray
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
         np.lib.format.read_array_header_1_0(file)
-        while (values := np.fromfile(file, dtype, at_once * int(np.prod(row)))).size:
+        while len(values := np.fromfile(file, dtype, at_once * int(np.prod(row)))):
             yield values.reshape(-1, *row)
 
 

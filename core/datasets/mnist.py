@@ -23,8 +23,9 @@ BUNDLED = Path(__file__).parent / "bundled" / "mnist"
 
 def read() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return train images and labels, test images and labels: uint8 `(N, 28, 28, 1)`, int64 `(N,)`."""
-    arrays = []
-    for part in ("train", "t10k"):
-        arrays.append(read_idx(BUNDLED / f"{part}-images-idx3-ubyte.gz", 3)[..., np.newaxis])
-        arrays.append(read_idx(BUNDLED / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64))
-    return tuple(arrays)
+    return *_read_part("train"), *_read_part("t10k")
+
+
+def _read_part(part: str) -> tuple[np.ndarray, np.ndarray]:
+    images = read_idx(BUNDLED / f"{part}-images-idx3-ubyte.gz", 3)[..., np.newaxis]
+    return images, read_idx(BUNDLED / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64)

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import DTypeLike
 
 from core.datasets.specification import Specification
 from core.system.files import move, write_json
@@ -80,7 +81,7 @@ def sweep() -> None:
 class GrowingArray:
     """An array file that grows along its first axis, so that it never has to fit into memory."""
 
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: type):
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: DTypeLike):
         """Begin an empty file of rows of `shape`."""
         self._shape = shape
         self._dtype = np.dtype(dtype)
@@ -90,7 +91,7 @@ class GrowingArray:
 
     def append(self, rows: np.ndarray) -> None:
         """Add rows `(n, *shape)`."""
-        self._file.write(np.ascontiguousarray(rows, self._dtype))
+        self._file.write(np.ascontiguousarray(rows, self._dtype).data)
         self.rows += len(rows)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ the canonical order. Nothing is read back from the device inside a chunk.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from core.engines import tuning
 
@@ -84,7 +85,7 @@ class Engine:
         self._layers = {row.name: row.layer.build_pytorch(row.input_shape, torch) for row in rows}
         self._rows = {row.name: row for row in rows}
         self._model = self._chain(named(architecture.for_classes(classes).layers))
-        self._model.to(self._device, self._dtype).to(memory_format=torch.channels_last)
+        self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
         self._parameters = list(self._model.parameters())
         self._optimizer = OPTIMIZERS[config.optimizer].build_pytorch(config, self._parameters, torch)
         self._counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
@@ -332,7 +333,7 @@ class Engine:
             finally:
                 torch._foreach_copy_(tensors, own)
 
-    def _chain(self, layers: Iterable[tuple[str, Layer]]) -> nn.Sequential:
+    def _chain(self, layers: Iterable[tuple[str, Layer]]) -> Any:
         chain = nn.Sequential()
         for name, layer in pool_before_relu(layers):
             branches = layer.branches(self._rows[name].input_shape)

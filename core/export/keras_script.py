@@ -122,6 +122,7 @@ def _schedule(config: RunConfig) -> list[str]:
     if _has_learning_rate_class(config):
         return [*found, "learning_rate = LearningRate(options.epochs, steps_per_epoch)"]
     decay = ("LEARNING_RATE", f"{config.decay_epochs:g} * steps_per_epoch", str(config.decay_factor))
+    given: tuple[str, ...]
     match config.schedule:
         case "constant":
             found.append(f"warmup = max(1, {config.warmup_epochs:g} * steps_per_epoch)")
@@ -167,7 +168,7 @@ def _fit(config: RunConfig, data: str) -> list[str]:
 
 
 def _callbacks(config: RunConfig) -> list[str]:
-    monitor = config.monitor
+    monitor: str = config.monitor
     if monitor == "val_loss" and config.label_smoothing:
         monitor = "val_cross_entropy"  # the validation loss, without smoothing
     # Keras knows the direction of losses and accuracies, not of this metric.
@@ -176,8 +177,7 @@ def _callbacks(config: RunConfig) -> list[str]:
     # Keras counts validations, and a checkpoint is saved where there was none.
     patience = -(-config.patience // config.validation_every)
     if _restores(config):
-        patience = patience or "options.epochs"
-        how = (f"patience={patience}", "restore_best_weights=True")
+        how = (f"patience={patience or 'options.epochs'}", "restore_best_weights=True")
         return [*found, call("keras.callbacks.EarlyStopping", *monitored, *how)]
     if patience:
         found.append(call("keras.callbacks.EarlyStopping", *monitored, f"patience={patience}"))

@@ -8,6 +8,7 @@ runtime of the last years takes it. The metadata hold the class names and how im
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,7 +71,7 @@ class _Graph:
         values = self.weights[name].astype(np.float32)  # a run in float64 exports what float32 can hold
         return self.constant(name, values if axes is None else values.transpose(axes))
 
-    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         output = f"{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output

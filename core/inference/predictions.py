@@ -45,7 +45,7 @@ def top_prediction(reading: Prediction) -> tuple[str, float]:
 
 def prediction_table(answers: Sequence[Prediction | Unreadable]) -> pd.DataFrame:
     """Gather answers of one network: `file`, `label`, `probability`, `error`, `p(…)` of each class; a row an image."""
-    rows = []
+    rows: list[dict[str, str | float | None]] = []
     for one in answers:
         if isinstance(one, Unreadable):
             rows.append({"file": one.name, "error": one.reason})

@@ -125,6 +125,14 @@ def read_image(data: bytes, name: str, description: checkpoints.Description) -> 
         raise ValueError(f"{name}: {sentence[:1].lower()}{sentence[1:]}") from None
 
 
+class _Process(NamedTuple):
+    """The warm process, its standard input and its standard output."""
+
+    process: subprocess.Popen
+    requests: IO[bytes]
+    answers: IO[bytes]
+
+
 class NoAnswerError(RuntimeError):
     """The warm process gave no answer; the message says why, and what to do."""
 
@@ -140,7 +148,7 @@ class PredictionService:
         self._framework = framework
         self._title = FRAMEWORK_TITLES[framework]
         self._lock = threading.Lock()
-        self._process: subprocess.Popen | None = None
+        self._process: _Process | None = None
         self._started = False
         self._warmed: str | None = None
 
@@ -152,7 +160,7 @@ class PredictionService:
                 process = self._living_process()
                 if run_id not in (None, self._warmed):
                     with suppress(OSError):  # it has just died; the next image starts it anew
-                        _send(process.stdin, {"directory": str(run_directory(run_id))})
+                        _send(process.requests, {"directory": str(run_directory(run_id))})
                     self._warmed = run_id
             finally:
                 self._lock.release()
@@ -185,13 +193,13 @@ class PredictionService:
         try:
             process = self._living_process()
             if not self._started:
-                with _killed_after(_START_DEADLINE_S, process):
-                    _receive(process.stdout)
+                with _killed_after(_START_DEADLINE_S, process.process):
+                    _receive(process.answers)
                 self._started = True
             began = time.monotonic()
-            with _killed_after(_ANSWER_DEADLINE_S, process):
-                _send(process.stdin, request, content)
-                return _receive(process.stdout)
+            with _killed_after(_ANSWER_DEADLINE_S, process.process):
+                _send(process.requests, request, content)
+                return _receive(process.answers)
         except (EOFError, OSError) as error:
             reason = self._loss(time.monotonic() - began if self._started else None)
             self._end()
@@ -207,20 +215,23 @@ class PredictionService:
         with self._lock:
             self._end()
 
-    def _living_process(self) -> subprocess.Popen:
-        if self._process is None or self._process.poll() is not None:
+    def _living_process(self) -> _Process:
+        if self._process is None or self._process.process.poll() is not None:
             self._end()
             with _log_file(self._framework).open("ab") as log:
-                self._process = spawn(
+                process = spawn(
                     "core.inference.service", self._framework, log=log, stdin=subprocess.PIPE, stdout=subprocess.PIPE
                 )
+            assert process.stdin is not None, "it is a pipe"
+            assert process.stdout is not None, "it is a pipe"
+            self._process = _Process(process, process.stdin, process.stdout)
         return self._process
 
     def _end(self) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
+            self._process.process.kill()
+            self._process.process.wait()
+            for stream in (self._process.requests, self._process.answers):
                 with suppress(OSError):  # what it did not read any more
                     stream.close()
         self._process = None

@@ -128,10 +128,15 @@ def can_move(layers: Layers, path: Path, by: int) -> bool:
     return 0 <= path[-1] + by < len(_row(layers, path))
 
 
+def _inside(layer: Any) -> Any:
+    """Return the layers, or the identities, in one that a path leads into."""
+    return layer.layers
+
+
 def _row(layers: Row, path: Path) -> Row:
     """Return the layers among which the one at `path` is."""
     for position in path[:-1]:
-        layers = layers[position].layers
+        layers = _inside(layers[position])
     return layers
 
 
@@ -139,5 +144,5 @@ def _at(layers: Row, path: Path, change: Callable[[Row, int], Row]) -> Row:
     if len(path) == 1:
         return change(tuple(layers), path[0])
     block = layers[path[0]]
-    inner = _at(block.layers, path[1:], change)
+    inner = _at(_inside(block), path[1:], change)
     return (*layers[: path[0]], block.model_copy(update={"layers": inner}), *layers[path[0] + 1 :])

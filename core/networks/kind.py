@@ -24,6 +24,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
 
 from core.networks.windows import Shape
 
@@ -33,7 +34,7 @@ Axes = tuple[int, ...]
 class OnnxGraph(Protocol):
     """The ONNX graph that a layer appends its nodes to; outputs and constants are known by name."""
 
-    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Append a node; return the name of its output."""
 
     def constant(self, name: str, values: np.ndarray) -> str:
@@ -88,7 +89,7 @@ class LayerKind(BaseModel):
     @classmethod
     def begin(cls, channels: int) -> Self:
         """Return a layer as the editor adds it, where what comes in has so many channels."""
-        return cls()
+        return cls.model_validate({})
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
@@ -225,7 +226,7 @@ def keras_initializer(fans: tuple[int, int], initialisation: str, *, usual: bool
     return None
 
 
-def step(size: float) -> dict[str, float]:
+def step(size: float) -> JsonDict:
     """Return what tells the editor by how much a click changes a field: `Field(json_schema_extra=step(0.05))`."""
     return {"step": size}
 

@@ -13,10 +13,11 @@ exactly one wins, and a late process of an older attempt can publish nothing. Th
 where `DUET_STORE` names one; see `core.runs.database`. `python -m core runs` lists the runs and changes them.
 """
 
+from core.runs.changes import SupersededError
 from core.runs.database import StoreError
 from core.runs.results import FinishedResults, Results
 from core.runs.run import ACTIVE, ENDED, INACTIVE, Attempt, FinishedRun, Request, Run, State, finished, new_id, summary
-from core.runs.store import Store, SupersededError, open_store
+from core.runs.store import Store, open_store
 
 __all__ = [
     "ACTIVE",

@@ -9,6 +9,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from scipy.special import stdtrit
@@ -24,7 +25,7 @@ def differing_settings(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
     """
     dumped = [config.model_dump() for config in configs]
     values = {
-        field.title: [
+        str(field.title): [
             CHOICE_TITLES.get(name, {}).get(each[name], each[name]) if is_used(name, each) else None for each in dumped
         ]
         for name, field in RunConfig.model_fields.items()
@@ -32,7 +33,8 @@ def differing_settings(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
     return {title: each for title, each in values.items() if any(value != each[0] for value in each)}
 
 
-class MeanStd(NamedTuple):
+@dataclass(frozen=True)
+class MeanStd:
     """The mean of some figures, one a seed, and their standard deviation, which a single one does not have."""
 
     mean: float
@@ -67,7 +69,8 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
     if len(first) < 2:
         return None
     found = mean_std([other - one for one, other in zip(first, second, strict=True)])
-    half = float(stdtrit(found.count - 1, 0.975)) * found.deviation / math.sqrt(found.count)
+    deviation = found.deviation or 0.0
+    half = float(stdtrit(found.count - 1, 0.975)) * deviation / math.sqrt(found.count)
     return Difference(found, found.mean - half, found.mean + half)
 
 

@@ -178,7 +178,7 @@ def as_table(found: Iterable[Row]) -> str:
         spread = "" if row.spread is None else f" ± {row.spread:.4f}"
         lines.append(
             f"{name} {row.mean:.4f}{spread} | {len(row.measured)} | {row.mean - row.reported:+.4f} | "
-            f"{duration(row.seconds)} |"
+            f"{duration(row.seconds or 0)} |"
         )
     return "\n".join(lines)
 

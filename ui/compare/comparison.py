@@ -15,7 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.comparison import run_curves
-from core.charts.runs import curve_frame
+from core.charts.runs import METRICS, curve_frame
 from core.runs import FinishedRun, Run, open_store
 from core.studies.comparison import differing_settings, run_labels
 from core.training.metrics import disagreement, wilson_interval
@@ -29,7 +29,7 @@ def show_curves(runs: Sequence[Run]) -> None:
     points = {run.id: [point for _, point in open_store().curves(run.id)] for run in runs}
     frame = curve_frame(points, {run.id: run.config.framework for run in runs})
     labels = run_labels(runs)
-    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+    for column, metric in zip(st.columns(2, gap="medium"), METRICS, strict=True):
         column.altair_chart(run_curves(frame, labels, metric), key=f"compared-{metric}")
 
 

@@ -8,7 +8,7 @@ show_defaults()
 import streamlit as st
 
 from core.charts.comparison import parity_curves, parity_frame
-from core.config import OPTIMIZER_TITLES, choices_of
+from core.config import OPTIMIZER_TITLES, Defaults, choices_of
 from core.networks.registry import names
 from core.studies.parity import BATCH_SIZE, LOGITS_BAR, LOSS_BAR, STEPS, Parity
 from core.studies.parity_background import Asked, parity_progress, start_parity
@@ -22,10 +22,10 @@ def choose_measurement() -> Asked:
     first, second, third, fourth = st.columns(4)
     architecture = first.selectbox("Network", names(), index=1, key="parity-architecture")
     optimizer = second.selectbox(
-        "Optimizer", list(OPTIMIZER_TITLES), format_func=OPTIMIZER_TITLES.get, key="parity-optimizer"
+        "Optimizer", list(OPTIMIZER_TITLES), format_func=lambda name: OPTIMIZER_TITLES[name], key="parity-optimizer"
     )
     steps = third.number_input("Steps", value=STEPS, step=1, key="parity-steps")
-    defaults = fourth.selectbox(
+    defaults: Defaults = fourth.selectbox(
         "Defaults",
         reversed(choices_of("defaults")),
         format_func=str.capitalize,

@@ -106,7 +106,7 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
         with st.spinner("Looking at it …"):
             look = st.session_state["look"] = _inspect(asked, find_path(), before=look)
     if look.plan is None:
-        st.error(escape_markdown(look.refused), icon=":material/error:")
+        st.error(escape_markdown(look.refused or ""), icon=":material/error:")
         st.button("Look again", on_click=lambda: st.session_state.pop("look", None))
         return
     choices = change_guesses(look.plan, look.choices)
@@ -117,7 +117,7 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
             _forget(*_SHAPE, *CHOICES)  # they begin anew with what the new plan says
             st.session_state["look"] = changed
             st.rerun()
-        st.error(escape_markdown(changed.refused), icon=":material/error:")
+        st.error(escape_markdown(changed.refused or ""), icon=":material/error:")
     elif choice := choose_import(look.plan):
         _watch(start_import(look.path, choices=choices, **choice))
 

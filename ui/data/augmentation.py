@@ -31,7 +31,7 @@ def show(dataset: Dataset) -> None:
         framework = st.segmented_control(
             "Changed by",
             list(FRAMEWORK_TITLES),
-            format_func=FRAMEWORK_TITLES.get,
+            format_func=lambda name: FRAMEWORK_TITLES[name],
             default="pytorch",
             required=True,
             key="changed-by",

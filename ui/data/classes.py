@@ -20,7 +20,7 @@ def show(dataset: Dataset) -> None:
         split = st.segmented_control(
             "Split",
             SPLITS,
-            format_func=_TITLES.get,
+            format_func=lambda name: _TITLES[name],
             default="train",
             required=True,
             key="measured",
@@ -37,7 +37,7 @@ def show(dataset: Dataset) -> None:
         st.caption("The standard deviation of each pixel over a class: bright where its images differ.")
         # The largest spread there can be is 127.5, and it is shown as white.
         pictures = np.minimum(255, 2 * found.spreads[split])
-    show_row(pictures.round().astype(np.uint8), dataset.class_names)
+    show_row(list(pictures.round().astype(np.uint8)), dataset.class_names)
     st.subheader("Pixel values")
     st.caption(
         "How often each brightness occurs, on a logarithmic scale. Where training and test part, they were made "

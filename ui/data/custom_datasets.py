@@ -3,6 +3,8 @@
 show_custom_datasets()
 """
 
+from functools import partial
+
 import streamlit as st
 
 from core import datasets
@@ -29,7 +31,7 @@ def show_custom_datasets() -> None:
             with st.popover("Rename", icon=":material/edit:"), st.form(f"rename-{known.name}", border=False):
                 title = st.text_input("Name", known.title, max_chars=80)
                 if st.form_submit_button("Rename"):
-                    try_change("dataset", lambda known=known, title=title: datasets.rename(known.name, title))
+                    try_change("dataset", partial(datasets.rename, known.name, title))
                     st.rerun()
             st.button(
                 "Delete",

@@ -72,13 +72,13 @@ def _show_images(dataset: Dataset, finding: Finding) -> None:
                 [finding.remark(place) for place in places],
                 columns=COLUMNS,
                 picked=picked,
-                on_pick=lambda position: st.query_params.update(faulty=position),
+                on_pick=lambda position: st.query_params.update(faulty=str(position)),
                 title=finding.title,
             )
         with st.container(width=420):
             show_image_detail(dataset, picked, 280)
             for place in np.flatnonzero(finding.positions == picked):
-                st.caption(escape_markdown(finding.remark(place).capitalize()))
+                st.caption(escape_markdown(finding.remark(int(place)).capitalize()))
 
 
 def _start_over() -> None:

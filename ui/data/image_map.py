@@ -26,6 +26,7 @@ def show(dataset: Dataset) -> None:
         bind="query-params",
         help="PCA looks along the two directions in which the images vary most. t-SNE keeps close what is alike.",
     )
+    found: image_map.ImageMap | None
     if kind == "PCA":
         with st.spinner("Projecting the images …"):
             found = image_map.principal_components(dataset)
@@ -94,7 +95,7 @@ def _show_map(dataset: Dataset, found: ImageMap, kind: str) -> None:
                     ["beside it"] * len(beside),
                     columns=5,
                     picked=None,
-                    on_pick=lambda position: st.query_params.update(point=position),
+                    on_pick=lambda position: st.query_params.update(point=str(position)),
                     title="Images beside it",
                 )
 
@@ -105,7 +106,7 @@ def _take_clicked(key: str, everything: int) -> None:
     position = clicked[0].get("position")
     # The number comes from a browser.
     if isinstance(position, int) and 0 <= position < everything:
-        st.query_params["point"] = position
+        st.query_params["point"] = str(position)
 
 
 def _beside(found: ImageMap, position: int) -> np.ndarray:

@@ -36,7 +36,7 @@ def show(dataset: Dataset) -> None:
         split = st.segmented_control(
             "Split",
             list(SPLIT_TITLES),
-            format_func=SPLIT_TITLES.get,
+            format_func=lambda name: SPLIT_TITLES[name],
             default="train",
             required=True,
             key="split",
@@ -75,7 +75,7 @@ def show(dataset: Dataset) -> None:
                 columns=COLUMNS,
                 names=[f"Image {row:,}, class {dataset.class_names[labels[row]]}" for row in shown],
                 picked=int(np.flatnonzero(shown == picked)[0]) if picked in shown else None,
-                on_pick=lambda place: st.query_params.update(image=int(shown[place])),
+                on_pick=lambda place: st.query_params.update(image=str(shown[place])),
             )
         position = position_of(dataset, split, picked)
         with st.container(width=420):
@@ -128,7 +128,7 @@ def go_to(dataset: Dataset, position: int) -> None:
     if split == "test" or st.session_state["split"] == "test":
         st.session_state["split"] = split
         start_over()
-    st.query_params["image"] = row
+    st.query_params["image"] = str(row)
 
 
 def start_over() -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.datasets.choices import Choices
 from core.datasets.conversion import fit
-from core.datasets.formats.source import Guess
+from core.datasets.formats.source import PARTS, Guess, Part
 from core.datasets.importing import CHANNELS, MAX_SIDE, MIN_SIDE, Plan
 from core.system.text import shortened
 from ui.data.import_report import show_skipped
@@ -67,7 +67,7 @@ def change_guesses(plan: Plan, choices: Choices) -> Choices:
                     changed[guess.name] = value
         if plan.splits or choices.train or choices.test or choices.validation:
             with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-                for part in ("train", "validation", "test"):
+                for part in PARTS:
                     if path := _change_split(part, plan, choices):
                         changed[part] = path
     return Choices(**changed)
@@ -90,7 +90,7 @@ def _change(guess: Guess) -> Any:
     return st.text_input(title, guess.value, width=160, key=key).strip() or guess.value
 
 
-def _change_split(part: str, plan: Plan, choices: Choices) -> str | None:
+def _change_split(part: Part, plan: Plan, choices: Choices) -> str | None:
     """Show where a split lies and return the place that was chosen instead; None if it is as it was recognised."""
     recognised = ", ".join(plan.splits.get(part, ()))
     path = st.text_input(

@@ -48,6 +48,7 @@ def _show_end(state: Progress, on_done: Callable[[str], None], on_close: Callabl
     with st.container(border=True):
         match state.state:
             case "done":
+                assert state.report is not None, "an import that is done has one"
                 st.success(escape_markdown(state.sentence), icon=":material/check:")
                 show_report(state.report)
             case "cancelled":

@@ -25,7 +25,7 @@ def show(dataset: Dataset) -> None:
 
 def _show_summary(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
     height, width, channels = dataset.image_shape
-    figures = {
+    figures: dict[str, str | int] = {
         "Images": f"{sum(map(len, rows.values())):,}",
         **{SPLIT_TITLES[split]: f"{len(members):,}" for split, members in rows.items()},
         "Classes": len(dataset.class_names),

@@ -5,6 +5,7 @@ picked = show_table(runs, files)      # the chosen one of st.file_uploader's fil
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -29,11 +30,13 @@ def show_table(runs: Sequence[FinishedRun], files: Sequence[UploadedFile]) -> Up
     readable = [i for i in range(len(files)) if all(isinstance(answers[run.id][i], Prediction) for run in runs)]
     if not readable:
         return None
-    shown = {"image": [_data_url(first[i]) for i in readable]}
-    columns = {"image": st.column_config.ImageColumn("", width=60)}
+    shown: dict[str, list[Any]] = {
+        "image": [_data_url(one) for i in readable if isinstance(one := first[i], Prediction)]
+    }
+    columns: dict[str, Any] = {"image": st.column_config.ImageColumn("", width=60)}
     for run in runs:
         title = FRAMEWORK_TITLES[run.config.framework]
-        found = [top_prediction(answers[run.id][i]) for i in readable]
+        found = [top_prediction(one) for i in readable if isinstance(one := answers[run.id][i], Prediction)]
         shown |= {f"{title}: predicted": [label for label, _ in found], f"{title}'s probability": [p for _, p in found]}
         columns[f"{title}'s probability"] = st.column_config.ProgressColumn(
             format="percent", min_value=0, max_value=1, width=160

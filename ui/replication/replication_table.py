@@ -44,5 +44,5 @@ def _cells(row: Row) -> dict[str, object]:
         "Measured": f"{row.mean:.4f}{spread}" if row.measured else "not yet",
         "Seeds": len(row.measured),
         "Difference": f"{row.mean - row.reported:+.4f}" if row.measured else "",
-        "Training": duration(row.seconds) if row.measured else "",
+        "Training": duration(row.seconds) if row.seconds is not None else "",
     }

@@ -23,8 +23,9 @@ from ui.shared.settings import fill
 def show_failure(run: Run) -> None:
     """Say what went wrong and offer what can be done about it."""
     what = f"{FRAMEWORK_TITLES[run.config.framework]} {state_of(run)}."
-    told = [] if what.lower().endswith(f": {run.failure.lower()}") else [escape_markdown(run.failure)]
-    st.error(" ".join([f"**{what}**", *told, escape_markdown(run.advice)]), icon=":material/error:")
+    failure, advice = run.failure or "", run.advice or ""
+    told = [] if what.lower().endswith(f": {failure.lower()}") else [escape_markdown(failure)]
+    st.error(" ".join([f"**{what}**", *told, escape_markdown(advice)]), icon=":material/error:")
     directory = run_directory(run.id)
     steps = next_steps(run, resumable=checkpoints.has_state(directory), learnt=checkpoints.has_weights(directory))
     with st.container(horizontal=True):

@@ -48,14 +48,14 @@ def show_runs_list() -> None:
 def _choose_filters() -> dict[str, Any]:
     """Offer what runs can be filtered by, and return the filters of the store."""
     store = open_store()
-    common = {"bind": "query-params", "on_change": _begin_at_first_page}
+    common: dict[str, Any] = {"bind": "query-params", "on_change": _begin_at_first_page}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
             "Search", key="search", placeholder="Name, note, tag, network or id", type="search", width=300, **common
         )
         states = st.multiselect("State", get_args(State), key="state", placeholder="Any", width=260, **common)
-        filters = {"search": search, "states": states or None}
-        choices = {
+        filters: dict[str, Any] = {"search": search, "states": states or None}
+        choices: dict[str, tuple[str, dict[Any, str]]] = {
             "framework": ("Framework", dict(FRAMEWORK_TITLES)),
             "dataset": ("Data set", _named(store.values("dataset"))),
             "tag": ("Tag", _named(store.tags())),
@@ -70,7 +70,7 @@ def _choose_filters() -> dict[str, Any]:
                     title,
                     list(options),
                     index=None,
-                    format_func=options.get,
+                    format_func=options.__getitem__,
                     key=name,
                     placeholder="Any",
                     width=170,

@@ -89,6 +89,7 @@ def _change(config: RunConfig) -> tuple[np.ndarray, list[str]]:
     """Return images of the first batch as training changes them, uint8 `(N, H, W, C)`, and their classes' names."""
     dataset = load(config.dataset)
     batch = first_batch(config, dataset)
+    assert batch.transforms is not None, "only a run that augments is shown"
     indices = batch.indices[:SHOWN]
     changed = prediction_service(config.framework).augment(dataset.train.images[indices], batch.transforms[:SHOWN])
     return changed, [dataset.class_names[label] for label in dataset.train.labels[indices]]

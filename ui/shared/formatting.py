@@ -2,6 +2,7 @@
 
 import re
 import string
+from typing import Literal
 
 from core.config import FRAMEWORK_TITLES
 from core.jobs.failures import CAUSES
@@ -11,7 +12,7 @@ from core.system.text import duration
 _WORD_JOINER = "\u2060"  # takes no room and is not seen
 _REPLACED = re.compile(r":(?=[\w+/-])|-(?=[->])|<(?=-)|@|www(?=\.)", re.IGNORECASE)
 
-ENDING_BADGES = {
+ENDING_BADGES: dict[str, tuple[str, Literal["green", "red", "orange", "blue"]]] = {
     "done": (":material/check:", "green"),
     "failed": (":material/error:", "red"),
     "stopped": (":material/stop:", "orange"),

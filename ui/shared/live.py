@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.charts.runs import curve_frame, curves
+from core.charts.runs import METRICS, curve_frame, curves
 from core.jobs.scheduler import ensure_running
 from core.runs import INACTIVE, Run, open_store
 from core.training.records import StepMetrics
@@ -42,7 +42,7 @@ def _watch(run_ids: Sequence[str], key: str, pending: Sequence[str], details: bo
     points = _points(runs)
     frame = curve_frame(points, {run.id: run.config.framework for run in runs})
     epochs = max(run.config.epochs for run in runs)
-    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+    for column, metric in zip(st.columns(2, gap="medium"), METRICS, strict=True):
         # Streamlit forgets a zoom when the data change, unless the zoom is a selection it listens to.
         column.altair_chart(
             curves(frame, metric, epochs=epochs), key=f"{key}-{metric}", on_select="rerun", selection_mode="zoom"

@@ -6,6 +6,7 @@ chosen = choose_runs(runs, key="runs")
 
 import hashlib
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +14,8 @@ import streamlit as st
 from core.config import FRAMEWORK_TITLES
 from core.runs import Run
 from ui.shared.formatting import state_of
+
+_Mode = Literal["single-cell", "multi-row"]
 
 _COLUMNS = {
     "State": st.column_config.TextColumn(width=150),
@@ -29,13 +32,13 @@ def show_runs(runs: Sequence[Run], key: str) -> None:
     if not runs:
         st.info("No runs yet. Press *Train both now* on the Home page, or choose the settings on the Train page.")
         return
-    _show(runs, key, "single-cell")
+    _show(runs, key, ("single-cell",))
     st.caption("Click a run to open its results.")
 
 
 def choose_runs(runs: Sequence[Run], key: str) -> list[Run]:
     """Show runs, open one that is clicked, and return those that are ticked."""
-    return [runs[row] for row in _show(runs, key, ["multi-row", "single-cell"])]
+    return [runs[row] for row in _show(runs, key, ("multi-row", "single-cell"))]
 
 
 def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
@@ -60,7 +63,7 @@ def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
     return frame.drop(columns=[*empty, *(["Data"] if frame["Data"].nunique() == 1 else [])])
 
 
-def _show(runs: Sequence[Run], key: str, mode: str | list[str]) -> list[int]:
+def _show(runs: Sequence[Run], key: str, modes: tuple[_Mode, ...]) -> list[int]:
     """Show the table, open the run of a clicked cell, and return the positions of the ticked rows."""
     # What is ticked is known by its row, so a table of other runs is another one.
     digest = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
@@ -69,7 +72,7 @@ def _show(runs: Sequence[Run], key: str, mode: str | list[str]) -> list[int]:
         key=f"{key}-{digest}",
         hide_index=True,
         on_select="rerun",
-        selection_mode=mode,
+        selection_mode=modes,
         column_config=_COLUMNS,
         placeholder="",
         height="content" if len(runs) <= 15 else "auto",

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.comparison import seed_bands, seed_frame
+from core.charts.runs import METRICS
 from core.config import FRAMEWORK_TITLES
 from core.runs import FinishedRun, Run, finished, open_store
 from core.studies.comparison import mean_std, paired_difference, seed_groups
@@ -59,7 +60,7 @@ def show_seeds(runs: Sequence[Run]) -> None:
     frame = seed_frame(
         {run.id: open_store().epochs(run.id) for run in done}, {run.id: run.config.framework for run in done}
     )
-    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+    for column, metric in zip(st.columns(2, gap="medium"), METRICS, strict=True):
         column.altair_chart(seed_bands(frame, metric), key=f"seeds-{metric}")
     fewest = min(len(found) for found in by_framework.values())
     st.dataframe(

@@ -76,7 +76,7 @@ def changed_settings() -> list[str]:
         return []
     recipe = _recipe_settings()
     return [
-        field.title
+        str(field.title)
         for name, field in RunConfig.model_fields.items()
         if name != "framework" and is_used(name, settings()) and settings()[name] != recipe[name]
     ]
@@ -88,7 +88,7 @@ def mark_change(says: str) -> None:
 
 
 def _recipe_settings() -> dict[str, Any]:
-    return {**RunConfig().model_dump(), **get_recipe(filled_by()).settings}
+    return {**RunConfig().model_dump(), **get_recipe(st.session_state["filled-by"]).settings}
 
 
 def setting(name: str, options: Mapping[str, str] | None = None) -> Any:
@@ -104,11 +104,17 @@ def setting(name: str, options: Mapping[str, str] | None = None) -> Any:
         chosen[name] = next(iter(options))
     hold(_key(name))
     st.session_state.setdefault(_key(name), chosen[name])
-    common = {"label": field.title, "help": field.description, "key": _key(name), "on_change": _note, "args": (name,)}
+    common: dict[str, Any] = {
+        "label": field.title,
+        "help": field.description,
+        "key": _key(name),
+        "on_change": _note,
+        "args": (name,),
+    }
     shown = st.session_state[_key(name)]
     if options:
         index = list(options).index(shown) if shown in options else 0
-        value = st.selectbox(options=list(options), index=index, format_func=options.get, **common)
+        value = st.selectbox(options=list(options), index=index, format_func=options.__getitem__, **common)
     elif field.annotation is bool:
         value = st.toggle(value=shown, **common)
     elif float in {field.annotation, *get_args(field.annotation)}:

@@ -13,7 +13,7 @@ from ui.shared.test_image import Network
 
 
 @st.cache_resource(max_entries=16)
-def test_answers(run_id: str, ended_at: float) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001, the cache's key
+def test_answers(run_id: str, ended_at: float | None) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001, the cache's key
     """Return the probabilities `(N, classes)` that a run gave to the test images, and their labels."""
     arrays = read_arrays(run_directory(run_id) / "test.safetensors")
     return arrays["probabilities"], arrays["labels"]

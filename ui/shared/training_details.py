@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.charts.runs import changing_confusion, step_curves
+from core.charts.runs import STEP_METRICS, changing_confusion, step_curves
 from core.config import FRAMEWORK_TITLES
 from core.runs import Run, open_store
 from core.training.records import Epoch
@@ -28,7 +28,7 @@ def show_details(runs: Sequence[Run], frame: pd.DataFrame, key: str) -> None:
     rates = st.expander("Learning rate and gradient", icon=":material/speed:", key=f"{key}-steps", on_change="rerun")
     if rates.open:
         with rates:
-            for column, metric in zip(st.columns(2, gap="medium"), ("learning_rate", "gradient_norm"), strict=True):
+            for column, metric in zip(st.columns(2, gap="medium"), STEP_METRICS, strict=True):
                 column.altair_chart(step_curves(frame, metric), key=f"{key}-{metric}")
             st.caption("The gradient norm is the length of the gradient of all layers together, before it is clipped.")
     mistakes = st.expander("Validation mistakes", icon=":material/grid_on:", key=f"{key}-epochs", on_change="rerun")

@@ -198,7 +198,7 @@ def _show_fields(number: int, layer: Layer) -> None:
             )
             if value == CLASSES:
                 continue
-        common = {
+        common: dict[str, Any] = {
             "label": info.title,
             "help": info.description,
             "key": _key(number, field),
@@ -213,7 +213,8 @@ def _show_fields(number: int, layer: Layer) -> None:
         else:
             # Not bounded here: a browser keeps what it finds out of bounds to itself, and the value before would count.
             shown = "%g" if isinstance(value, float) else None
-            step = (info.json_schema_extra or {}).get("step", type(value)(1))
+            extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+            step = extra.get("step", type(value)(1))
             st.number_input(value=value, step=step, format=shown, **common)
 
 
@@ -308,9 +309,8 @@ def _take_fields(draft: _Draft) -> None:
 
 def _change(number: int, field: str, value: Any) -> None:
     """Set a field of a layer, or note what it refuses."""
-    draft = st.session_state.get("draft")
-    path = find_path(draft.identities, number) if draft else None
-    if path is None:
+    draft: _Draft | None = st.session_state.get("draft")
+    if draft is None or (path := find_path(draft.identities, number)) is None:
         return
     layer = next(layer for place, _, layer in places(draft.layers) if place == path)
     if getattr(layer, field) == value and (number, field) not in draft.refused:

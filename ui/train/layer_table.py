@@ -5,12 +5,12 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
-from core.networks.layers import Architecture, LayerError, Shape, explain_parameters, iter_layer_rows
+from core.networks.layers import Architecture, LayerError, LayerRow, Shape, explain_parameters, iter_layer_rows
 
 
 def show_layers(architecture: Architecture, input_shape: Shape, classes: int) -> None:
     """Show a row a layer up to the first that does not fit, the sum of the parameters, and how each comes about."""
-    rows = []
+    rows: list[LayerRow] = []
     with suppress(LayerError):  # the page says it where it refuses the launch
         rows.extend(iter_layer_rows(architecture, input_shape, classes))
     table = {

@@ -50,14 +50,18 @@ def choose_frameworks() -> tuple[Framework, ...]:
         required=True,
         key="frameworks",
         bind="query-params",
-        on_change=is_entered,
-        args=("frameworks",),
+        on_change=_enter_frameworks,
         help="Both trains a pair: same data, same batches, same initial weights, side by side.",
     )
     with st.container():
-        if filled_by() and chosen != _frameworks_of(filled_by()):
-            mark_change(_frameworks_of(filled_by()))
+        recipe = filled_by()
+        if recipe and chosen != _frameworks_of(recipe):
+            mark_change(_frameworks_of(recipe))
     return chosen_frameworks()
+
+
+def _enter_frameworks() -> None:
+    is_entered("frameworks")
 
 
 def chosen_frameworks() -> tuple[Framework, ...]:
@@ -68,10 +72,11 @@ def chosen_frameworks() -> tuple[Framework, ...]:
 
 def show_changes() -> None:
     """Say what was changed since a recipe filled the form, with the way back."""
-    if filled_by() is None:
+    recipe = filled_by()
+    if recipe is None:
         return
     changed = changed_settings()
-    if st.session_state["frameworks"] != _frameworks_of(filled_by()):
+    if st.session_state["frameworks"] != _frameworks_of(recipe):
         changed.insert(0, "Framework")
     if not changed:
         st.caption(":material/check: Everything is as the recipe says.")
@@ -93,4 +98,5 @@ def _start_from() -> None:
 
 
 def _frameworks_of(name: str) -> str:
-    return FRAMEWORK_TITLES.get(get_recipe(name).settings.get("framework"), BOTH)
+    framework = get_recipe(name).settings.get("framework")
+    return FRAMEWORK_TITLES[framework] if framework else BOTH

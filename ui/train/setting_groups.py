@@ -42,5 +42,5 @@ def _fields(group: str) -> list[str]:
     return [
         name
         for name, field in RunConfig.model_fields.items()
-        if field.json_schema_extra and field.json_schema_extra["group"] == group
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra["group"] == group
     ]

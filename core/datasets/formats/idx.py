@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from core.datasets.choices import Choices
-from core.datasets.files import DAMAGE, File, Files, Skipped, open_whole, share_read
+from core.datasets.files import DAMAGE, File, Files, Skipped, is_gzip, open_whole, share_read
 from core.datasets.formats.source import (
     BLOCK_BYTES,
     MAX_IMAGES,
@@ -92,7 +92,11 @@ def detect(files: Files, choices: Choices) -> Source | None:
         ValueError: if images lack their labels, the numbers of both differ, or there are several data sets.
     """
     candidates = [file for file in files.members if _NAME.search(file.name) or len(files.members) <= 8]
-    by_path = {file.path: file for file in candidates if part_of_file(file, choices) != "unused"}
+    parts: dict[str, Part | None] = {}
+    for file in candidates:
+        if (part := part_of_file(file, choices)) != "unused":
+            parts[file.path] = part
+    by_path = {file.path: file for file in candidates if file.path in parts}
     shapes = {path: header.shape for path, file in by_path.items() if (header := _header(file))}
     copies = _drop_copies(shapes)
     pairs = []
@@ -112,7 +116,7 @@ def detect(files: Files, choices: Choices) -> Source | None:
                 f"{path}: expected a label for each of its {shape[0]:,} images, received the "
                 f"{shapes[labels[0]][0]:,} of {labels[0]}."
             )
-        pairs.append(Pair(part_of_file(by_path[path], choices), by_path[path], by_path[labels[0]], shape))
+        pairs.append(Pair(parts[path], by_path[path], by_path[labels[0]], shape))
     if not pairs:
         if shapes:
             raise ValueError(f"{next(iter(shapes))}: expected a file of images beside these labels.")
@@ -227,7 +231,7 @@ def _header(file: File) -> Header | None:
         ValueError: if it says to be one, but announces what it cannot hold.
     """
     with file.open() as raw:
-        packed = raw.peek(2)[:2] == b"\x1f\x8b"
+        packed = is_gzip(raw)
         stream = gzip.GzipFile(fileobj=raw) if packed else raw
         try:
             magic = stream.read(4)

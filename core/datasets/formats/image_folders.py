@@ -61,7 +61,8 @@ def detect(files: Files, choices: Choices) -> Source | None:
     Raises:
         ValueError: if there are images, but nothing says their classes.
     """
-    images, rest = [], []
+    images: list[File] = []
+    rest: list[File] = []
     for file in files.members:
         (images if _is_image(file) else rest).append(file)
     if not images:
@@ -88,7 +89,7 @@ def detect(files: Files, choices: Choices) -> Source | None:
     else:
         skipped += _skip_unlabelled(layout, images)
     skipped += [_skip(file) for file in rest]
-    labels: dict[str, Counter[str]] = {}
+    labels: dict[Part, Counter[str]] = {}
     for image in labelled:
         labels.setdefault(image.part or "train", Counter())[image.class_name] += 1
     guesses = []
@@ -165,7 +166,7 @@ def _skip_unlabelled(layout: Layout, images: Sequence[File]) -> list[Skipped]:
     left = []
     for part, positions in layout.unlabelled.items():
         if len(positions) > 3:
-            folder = (layout.splits.get(part) or ["."])[0]
+            folder = ((part and layout.splits.get(part)) or ["."])[0]
             left.append(
                 Skipped(f"{folder}/", f"Its {len(positions):,} images lie in no class's folder.",
                         "Put them into folders that are called as their classes.")

@@ -114,18 +114,18 @@ def detect(files: Files, choices: Choices) -> Source | None:
     if not tables or bare:
         paired = _pair(bare, [file for file in candidates if file not in copies], choices)
         tables += paired
-        used = {entry.file.path for entry in paired}
-        skipped = [entry for entry in skipped if entry.file not in used]
+        read = {entry.file.path for entry in paired}
+        skipped = [entry for entry in skipped if entry.file not in read]
     if not tables:
         if refusals:
             raise ValueError(refusals[0])
         return None
     used = [file for table in tables for file in (table.file, *([table.labels.file] if table.labels else []))]
-    told = {entry.file for entry in skipped} | {file.path for file in copies}
+    reported = {entry.file for entry in skipped} | {file.path for file in copies}
     skipped += [
         Skipped(file.path, "It is a copy of a table beside it.", "Nothing needs to be done.") for file in copies
     ]
-    skipped += [entry for entry in others(files.members, used, "the tables of pixels") if entry.file not in told]
+    skipped += [entry for entry in others(files.members, used, "the tables of pixels") if entry.file not in reported]
     return _judged(tables, used, skipped, choices)
 
 
@@ -178,7 +178,7 @@ def _judged(tables: list[Table], used: Sequence[File], skipped: Sequence[Skipped
         "CSV of pixels",
         len(used),
         tuple(tables),
-        images=counted and {part: sum(labels.values()) for part, labels in counted.items()},
+        images=None if counted is None else {part: sum(labels.values()) for part, labels in counted.items()},
         labels=counted,
         splits=splits_by([(table.part, table.file.path) for table in tables]),
         skipped=tuple(skipped),
@@ -300,12 +300,12 @@ def _labels(file: File, choices: Choices) -> Table | None:
     return Table(file, None if part == "unused" else part, dialect, columns, (0, 0, 0))
 
 
-def _count_labels(tables: Sequence[Table]) -> dict[str, Counter[str]] | None:
+def _count_labels(tables: Sequence[Table]) -> dict[Part, Counter[str]] | None:
     """Return the number of images of each label, by split; None if it would take too long."""
     sizes = [(table.labels or table).file for table in tables]
     if sum(file.size * (8 if file.name.lower().endswith(".gz") else 1) for file in sizes) > _COUNTED:
         return None
-    counts: dict[str, Counter[str]] = {}
+    counts: dict[Part, Counter[str]] = {}
     for table in tables:
         source = table.labels or table
         with open_rows(source.file, source.dialect, *_longest(source)) as (rows, _):
@@ -340,8 +340,9 @@ def _blocks(table: Table, most_rows: int | None = None) -> Iterator[Block]:
         while batch := list(itertools.islice(rows, at_once)):
             values = _read_values(batch, table)
             if table.labels:
-                labels, parts = list(itertools.islice(labels_elsewhere, len(batch))), [None] * len(batch)
-                _check_rows(len(labels) == len(batch), table)
+                labels = list(itertools.islice(labels_elsewhere, len(batch)))
+                parts: list[Part | None] = [None] * len(batch)
+                _check_rows(len(labels) == len(batch), table, table.labels)
             else:
                 labels, parts = _labels_and_parts(batch, table)
             images = values.reshape(-1, *table.shape)
@@ -359,8 +360,8 @@ def _blocks(table: Table, most_rows: int | None = None) -> Iterator[Block]:
             first = False
         if first:
             raise ValueError(f"{table.file.path}: expected a row for each image, received none.")
-        if most_rows is None:
-            _check_rows(next(labels_elsewhere, None) is None, table)
+        if most_rows is None and table.labels:
+            _check_rows(next(labels_elsewhere, None) is None, table, table.labels)
 
 
 def _labels_elsewhere(table: Table) -> Iterator[str]:
@@ -372,9 +373,9 @@ def _labels_elsewhere(table: Table) -> Iterator[str]:
             yield from _labels_and_parts([row], table.labels)[0]
 
 
-def _check_rows(agree: bool, table: Table) -> None:
+def _check_rows(agree: bool, table: Table, labels: Table) -> None:
     if not agree:
-        raise ValueError(f"{table.file.path}: expected as many rows as in {table.labels.file.path}, received others.")
+        raise ValueError(f"{table.file.path}: expected as many rows as in {labels.file.path}, received others.")
 
 
 def _body(rows: Iterator[tuple[int, str]], table: Table) -> Iterator[tuple[int, str]]:
@@ -397,22 +398,24 @@ def _labels_and_parts(batch: Sequence[tuple[int, str]], table: Table) -> tuple[l
         ValueError: if a label is no text, or a row is too short.
     """
     columns, separator = table.columns, table.dialect.separator
-    last = len(columns.names) - 1
-    labels, parts = [], []
+    last, label_column = len(columns.names) - 1, columns.label
+    assert label_column is not None, "a table without labels is read with that of its labels"
+    labels: list[str] = []
+    parts: list[Part | None] = []
     for number, line in batch:
-        if columns.split is None and separator is not None and '"' not in line and columns.label in (0, last):
-            cells = None
-            label = line.partition(separator)[0] if columns.label == 0 else line.rpartition(separator)[2]
+        if columns.split is None and separator is not None and '"' not in line and label_column in (0, last):
+            cells: list[str] = []
+            label = line.partition(separator)[0] if label_column == 0 else line.rpartition(separator)[2]
         else:
             (cells,) = split_lines([line], separator)
             if len(cells) < len(columns.names):
                 raise ValueError(_wrong_width(number, len(cells), table))
-            label = cells[columns.label]
+            label = cells[label_column]
         try:
             labels.append(check_label(label.strip()))
         except ValueError as error:
             raise ValueError(
-                f"{table.file.path}, row {number:,}, column {columns.names[columns.label]}: expected {error}."
+                f"{table.file.path}, row {number:,}, column {columns.names[label_column]}: expected {error}."
             ) from None
         part = split_of(cells[columns.split].strip()) if columns.split is not None else None
         parts.append(part.role if part and part.role != "unlabelled" else None)
@@ -455,6 +458,7 @@ def _values(batch: Sequence[tuple[int, str]], table: Table, dtype: type) -> np.n
             return None
     if table.dialect.comma:
         lines = [line.replace(",", ".") for line in lines]
+    values: np.ndarray
     try:
         values = np.loadtxt(lines, dtype, comments=None, delimiter=separator, ndmin=2, usecols=wanted, quotechar='"')
     except (ValueError, DeprecationWarning, IndexError, OverflowError):
@@ -494,7 +498,7 @@ def _checked(number: int, line: str, table: Table) -> np.ndarray:
             raise ValueError(
                 f"{table.file.path}, row {number:,}: expected {np.prod(table.shape):,} pixels, received {len(cells):,}."
             )
-        names, wanted = [f"pixel {place}" for place in range(1, len(cells) + 1)], range(len(cells))
+        names, wanted = tuple(f"pixel {place}" for place in range(1, len(cells) + 1)), tuple(range(len(cells)))
     else:
         names, wanted = columns.names, columns.pixels
     values = np.empty(len(wanted), np.uint8)

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from core.datasets.files import File, Skipped
 from core.datasets.recognition.words import split_of, stem_of
 
 Part = Literal["train", "validation", "test"]
+
+PARTS: tuple[Part, ...] = get_args(Part)
 
 BLOCK_BYTES = 4 * 2**20
 """About as many bytes of images are held at once."""
@@ -83,9 +85,9 @@ class Source:
     format: str
     files: int
     parts: tuple[Any, ...]
-    images: dict[str, int] | None = None
-    labels: Mapping[str, Mapping[str, int]] | None = None
-    splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    images: Mapping[Part, int] | None = None
+    labels: Mapping[Part, Mapping[str, int]] | None = None
+    splits: Mapping[Part, Sequence[str]] = field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
@@ -140,7 +142,7 @@ def part_of_file(file: File, choices: Choices) -> Part | Literal["unused"] | Non
 
     Once the splits are chosen, a file that is none of them is "unused".
     """
-    chosen = {part: getattr(choices, part) for part in ("train", "validation", "test") if getattr(choices, part)}
+    chosen = {part: getattr(choices, part) for part in PARTS if getattr(choices, part)}
     for part, path in chosen.items():
         wanted = path.strip("/")
         if wanted in (file.path, file.name, stem_of(file.name)) or file.path.startswith(f"{wanted}/"):
@@ -150,9 +152,9 @@ def part_of_file(file: File, choices: Choices) -> Part | Literal["unused"] | Non
     return None if choices.splits is False else part_of(file.name)
 
 
-def splits_by(parts: Sequence[tuple[Part | None, str]]) -> dict[str, list[str]]:
+def splits_by(parts: Sequence[tuple[Part | None, str]]) -> dict[Part, list[str]]:
     """Return what is each split, from pairs of a split and a name."""
-    splits: dict[str, list[str]] = {}
+    splits: dict[Part, list[str]] = {}
     for part, name in parts:
         if part is not None:
             splits.setdefault(part, []).append(name)

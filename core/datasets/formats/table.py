@@ -157,7 +157,7 @@ def _rows(
     for number in itertools.count(1):
         try:
             line = text.readline(longest + 1)
-        except UnicodeError as error:
+        except UnicodeDecodeError as error:
             raise ValueError(
                 f"{file.path}, row {number:,}: expected text in {dialect.encoding}, received other bytes "
                 f"({error.reason}): save it as CSV UTF-8, or choose the encoding (--encoding)."
@@ -196,8 +196,8 @@ def _is_comment(lines: Sequence[str]) -> bool:
     following = [line for line in lines[1:20] if line.strip() and not line.lstrip().startswith("#")]
     if not following:
         return True
-    separator = _separator_of(following)
-    separator = None if separator == " " else separator
+    found = _separator_of(following)
+    separator = None if found == " " else found
     return len(lines[0].lstrip().removeprefix("#").split(separator)) != len(following[0].split(separator))
 
 

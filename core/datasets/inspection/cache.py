@@ -56,4 +56,4 @@ def read_cached(fingerprint: str, name: str) -> Arrays | None:
 def write_cached(fingerprint: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Keep arrays as `name`; whoever reads meanwhile gets all of the old ones or all of the new."""
     with replacing(cache_folder(fingerprint) / f"{name}.npz") as unfinished:
-        np.savez(unfinished, **arrays)
+        np.savez(unfinished, allow_pickle=False, **arrays)

@@ -104,7 +104,7 @@ def _search(dataset: Dataset) -> Arrays:
     for split in (dataset.train, dataset.test):
         for _, images in blocks(split.images):
             rows = np.ascontiguousarray(images).reshape(len(images), -1)
-            digests += [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+            digests += [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]
             blank.append((rows == rows[:, :1]).all(axis=1))
     _, twins = np.unique(np.frombuffer(b"".join(digests), "V16"), return_inverse=True)
     return {"twins": twins.astype(np.int32), "blank": np.flatnonzero(np.concatenate(blank))}
@@ -205,10 +205,10 @@ def _blanks(positions: np.ndarray) -> Finding:
 
 def _odd_sizes(dataset: Dataset) -> list[Finding]:
     """Tell images that were enlarged or cropped much on import; nothing where all came in the size they have."""
-    sizes = original_sizes(dataset.specification.name)
-    if sizes is None:
+    by_split = original_sizes(dataset.specification.name)
+    if by_split is None:
         return []
-    sizes = np.concatenate(sizes)
+    sizes = np.concatenate(by_split)
     side = sizes / dataset.image_shape[:2]
     lost = 1 - side.min(axis=1) / side.max(axis=1)
     enlarged = side.min(axis=1) < 1

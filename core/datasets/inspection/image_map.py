@@ -13,7 +13,6 @@ compiler (numba, LLVM) of over 100 MB for the same picture of some thousand poin
 """
 
 import argparse
-import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +63,7 @@ def principal_components(dataset: Dataset) -> ImageMap:
 def find_neighbourhoods(dataset: Dataset) -> ImageMap | None:
     """Return the map by t-SNE, if it has been computed: the same images as in `principal_components`."""
     found = read_cached(dataset.fingerprint, _TSNE)
-    return found and ImageMap(found["positions"], found["points"], None)
+    return None if found is None else ImageMap(found["positions"], found["points"], None)
 
 
 def start(name: str) -> None:
@@ -165,4 +164,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     lower_priority()
-    sys.exit(main())
+    main()

@@ -52,7 +52,7 @@ def blocks(images: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def _measure(dataset: Dataset) -> Arrays:
-    found = {}
+    found: Arrays = {}
     for name, split in zip(SPLITS, (dataset.train, dataset.test), strict=True):
         measured = _measure_split(split, len(dataset.class_names))
         found |= {f"{name}_{kind}": array for kind, array in measured.items()}

@@ -11,11 +11,11 @@ Names and numbers of files decide; their content is only asked for where a folde
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from core.datasets.choices import Choices
 from core.datasets.files import Skipped
-from core.datasets.recognition.words import Role, families_among, split_of, words_of
+from core.datasets.recognition.words import Role, SplitName, families_among, split_of, words_of
 
 Part = Literal["train", "validation", "test"]
 
@@ -163,9 +163,9 @@ class _Finder:
 
     def take_chosen(self, root: _Folder) -> None:
         """Take the folders that were chosen as splits; all others are left out."""
-        chosen: dict[str, Role] = {}
+        chosen: dict[str, Part] = {}
         folders = {}
-        for role in ("train", "validation", "test"):
+        for role in get_args(Part):
             if path := getattr(self.choices, role):
                 folder = _descend(root, path, role)
                 folders[folder.path] = folder
@@ -228,23 +228,24 @@ class _Finder:
             return structured[0]
         # Classes, and beside them a test folder with the same classes.
         classes = {name for name in names if not split_of(name)}
-        beside = {
+        beside: dict[str, Role] = {
             name: split.role
             for name in names
             if (split := split_of(name)) and split.role in ("test", "validation") and not split.rest
             and len(classes & _bottom(folder.children[name]).children.keys()) >= 2
         }  # fmt: skip
         if beside and len(classes) >= 2:
-            return dict.fromkeys(classes, "train") | beside
+            return {**dict.fromkeys(classes, "train"), **beside}
         return {}
 
     def _take_family(self, folder: _Folder) -> None:
         family = self._family(folder)
-        by_role: dict[Role, list[_Folder]] = {}
+        by_role: dict[Part, list[_Folder]] = {}
         for name, role in family.items():
-            by_role.setdefault(role, []).append(folder.children[name])
-        for unlabelled in by_role.pop("unlabelled", []):
-            self._leave(unlabelled, "It is called as images without classes are.")
+            if role == "unlabelled":
+                self._leave(folder.children[name], "It is called as images without classes are.")
+            else:
+                by_role.setdefault(role, []).append(folder.children[name])
         if all(split_of(child.name) is None for child in by_role["train"]):
             merged = _Folder(folder.path, {child.name: child for child in by_role["train"]})
             self._take_splits(by_role | {"train": [merged]})
@@ -259,7 +260,7 @@ class _Finder:
         for position in folder.files:
             self._leave_file(position)
 
-    def _take_splits(self, by_role: Mapping[Role, Sequence[_Folder]]) -> None:
+    def _take_splits(self, by_role: Mapping[Part, Sequence[_Folder]]) -> None:
         for role, folders in by_role.items():
             self.layout.splits[role] = [folder.path or "." for folder in folders]
             for folder in folders:
@@ -314,7 +315,7 @@ class _Finder:
         for name, child in folder.children.items():
             for split, inner in child.children.items():
                 role = families[name][0].get(split)
-                if role in (None, "unlabelled"):
+                if role is None or role == "unlabelled":
                     self._leave(inner, "It lies beside the splits of its class.")
                     continue
                 self.layout.splits.setdefault(role, []).append(inner.path)
@@ -356,7 +357,7 @@ class _Finder:
         if below is folder:
             self._leave_rest(root, used, "It lies in no class's folder.", folder)
 
-    def _leave_unlabelled(self, children: dict[str, _Folder], said: Mapping[str, tuple]) -> None:
+    def _leave_unlabelled(self, children: dict[str, _Folder], said: Mapping[str, SplitName]) -> None:
         """Leave out folders beside the classes that are called as images without classes are."""
         others = [name for name in children if name not in said]
         families = families_among(children)

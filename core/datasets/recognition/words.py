@@ -99,10 +99,15 @@ def _is_family(family: Mapping[str, Role]) -> bool:
 def _by_substitution(names: Sequence[str]) -> dict[str, SplitName]:
     """Return the splits among names with no sign between the words: `mnisttrain` beside `mnisttest`."""
     known = {name.lower(): name for name in names}
+    substitutions: tuple[tuple[str, str, Role], ...] = (
+        ("training", "testing", "test"),
+        ("train", "test", "test"),
+        ("train", "valid", "validation"),
+        ("train", "val", "validation"),
+    )
     found = {}
     for small, name in known.items():
-        for train, other, role in (("training", "testing", "test"), ("train", "test", "test"),
-                                   ("train", "valid", "validation"), ("train", "val", "validation")):  # fmt: skip
+        for train, other, role in substitutions:
             if train in small and small.replace(train, other) in known:
                 rest = small.replace(train, "")
                 found[name] = SplitName("train", rest)

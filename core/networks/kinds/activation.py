@@ -36,7 +36,7 @@ class Activation(LayerKind):
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
-        return tuple(cls(function=name) for name in FUNCTIONS)
+        return tuple(cls.model_validate({"function": name}) for name in FUNCTIONS)
 
     def describe(self) -> str:
         return self.function

@@ -1,11 +1,12 @@
 """A 2-D convolution, whole or in groups of channels, dense or dilated."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import Field
 
-from core.networks.kind import LayerKind, OnnxGraph, call, keras_initializer
+from core.networks.kind import Axes, LayerKind, OnnxGraph, call, keras_initializer
 from core.networks.windows import (
     Padding,
     Shape,
@@ -147,6 +148,9 @@ class Convolving(Protocol):
     def dilation(self) -> int: ...
     @property
     def bias(self) -> bool: ...
+    @property
+    def PYTORCH_WEIGHTS(self) -> Mapping[str, tuple[str, Axes]]: ...  # noqa: N802
+    def weights(self, shape: Shape) -> dict[str, Shape]: ...
 
 
 def reach(layer: Convolving) -> int:
@@ -212,7 +216,7 @@ def pytorch_convolution_source(layer: Convolving, shape: Shape, filters: int, gr
     return [convolution] if even else [f"nn.ZeroPad2d({pytorch_sides(rows, columns)})", convolution]
 
 
-def onnx_convolution(layer: LayerKind, graph: OnnxGraph, name: str, shape: Shape, groups: int, *values: str) -> str:
+def onnx_convolution(layer: Convolving, graph: OnnxGraph, name: str, shape: Shape, groups: int, *values: str) -> str:
     """Append a `Conv`, whose kernels lie as PyTorch's do."""
     keys = [key for key in ("kernel", "bias") if key in layer.weights(shape)]
     return graph.add(

@@ -1,6 +1,6 @@
 """A fully connected layer."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field
 
@@ -40,16 +40,21 @@ class Dense(LayerKind):
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise ValueError(f"A dense layer needs one row of numbers, received {shape}: put a flatten before it.")
-        return (self.units,)
+        return (self._width,)
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        return {"kernel": (shape[0], self.units)} | ({"bias": (self.units,)} if self.bias else {})
+        return {"kernel": (shape[0], self._width)} | ({"bias": (self._width,)} if self.bias else {})
 
     def fans(self, shape: Shape) -> dict[str, tuple[int, int]]:
-        return {"kernel": (shape[0], self.units)}
+        return {"kernel": (shape[0], self._width)}
 
     def describe(self) -> str:
         return f"{self.units} units{'' if self.bias else ', no bias'}"
+
+    @property
+    def _width(self) -> int:
+        """The units as a number: a network gets its classes before anything is asked of its layers."""
+        return cast(int, self.units)
 
     def for_classes(self, classes: int) -> Self:
         return self.model_copy(update={"units": classes}) if self.units == CLASSES else self
