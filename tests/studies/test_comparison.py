@@ -10,7 +10,7 @@ from core.charts.runs import curve_frame
 from core.config import configure
 from core.engines.framework_defaults import pair_terms
 from core.runs import Run, Store, open_store
-from core.studies.comparison import differing_settings, mean_std, paired_difference, run_labels, seed_groups
+from core.studies.comparison import MeanStd, differing_settings, mean_std, paired_difference, run_labels, seed_groups
 from core.training.records import Epoch, StepMetrics
 from tests.studies.test_parity import MEASURED
 
@@ -36,12 +36,12 @@ def test_settings_that_do_nothing_are_no_difference():
 
 
 def test_spread_is_mean_and_standard_deviation():
-    assert mean_std([1.0, 2.0, 3.0]) == (2.0, 1.0, 3)
+    assert mean_std([1.0, 2.0, 3.0]) == MeanStd(2.0, 1.0, 3)
     assert mean_std([1.0, 2.0, 3.0]).in_words(".1f") == "2.0 ± 1.0"
 
 
 def test_one_figure_has_no_spread():
-    assert mean_std([0.5]) == (0.5, None, 1)
+    assert mean_std([0.5]) == MeanStd(0.5, None, 1)
     assert mean_std([0.5]).in_words(".2%") == "50.00%"
 
 
@@ -49,7 +49,7 @@ def test_difference_is_students_paired_interval():
     """By hand: differences 1, 2, 3 have mean 2 and deviation 1; t of 2 degrees of freedom at 97.5% is 4.3027."""
     found = paired_difference([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
 
-    assert found.mean_std == (2.0, 1.0, 3)
+    assert found.mean_std == MeanStd(2.0, 1.0, 3)
     assert (found.low, found.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
     assert not found.significant
     assert paired_difference([1.0, 2.0, 3.0], [2.0, 3.1, 4.0]).significant
