@@ -116,7 +116,7 @@ def most_confused_with(matrix: np.ndarray, label: int, size: int = BLOCK) -> np.
     return np.array([label, *others], np.int64)
 
 
-def with_other_classes(matrix: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+def with_other_classes(matrix: np.ndarray, classes: Sequence[int] | np.ndarray) -> np.ndarray:
     """Return the part of a confusion matrix that concerns some classes, in their order, so that no image is left out.
 
     Returns:

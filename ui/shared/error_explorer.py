@@ -65,8 +65,8 @@ class _View(NamedTuple):
         """Return the row or column that a word of the address names; None if it is all of them, or not shown."""
         if word == _OTHERS:
             return len(self.classes) if self.partial else None
-        found = np.flatnonzero(self.classes == int(word)) if word else []
-        return int(found[0]) if len(found) else None
+        found = np.flatnonzero(self.classes == int(word)).tolist() if word else []
+        return found[0] if found else None
 
     def word(self, position: int | None) -> str:
         """Return what the address calls a row or column."""
@@ -136,6 +136,7 @@ def show_differences(key: str, dataset: Dataset, labels: np.ndarray, first: Netw
     what = st.segmented_control(
         "Show", ("Who is right", "Difference of errors"), default="Who is right", required=True, key=f"{key}-what"
     )
+    images: np.ndarray | None
     if what == "Who is right":
         heading, images = _show_agreement(key, labels, ones, others, networks)
     else:

@@ -120,8 +120,8 @@ def _show_neighbours(key: str, dataset: Dataset, position: int) -> None:
     if not folded.open:
         return
     found = _nearest(dataset, dataset.fingerprint, position)
-    picked = st.session_state.get(f"{key}-neighbour")
-    picked = picked if picked in found.positions else int(found.positions[0])
+    wanted = st.session_state.get(f"{key}-neighbour")
+    picked = int(wanted if wanted in found.positions else found.positions[0])
     with folded, st.container(horizontal=True, gap="medium"):
         with st.container(width=400):
             pick_image(
