@@ -198,8 +198,8 @@ class Engine:
         count = max(1, _PIXELS_AT_ONCE // (size * self._images[0].numel()))
         for i in range(0, len(batches), count):
             chosen = batches[i : i + count].flatten()
-            affine = None if affine is None else affine[i : i + count].flatten(0, 1)
-            pixels = self._normalise(self._images[chosen], affine)
+            of_chosen = None if affine is None else affine[i : i + count].flatten(0, 1)
+            pixels = self._normalise(self._images[chosen], of_chosen)
             yield from zip(pixels.split(size), self._labels[chosen].split(size), strict=True)
 
     def _run_eager(

@@ -145,6 +145,23 @@ def test_training_sees_what_the_preview_shows(engine_module, settings):
         np.testing.assert_allclose(weight, trained[1][name], atol=1e-4)
 
 
+def test_chunk_of_more_images_than_are_changed_at_once_is_trained_the_same(engine_module, monkeypatch):
+    from core.engines.initialisation import initial_weights
+    from core.networks.zoo import ARCHITECTURES
+
+    shape, network = (28, 28, 1), ARCHITECTURES["ann-100"]
+    maps = transforms(12, shape, **EVERYTHING).reshape(3, 4, 2, -1)
+    trained = []
+    for at_once in (2**20, 1):
+        if hasattr(engine_module, "_PIXELS_AT_ONCE"):
+            monkeypatch.setattr(engine_module, "_PIXELS_AT_ONCE", at_once)
+        engine = engine_module.Engine(configure(**EVERYTHING), network, shape, 10)
+        engine.load_weights(initial_weights(network, shape, 10, seed=3))
+        engine.load_data(pictures(12, shape), np.arange(12) % 10)
+        trained.append(engine.train(np.arange(12).reshape(3, 4), transforms=maps).losses)
+    np.testing.assert_allclose(*trained, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("settings", "found"),
     [({}, 0), ({"rotation": 10}, 0), ({"flip_horizontal": True}, 1), ({"flip_vertical": True, "rotation": 90}, 2)],
