@@ -13,7 +13,7 @@ from core.system.paths import checked_run_id
 from core.training.metrics import disagreement, per_class, wilson_interval
 from ui.results.evaluation import show_class_scores
 from ui.results.exports import show_exports
-from ui.results.failures import show_failure
+from ui.results.failures import show_doubt, show_failure
 from ui.results.run_header import show_header
 from ui.results.runs_list import show_runs_list
 from ui.shared.error_explorer import show_errors
@@ -75,6 +75,7 @@ def show(run: Run) -> None:
         for each in group:
             if each.state == "failed":
                 show_failure(each)
+            show_doubt(each)
     watch(group, key="results", details=True)
     if done := finished(group):
         st.subheader("On test images")

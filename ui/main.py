@@ -7,6 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.jobs.deaths import note_deaths
+from core.runs import open_store
 from ui.shared.assigned_values import show_acknowledgement
 from ui.shared.notifications import show_notifications
 
@@ -15,6 +17,7 @@ _PAGES = _UI.parent / "pages"
 
 st.set_page_config(page_title="Duet", page_icon=str(_UI / "icon.svg"), layout="wide")
 
+note_deaths(open_store())
 st.navigation(
     [
         st.Page(_PAGES / "home.py", title="Home", icon=":material/home:", default=True),

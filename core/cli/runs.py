@@ -6,7 +6,7 @@
     python -m core runs clone 3f9c0a1b2c3d --set batch_size=32
     python -m core runs move 3f9c0a1b2c3d front
 
-Wrong input is refused with one sentence and exit code 2.
+Wrong input, and a change that a run's state does not allow, is refused with a sentence each and exit code 2.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import get_args
 
 from core.cli.parsing import Parser, command_parser, exit_with_error, show
+from core.jobs.deaths import note_deaths
 from core.jobs.scheduler import ensure_running
 from core.runs.database import StoreError
 from core.runs.lists import Order
@@ -26,16 +27,24 @@ from core.runs.store import Store, open_store
 from core.system.paths import checked_run_id
 
 _Verb = Callable[[Store, argparse.Namespace], list[str]]
-"""Does what was asked for, and returns the ids of the runs that it concerned."""
+"""Does what was asked for, and returns the ids of the runs that it concerned; what it cannot do is a ValueError."""
+
+
+class _PartlyRefusedError(ValueError):
+    """Of several runs, some could not be changed: a sentence a line says why; `changed` are the ids of the others."""
+
+    def __init__(self, refusals: Sequence[str], changed: Sequence[str]):
+        super().__init__("\n".join(refusals))
+        self.changed = changed
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the arguments say, by default list the newest runs."""
     options = _parser().parse_args(arguments)
     try:
-        if options.verb in (None, "list"):
-            return _list(open_store(), options)
-        return _change(open_store(), options)
+        store = open_store()
+        note_deaths(store)
+        return _list(store, options) if options.verb in (None, "list") else _change(store, options)
     except StoreError as error:
         sys.exit(str(error))
     except ValueError as error:
@@ -63,17 +72,26 @@ def _list(store: Store, options: argparse.Namespace) -> int:
 
 
 def _change(store: Store, options: argparse.Namespace) -> int:
-    given = options.run_id if isinstance(options.run_id, list) else [options.run_id]
+    given = list(dict.fromkeys(options.run_id)) if isinstance(options.run_id, list) else [options.run_id]
     for run_id in given:  # none is changed where one is wrong
         store.get(checked_run_id(run_id))
     options.run_ids = given
-    changed = [store.get(run_id) for run_id in _VERBS[options.verb](store, options)]
+    refused = None
+    try:
+        changed_ids: Sequence[str] = _VERBS[options.verb](store, options)
+    except _PartlyRefusedError as error:
+        refused, changed_ids = error, error.changed
+    changed = [store.get(run_id) for run_id in changed_ids]
     if any(run.state == "queued" or run.stop_requested or run.pause_requested for run in changed):
         ensure_running()
     if options.json:
         print(json.dumps([summary(run) for run in changed]))
     else:
         _print(changed)
+    if refused is not None:
+        for sentence in str(refused).split("\n"):
+            show(sentence, sys.stderr)
+        raise SystemExit(2)
     return 0
 
 
@@ -82,14 +100,23 @@ def _print(runs: Sequence[Run]) -> None:
         accuracy = "–" if run.results.test_accuracy is None else f"{run.results.test_accuracy:.4f}"
         tags = "".join(f"  #{tag}" for tag in run.tags)
         state = "deleted" if run.deleted_at is not None else run.state
-        show(f"{run.id}  {state:8}  {run.title:40}  test accuracy {accuracy}{tags}")
+        doubt = f"  but {run.doubt.title}" if run.doubt else ""
+        show(f"{run.id}  {state:8}  {run.title:40}  test accuracy {accuracy}{doubt}{tags}")
 
 
 def _each(change: Callable[[Store, str], None]) -> _Verb:
     def change_all(store: Store, options: argparse.Namespace) -> list[str]:
+        refusals, changed = [], []
         for run_id in options.run_ids:
-            change(store, run_id)
-        return options.run_ids
+            try:
+                change(store, run_id)
+            except ValueError as error:
+                refusals.append(str(error))
+            else:
+                changed.append(run_id)
+        if refusals:
+            raise _PartlyRefusedError(refusals, changed)
+        return changed
 
     return change_all
 
@@ -106,6 +133,8 @@ def _rename(store: Store, options: argparse.Namespace) -> list[str]:
 
 
 def _tag(store: Store, options: argparse.Namespace) -> list[str]:
+    if not options.tags and not options.remove:
+        raise ValueError("Tags: expected at least one to put on, or --remove TAG, received none.")
     store.tag(options.run_id, add=options.tags, remove=options.remove or ())
     return options.run_ids
 

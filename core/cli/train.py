@@ -190,6 +190,8 @@ def _show_summary(run: Run, as_json: bool) -> None:
             f"(loss {results.val_loss:.4f}, epoch {results.best_epoch} kept)"
         )
         print(f"  training took       {duration(results.train_seconds)} ({results.images_per_second:,.0f} images/s)")
+        if doubt := run.doubt:
+            print(f"  But {doubt.title}. {doubt.reason} {doubt.advice}")
     elif run.state == "stopped":
         print(f"Run {run.id} was stopped after {run.step:,} of {run.total_steps or 0:,} steps.")
 

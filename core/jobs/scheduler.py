@@ -25,20 +25,19 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig, with_seeds
+from core.jobs.deaths import GONE, START_DEADLINE_S, alive, no_sign_of_life, record_end, record_failure
 from core.jobs.devices import known_devices
-from core.jobs.failures import Cause
 from core.jobs.warm_pool import WarmPool, assign, request
 from core.networks.registry import get_architecture
 from core.runs import ACTIVE, Run, Store, SupersededError, open_store
 from core.runs.queue import Waiting
 from core.system.paths import data_dir, run_directory, store_url
-from core.system.processes import ProcessId, kill_with_children, spawn
+from core.system.processes import kill_with_children, spawn
 
 _log = logging.getLogger("duet.scheduler")
 
 _TICK_S = 0.1
 _IDLE_S = 20.0
-_START_DEADLINE_S = 60.0
 _STOP_GRACE_S = 10.0
 _SILENT_S = 10.0
 
@@ -47,11 +46,6 @@ KEEP_DELETED_S = 7 * 86_400.0
 
 CPU_SLOTS = range(1, 65)
 """How many runs or pairs the CPU may train at once."""
-
-_ADVICE = (
-    "If nobody ended it, memory may have run out: close other programs or use a smaller batch size, then train "
-    "again. The log below has its last words."
-)
 
 
 def submit(
@@ -155,13 +149,6 @@ def resume_pending(store: Store) -> None:
         ensure_running()
 
 
-def alive(run: Run) -> bool:
-    """Say whether the process that a run recorded still lives; a later process of the same number is not it."""
-    if run.pid is None or run.process_started_at is None:
-        return False
-    return ProcessId(run.pid, run.process_started_at).is_alive()
-
-
 class Scheduler:
     """Starts queued runs as slots come free and records the ends that runs could not record themselves."""
 
@@ -247,7 +234,8 @@ class Scheduler:
             directory.mkdir(parents=True, exist_ok=True)
             self._children[run.id] = self._process(run, directory)
         except OSError as error:  # no disk, memory or process left; the runs after it may have better luck
-            self._fail(run.id, attempt, f"The training process could not be started: {error}.", cause="not_started")
+            failure = f"The training process could not be started: {error}."
+            record_failure(self._store, run.id, attempt, failure, cause="not_started")
             return False
         self._spares.want([run.config])
         _log.info("Started %s", run.id)
@@ -278,10 +266,9 @@ class Scheduler:
             return True
         if (run.stop_requested or run.pause_requested) and _has_passed(_STOP_GRACE_S, self._ending, run.id):
             self._kill(run)
-        if run.pid is None and _has_passed(_START_DEADLINE_S, self._seen, run.id):
+        if run.pid is None and _has_passed(START_DEADLINE_S, self._seen, run.id):
             self._kill(run)
-            failure = f"The training process gave no sign of life within {_START_DEADLINE_S:.0f} s."
-            self._record_end(run, failure, cause="not_started")
+            record_end(self._store, run, no_sign_of_life(START_DEADLINE_S), cause="not_started")
             return True
         return False
 
@@ -296,24 +283,11 @@ class Scheduler:
 
     def _record_death(self, run: Run, code: int | None) -> None:
         if code is not None and code < 0:
-            self._record_end(run, f"The training process was killed ({_signal(-code)}).")
+            record_end(self._store, run, f"The training process was killed ({_signal(-code)}).")
         elif code:
-            self._record_end(run, f"The training process ended early with exit code {code}.", cause="error")
+            record_end(self._store, run, f"The training process ended early with exit code {code}.", cause="error")
         else:
-            self._record_end(run, "The training process is gone: it was killed, or the machine was restarted.")
-
-    def _record_end(self, run: Run, failure: str, cause: Cause = "killed") -> None:
-        """Record the end of a process that could not do it itself; one that was asked to leave has left."""
-        if not run.stop_requested and not run.pause_requested:
-            self._fail(run.id, run.attempt, failure, cause)
-            return
-        with suppress(SupersededError):
-            self._store.finish(run.id, run.attempt, "stopped" if run.stop_requested else "paused", run.results)
-
-    def _fail(self, run_id: str, attempt: int, failure: str, cause: Cause) -> None:
-        _log.info("%s failed: %s", run_id, failure)
-        with suppress(SupersededError):  # it has recorded its own end since it was looked up
-            self._store.fail(run_id, attempt, failure=failure, advice=_ADVICE, cause=cause)
+            record_end(self._store, run, GONE)
 
 
 class _Pulse(NamedTuple):

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -32,15 +32,15 @@ from core.engines.initialisation import initial_weights
 from core.engines.normalization import scaling_of
 from core.jobs import memory
 from core.jobs.failures import DataChangedError, FailureReport, diagnose
-from core.networks.layers import Architecture, Shape, check_network, count_parameters, layer_rows
+from core.networks.layers import Architecture, BatchNorm, Shape, check_network, count_parameters, layer_rows
 from core.networks.registry import get_including_deleted
 from core.networks.zoo import ARCHITECTURES
-from core.runs import ENDED, Request, Results, Store, SupersededError, open_store
+from core.runs import ENDED, Learning, Request, Results, Store, SupersededError, open_store
 from core.system.files import write_bytes, write_json
 from core.system.paths import run_directory, store_url
 from core.system.processes import fast_exit, started_at
 from core.training import checkpoints
-from core.training.loop import Listener, count_steps, split_of, train
+from core.training.loop import Listener, count_steps, order_of, split_of, train
 from core.training.metrics import confusion, loss_and_accuracy, probabilities
 from core.training.records import Epoch, Progress, StepMetrics
 
@@ -50,6 +50,10 @@ _BEAT_S = 0.5
 _FLUSH_S = 0.4  # every second chunk
 _ROOM_PAUSE_S = 1.0
 _ROOM_DEADLINE_S = 3600.0
+
+_SAMPLE = 1_000
+_LOOKED_AT = 200
+"""So many training images are predicted at the end, and so many of them looked at, to tell whether it has learnt."""
 
 
 def execute(
@@ -176,7 +180,9 @@ def _train(
     )
     if not outcome.stopped:
         engine.load_weights(checkpoints.load(directory).weights)
-        results = results.model_copy(update=_test(engine, description.architecture, dataset, directory))
+        learning = _judge_learning(engine, config, network, dataset, store.epochs(run_id), outcome.best_epoch)
+        tested = _test(engine, description.architecture, dataset, directory)
+        results = results.model_copy(update={**tested, "learning": learning})
     write_json(directory / "results.json", results.as_json())
     state: Literal["done", "paused", "stopped"]
     state = "done" if not outcome.stopped else "paused" if heartbeat.request == "pause" else "stopped"
@@ -261,6 +267,32 @@ def _test(engine: Engine, architecture: Architecture, dataset: Dataset, director
     )
     matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names))
     return {"test_loss": loss, "test_accuracy": accuracy, "confusion": matrix.tolist()}
+
+
+def _judge_learning(
+    engine: Engine,
+    config: RunConfig,
+    network: tuple[Architecture, Shape, int],
+    dataset: Dataset,
+    epochs: Sequence[Epoch],
+    best_epoch: int | None,
+) -> Learning:
+    """Measure what tells whether a network, whose kept weights are loaded, has learnt; see `core.runs.doubts`."""
+    kept = next((epoch for epoch in epochs if epoch.epoch == best_epoch), None)
+    rows = np.sort(order_of(config, split_of(config, dataset), 0)[:_SAMPLE])
+    images, labels = dataset.train.images[rows], np.asarray(dataset.train.labels)[rows]
+    momenta = [row.layer.momentum for row in layer_rows(*network) if isinstance(row.layer, BatchNorm)]
+    # Few, as they are unpacked into floating-point numbers here.
+    seen = np.asarray(images[:: max(1, len(images) // _LOOKED_AT)])
+    return Learning(
+        train_loss=epochs[-1].train_loss if epochs else None,
+        highest_loss=max((loss for each in epochs for loss in (each.train_loss, each.val_loss or 0.0)), default=None),
+        train_accuracy=kept and kept.train_accuracy,
+        sample_accuracy=float((engine.predict(images).argmax(axis=1) == labels).mean()),
+        batch_norm_lag=max(momenta) ** kept.step if momenta and kept else None,
+        pixel_spread=float(seen.std(axis=0, dtype=np.float32).mean()),
+        brightest_pixel=int(seen.max()),
+    )
 
 
 class _RunListener(Listener):

@@ -15,7 +15,8 @@ where `DUET_STORE` names one; see `core.runs.database`. `python -m core runs` li
 
 from core.runs.changes import SupersededError
 from core.runs.database import StoreError
-from core.runs.results import FinishedResults, Results
+from core.runs.doubts import Doubt
+from core.runs.results import FinishedResults, Learning, Results
 from core.runs.run import ACTIVE, ENDED, INACTIVE, Attempt, FinishedRun, Request, Run, State, finished, new_id, summary
 from core.runs.store import Store, open_store
 
@@ -24,8 +25,10 @@ __all__ = [
     "ENDED",
     "INACTIVE",
     "Attempt",
+    "Doubt",
     "FinishedResults",
     "FinishedRun",
+    "Learning",
     "Request",
     "Results",
     "Run",

@@ -55,7 +55,7 @@ class Annotations(Lists):
         """Take a run that is not training off the lists; `restore` undoes it. One that waits is stopped.
 
         Raises:
-            ValueError: if there is no such run, or it is training.
+            ValueError: if there is no such run, it is training, or it is deleted already.
         """
         now = time.time()
         mine = runs.c.id == run_id
@@ -68,16 +68,23 @@ class Annotations(Lists):
                 .where(mine, runs.c.state.in_(INACTIVE), runs.c.deleted_at.is_(None))
                 .values(deleted_at=now)
             )
-        if not changed.rowcount and (run := self.get(run_id)).deleted_at is None:
+        if not changed.rowcount:
+            run = self.get(run_id)
+            if run.deleted_at is not None:
+                raise ValueError(f"Run {run_id} is deleted already: restore brings it back.")
             raise ValueError(f"Run {run_id} is {run.state}: stop it, then delete it.")
 
     def restore(self, run_id: str) -> None:
         """Undo a deletion.
 
         Raises:
-            ValueError: if there is no such run, or no longer.
+            ValueError: if there is no such run, or no longer, or it is not deleted.
         """
-        self._label(run_id, deleted_at=None)
+        restored = runs.update().where(runs.c.id == run_id, runs.c.deleted_at.is_not(None)).values(deleted_at=None)
+        with self._engine.begin() as connection:
+            changed = connection.execute(restored).rowcount
+        if not changed:
+            raise ValueError(f"Run {self.get(run_id).id} is not deleted, so there is nothing to restore.")
 
     def purge(self, older_than_s: float = 0) -> list[str]:
         """Remove for good what was deleted so many seconds ago or earlier; return the ids.

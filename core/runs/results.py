@@ -9,6 +9,27 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class Learning(BaseModel):
+    """What a finished training tells of whether it has learnt, to judge it by: see `core.runs.doubts`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    train_loss: float | None = None
+    """The mean loss of the last epoch, while it trained."""
+    highest_loss: float | None = None
+    """The highest mean loss of any epoch, in training or validation."""
+    train_accuracy: float | None = None
+    """That of the epoch whose weights were kept, while it trained."""
+    sample_accuracy: float | None = None
+    """That of the kept weights on some of the training images, predicted like any others."""
+    batch_norm_lag: float | None = None
+    """The share, 0 to 1, of their first values in batch norm's running averages as they were kept; None without one."""
+    pixel_spread: float | None = None
+    """The standard deviation of a pixel over some of the training images, 0 to 255, on average."""
+    brightest_pixel: int | None = None
+    """Of the same images, 0 to 255."""
+
+
 class Results(BaseModel):
     """The figures of a run so far. Those that another version of Duet has kept besides stay with it."""
 
@@ -34,6 +55,7 @@ class Results(BaseModel):
     test_accuracy: float | None = None
     confusion: list[list[int]] | None = None
     """Test images by true class (row) and predicted class (column)."""
+    learning: Learning | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what is kept: only what was measured."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from core.config import FRAMEWORK_TITLES, RunConfig
+from core.runs.doubts import Doubt, find_doubt
 from core.runs.results import FinishedResults, Results
 
 State = Literal["queued", "starting", "running", "done", "failed", "stopped", "paused"]
@@ -86,6 +87,11 @@ class Run:
         return FinishedRun(**values | {"results": results})
 
     @property
+    def doubt(self) -> Doubt | None:
+        """What speaks against the run if it is done: "done, but …"; None where nothing does."""
+        return find_doubt(self.config, self.results, steps=self.step) if self.state == "done" else None
+
+    @property
     def title(self) -> str:
         """A name people can tell runs apart by."""
         if self.name:
@@ -161,6 +167,7 @@ def summary(run: Run) -> dict[str, Any]:
         "progress": run.progress,
         "failure": run.failure,
         "cause": run.cause,
+        "doubt": run.doubt and run.doubt.as_json(),
         "pair": run.pair,
         "group": run.group,
         "tags": list(run.tags),

@@ -162,12 +162,21 @@ class Store(Queue, Annotations, Measurements):
             update(connection, run_id, attempt, ACTIVE, unresponsive=True)
 
     def request_stop(self, run_id: str) -> None:
-        """Ask a run to stop; one that waits or is paused is stopped at once, one that has ended stays as it is."""
-        self._request(run_id, ("queued", "paused"), "stopped", stop_requested=True)
+        """Ask a run to stop; one that waits or is paused is stopped at once.
+
+        Raises:
+            ValueError: if there is no such run, or it has ended.
+        """
+        what = "one that waits, trains or is paused can be stopped"
+        self._request(run_id, ("queued", "paused"), "stopped", what, stop_requested=True)
 
     def request_pause(self, run_id: str) -> None:
-        """Ask a run to keep its state and leave its device; one that waits is paused at once."""
-        self._request(run_id, ("queued",), "paused", pause_requested=True)
+        """Ask a run to keep its state and leave its device; one that waits is paused at once.
+
+        Raises:
+            ValueError: if there is no such run, or it neither waits nor trains.
+        """
+        self._request(run_id, ("queued",), "paused", "one that waits or trains can be paused", pause_requested=True)
 
     def resume(self, run_id: str) -> None:
         """Put a run that has failed, or was stopped or paused, back into the queue, to go on where it was.
@@ -236,13 +245,17 @@ class Store(Queue, Annotations, Measurements):
     def _add_attempt(self, connection: sa.Connection, run_id: str, attempt: int, now: float) -> None:
         connection.execute(attempts.insert().values(run_id=run_id, attempt=attempt, state="starting", started_at=now))
 
-    def _request(self, run_id: str, at_once: tuple[str, ...], state: str, **request: bool) -> None:
-        mine = runs.c.id == run_id
+    def _request(self, run_id: str, at_once: tuple[str, ...], state: str, what: str, **request: bool) -> None:
+        mine = (runs.c.id == run_id, runs.c.deleted_at.is_(None))
+        changes = ((at_once, {"state": state, "ended_at": time.time()}), (ACTIVE, request))
         with self._engine.begin() as connection:
-            connection.execute(
-                runs.update().where(mine, runs.c.state.in_(at_once)).values(state=state, ended_at=time.time())
-            )
-            connection.execute(runs.update().where(mine, runs.c.state.in_(ACTIVE)).values(**request))
+            changed = [
+                connection.execute(runs.update().where(*mine, runs.c.state.in_(states)).values(**values)).rowcount
+                for states, values in changes
+            ]
+        if not any(changed):
+            run = self.get(run_id)
+            raise ValueError(f"Run {run_id} is {'deleted' if run.deleted_at is not None else run.state}: only {what}.")
 
     def _queue_again(self, run_id: str, states: tuple[str, ...], done: str, *, resumes: bool) -> None:
         run: Run = self.get(run_id)

@@ -9,7 +9,7 @@ import pytest
 from core.cli.runs import main
 from core.runs import Results
 from core.system.paths import PROJECT
-from tests.runs.making import CONFIG, running
+from tests.runs.making import CONFIG, finished_results, running
 
 
 def test_command_lists_the_runs_as_json(store):
@@ -212,3 +212,48 @@ def test_nothing_is_changed_where_one_id_is_wrong(store, capsys):
 
     capsys.readouterr()
     assert store.get(run_id).state == "queued"
+
+
+def test_run_that_learnt_nothing_is_listed_so(store, capsys):
+    run_id, attempt = running(store, "a")
+    store.finish(run_id, attempt, "done", finished_results(test_accuracy=0.5, confusion=[[50, 0], [50, 0]]))
+
+    (told,) = command(capsys, "list")
+    main([])
+
+    assert told["doubt"]["symptom"] == "one_class"
+    assert "but it predicts one class" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["pause", "stop", "resume", "retry", "delete", "restore"])
+def test_change_that_does_nothing_says_so(store, capsys, not_started, verb):
+    done, attempt = running(store, "a")
+    store.finish(done, attempt, "done", Results())
+    if verb == "delete":
+        store.delete(done)
+
+    with pytest.raises(SystemExit) as caught:
+        main([verb, done])
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"Run {done} is ")
+    assert (said.err.count("\n"), said.out, not_started) == (1, "", [])
+
+
+def test_what_can_be_changed_is_changed_and_the_rest_told(store, capsys, not_started):
+    done, attempt = running(store, "a")
+    store.finish(done, attempt, "done", Results())
+    waiting, other = (store.create(CONFIG, submission=name) for name in "bc")
+
+    with pytest.raises(SystemExit) as caught:
+        main(["pause", waiting, done, other, waiting])
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert [store.get(run_id).state for run_id in (waiting, other)] == ["paused", "paused"]
+    assert f"Run {done} is done: only one that waits or trains can be paused." in said.err
+    assert [line.split()[0] for line in said.out.splitlines()] == [waiting, other]
+    assert not_started == []
+
+    with pytest.raises(SystemExit):
+        main(["tag", done])
+    assert "expected at least one" in capsys.readouterr().err

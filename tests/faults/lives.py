@@ -241,7 +241,7 @@ def died_before_a_sign_of_life(place: Place) -> Trial:
         (run_id,) = place.queue(SHORT)
         if conduct == "claimed":
             place.store.claim(run_id)
-        deadlines = {} if place.long or conduct == "dies" else {"_START_DEADLINE_S": deadline}
+        deadlines = {} if place.long or conduct == "dies" else {"START_DEADLINE_S": deadline}
         place.schedule(worker=["tests.workers", conduct], deadlines=deadlines)
         within = START_S if conduct == "dies" else deadline + NOTICED_S  # it has to be there before it can die
         run = place.wait_for_state(run_id, "failed", within)

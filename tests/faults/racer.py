@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from core.config import configure
 from core.jobs.scheduler import submit
@@ -31,8 +32,13 @@ def _ending(end: Callable[[Store, str], None]) -> Callable[[Store, str], bool]:
     return try_to_end
 
 
+def _ask(store: Store, run_id: str) -> None:
+    with suppress(ValueError):  # it has ended
+        store.request_stop(run_id)
+
+
 ACTIONS: dict[str, Callable[[Store, str], object]] = {
-    "ask": lambda store, run_id: store.request_stop(run_id),
+    "ask": _ask,
     "finish": _ending(lambda store, run_id: store.finish(run_id, 1, "done", Results(test_accuracy=0.5))),
     "stop": _ending(lambda store, run_id: store.finish(run_id, 1, "stopped", Results())),
     "fail": _ending(lambda store, run_id: store.fail(run_id, 1, failure="It is gone.", advice="")),

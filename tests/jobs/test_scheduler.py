@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 from core import runs
 from core.config import RunConfig, configure
 from core.jobs import scheduler
+from core.jobs.deaths import alive
 from core.jobs.devices import Device, Devices
-from core.jobs.scheduler import Scheduler, alive, cpu_slots, ensure_running, set_cpu_slots, submit
+from core.jobs.scheduler import Scheduler, cpu_slots, ensure_running, set_cpu_slots, submit
 from core.runs import ENDED, Run, Store
 from core.system.paths import PROJECT, run_directory, store_url
 from core.system.processes import spawn, started_at
@@ -372,7 +373,7 @@ def test_process_that_dies_before_its_first_sign_of_life_is_found(store, use_wor
 @pytest.mark.parametrize("asked_to_stop", [False, True])
 def test_process_that_gives_no_sign_of_life_is_ended(store, duet_home, use_workers, monkeypatch, asked_to_stop):
     use_workers("silent")
-    monkeypatch.setattr(scheduler, "_START_DEADLINE_S", 0.3)
+    monkeypatch.setattr(scheduler, "START_DEADLINE_S", 0.3)
     (run_id,) = queue(store, QUICK)
     looked = Scheduler(store)
     looked.tick()
@@ -389,7 +390,7 @@ def test_process_that_gives_no_sign_of_life_is_ended(store, duet_home, use_worke
 
 
 def test_start_that_a_scheduler_did_not_live_to_make_is_found(store, monkeypatch):
-    monkeypatch.setattr(scheduler, "_START_DEADLINE_S", 0.1)
+    monkeypatch.setattr(scheduler, "START_DEADLINE_S", 0.1)
     (run_id,) = queue(store, QUICK)
     store.claim(run_id)  # and then it was killed
 

@@ -1,5 +1,6 @@
 """One run on the Results page, without a browser: what can be done with it, how a failure is told, its log."""
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -7,7 +8,9 @@ from core.config import configure
 from core.jobs.failures import CAUSES
 from core.runs import Store, new_id
 from core.system.paths import run_directory
+from core.training import checkpoints
 from tests.page import page_at, plain
+from tests.runs.making import LIVING, finished_results, running
 from ui.shared.run_annotations import safe_note
 
 CONFIG = configure(architecture="ann-100", batch_size=64, learning_rate=0.05)
@@ -147,7 +150,7 @@ def test_stopped_run_begins_again(store: Store) -> None:
 
 def test_run_that_trains_can_be_paused_but_not_deleted(store: Store) -> None:
     run_id = store.create(CONFIG, submission=new_id(), claimed=True)
-    store.enter(run_id, 1, pid=1, process_started_at=0.0)
+    store.enter(run_id, 1, **LIVING)
     store.begin(run_id, 1, total_steps=10)
     page = run_page(run_id)
     assert "Delete" not in [button.label for button in page.button]
@@ -159,7 +162,7 @@ def test_run_that_trains_can_be_paused_but_not_deleted(store: Store) -> None:
 
 def test_silent_run_says_so_and_what_to_do(store: Store) -> None:
     run_id = store.create(CONFIG, submission=new_id(), claimed=True)
-    store.enter(run_id, 1, pid=1, process_started_at=0.0)
+    store.enter(run_id, 1, **LIVING)
     store.begin(run_id, 1, total_steps=10)
     store.mark_unresponsive(run_id, 1)
 
@@ -175,7 +178,7 @@ def test_attempts_are_listed_when_there_was_more_than_one(store: Store) -> None:
     assert not [each for each in run_page(run_id).expander if "attempts" in each.label]
     store.resume(run_id)
     store.claim(run_id)
-    store.enter(run_id, 2, pid=1, process_started_at=0.0)
+    store.enter(run_id, 2, **LIVING)
     store.begin(run_id, 2, total_steps=100, step=40)
 
     page = run_page(run_id)
@@ -214,3 +217,32 @@ def test_traceback_is_text(store: Store) -> None:
 
 def test_note_fetches_no_picture() -> None:
     assert safe_note("![x](http://example.org/x.png) and ![y][z]") == r"\![x](http://example.org/x.png) and \![y][z]"
+
+
+def test_run_that_learnt_nothing_says_so_and_trains_again(store: Store) -> None:
+    run_id = done_at_chance(store)
+
+    page = run_page(run_id)
+    assert [badge.value for badge in page.markdown if "done, but it is no better than guessing" in badge.value]
+    (warning,) = (plain(each.value) for each in page.warning)
+    assert "The learning rate of 10 is too high" in warning
+
+    page = click(page, "Train again with learning rate 0.01")
+    (clone,) = store.find(states=("queued",))
+    assert clone.config.learning_rate == 0.01
+    assert page.query_params["run"] == clone.id
+
+
+def done_at_chance(store: Store) -> str:
+    """Return a run of a rate of 10 that is done and has learnt nothing."""
+    config = configure(architecture="ann-100", learning_rate=10, batch_size=64)
+    run_id, attempt = running(store, new_id(), config)
+    matrix = [[10] * 10] * 10
+    store.finish(run_id, attempt, "done", finished_results(test_accuracy=0.1, confusion=matrix))
+    probabilities = np.full((1000, 10), 0.1, np.float32)
+    run_directory(run_id).mkdir(parents=True)
+    labels = np.repeat(np.arange(10), 100)
+    checkpoints.write_arrays(
+        run_directory(run_id) / "test.safetensors", {"probabilities": probabilities, "labels": labels}
+    )
+    return run_id

@@ -3,15 +3,22 @@
 import subprocess
 import sys
 
+import psutil
+
 from core.config import RunConfig, configure
 from core.runs import Results, Store
 from core.system.paths import PROJECT, store_url
+from core.system.processes import started_at
 from core.training.records import Epoch, StepMetrics
+
+LIVING = {"pid": 1, "process_started_at": started_at(psutil.Process(1))}
+"""A process that lives as long as anybody, for a run whose training is none of a test's business."""
 
 CONFIG = configure(architecture="ann-100", train_limit=100)
 
 _TOGETHER = """
 import sys
+from contextlib import suppress
 from core.config import configure
 from core.runs import database
 from core.runs import Results, Store
@@ -57,7 +64,7 @@ def outputs(processes: list[subprocess.Popen]) -> list[str]:
 def running(store: Store, submission: str = "a", config: RunConfig = CONFIG) -> tuple[str, int]:
     run_id = store.create(config, submission=submission)
     attempt = store.claim(run_id)
-    store.enter(run_id, attempt, pid=1, process_started_at=0.0)
+    store.enter(run_id, attempt, **LIVING)
     store.begin(run_id, attempt, total_steps=100)
     return run_id, attempt
 

@@ -80,7 +80,8 @@ def test_deleted_run_is_off_the_lists_until_it_is_restored(store):
     store.finish(run_id, attempt, "done", Results())
 
     store.delete(run_id)
-    store.delete(run_id)
+    with pytest.raises(ValueError, match="is deleted already"):
+        store.delete(run_id)
     assert (store.find(), store.count(), store.pending()) == ([], 0, [])
     assert [run.id for run in store.find(deleted=True)] == [run_id]
     assert store.count(deleted=None) == 1
@@ -89,6 +90,8 @@ def test_deleted_run_is_off_the_lists_until_it_is_restored(store):
     store.restore(run_id)
     assert [run.id for run in store.find()] == [run_id]
     assert store.find(deleted=True) == []
+    with pytest.raises(ValueError, match="is not deleted"):
+        store.restore(run_id)
 
 
 def test_waiting_run_that_is_deleted_is_never_started(store, run_id):

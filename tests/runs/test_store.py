@@ -156,14 +156,30 @@ def test_active_run_is_asked_to_stop(store):
     assert (store.get(run_id).state, store.get(run_id).stop_requested) == ("running", True)
 
 
-def test_ended_run_is_not_asked_to_stop(store):
+@pytest.mark.parametrize("ask", [Store.request_stop, Store.request_pause])
+@pytest.mark.parametrize("state", ["done", "stopped", "failed", "deleted"])
+def test_ended_run_is_not_asked_for_anything(store, ask, state):
     run_id, attempt = running(store)
-    store.finish(run_id, attempt, "done", Results())
+    if state == "failed":
+        store.fail(run_id, attempt, failure="It failed.", advice="")
+    else:
+        store.finish(run_id, attempt, "done" if state == "deleted" else state, Results())
+    if state == "deleted":
+        store.delete(run_id)
     before = store.get(run_id)
 
-    store.request_stop(run_id)
+    with pytest.raises(ValueError, match=f"is {state}: only one that waits"):
+        ask(store, run_id)
 
     assert store.get(run_id) == before
+
+
+def test_paused_run_is_not_paused_again(store):
+    run_id = store.create(CONFIG, submission="a")
+    store.request_pause(run_id)
+
+    with pytest.raises(ValueError, match="is paused: only one that waits or trains can be paused"):
+        store.request_pause(run_id)
 
 
 def test_metrics_come_in_order_and_only_once(store):
@@ -375,7 +391,8 @@ def test_stops_that_race_the_end_leave_one_final_state(store):
 store = Store(url)
 for run_id in {made}:
     if arguments[0] == "stop":
-        store.request_stop(run_id)
+        with suppress(ValueError):  # it has ended
+            store.request_stop(run_id)
     else:
         store.finish(run_id, 1, "done", Results())
 """

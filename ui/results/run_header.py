@@ -11,7 +11,7 @@ import streamlit as st
 from core.config import FRAMEWORK_TITLES, OPTIMIZER_TITLES
 from core.datasets import get_specification
 from core.runs import INACTIVE, Attempt, Run, open_store
-from ui.shared.formatting import ENDING_BADGES, counted, escape_markdown, state_of
+from ui.shared.formatting import badge_of, counted, escape_markdown, state_of
 from ui.shared.run_actions import show_actions
 from ui.shared.run_annotations import change_labels, show_labels
 from ui.shared.settings import fill
@@ -27,7 +27,7 @@ def show_header(run: Run, group: Sequence[Run]) -> None:
         st.warning("This run is deleted: it is on no list. *Restore* puts it back.", icon=":material/delete:")
     with st.container(horizontal=True, vertical_alignment="center"):
         for each in (each for each in group if each.state in INACTIVE):  # before that, its progress tells
-            icon, colour = ENDING_BADGES[each.state]
+            icon, colour = badge_of(each)
             st.badge(f"{FRAMEWORK_TITLES[each.config.framework]}: {state_of(each)}", icon=icon, color=colour)
         st.caption(
             f"{f'{escape_markdown(network)} · ' if run.name else ''}{counted(run.config.epochs, 'epoch')} · "

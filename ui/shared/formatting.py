@@ -12,13 +12,20 @@ from core.system.text import duration
 _WORD_JOINER = "\u2060"  # takes no room and is not seen
 _REPLACED = re.compile(r":(?=[\w+/-])|-(?=[->])|<(?=-)|@|www(?=\.)", re.IGNORECASE)
 
-ENDING_BADGES: dict[str, tuple[str, Literal["green", "red", "orange", "blue"]]] = {
+_Colour = Literal["green", "red", "orange", "blue"]
+
+_ENDING_BADGES: dict[str, tuple[str, _Colour]] = {
     "done": (":material/check:", "green"),
     "failed": (":material/error:", "red"),
     "stopped": (":material/stop:", "orange"),
     "paused": (":material/pause:", "blue"),
 }
 """An icon and a colour for each way to come to rest; the word always stands beside them."""
+
+
+def badge_of(run: Run) -> tuple[str, _Colour]:
+    """Return the icon and the colour of a run that has come to rest."""
+    return (":material/warning:", "orange") if run.doubt else _ENDING_BADGES[run.state]
 
 
 def counted(count: int, thing: str) -> str:
@@ -47,7 +54,7 @@ def status(run: Run) -> str:
             return " · ".join(parts)
         case "done":
             accuracy = run.results.test_accuracy
-            return f"{framework} · done" + ("" if accuracy is None else f" · test accuracy {accuracy:.2%}")
+            return f"{framework} · {state_of(run)}" + ("" if accuracy is None else f" · test accuracy {accuracy:.2%}")
     return f"{framework} · {state_of(run)} after {run.progress:.0%}"
 
 
@@ -57,6 +64,8 @@ def state_of(run: Run) -> str:
         return "not responding"
     if run.state == "running" and (run.stop_requested or run.pause_requested):
         return "stopping" if run.stop_requested else "pausing"
+    if run.doubt:
+        return f"done, but {run.doubt.title}"
     return f"failed: {CAUSES[run.cause]}" if run.state == "failed" and run.cause in CAUSES else run.state
 
 
