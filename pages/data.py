@@ -5,20 +5,13 @@ What is chosen is in the address: `?dataset=mnist&view=Images&split=Test&class=7
 
 import streamlit as st
 
-from core.datasets import get_specification, names
 from ui.data import VIEWS
+from ui.data.dataset_choice import choose_dataset
 from ui.shared.open_dataset import open_dataset
 
 st.title("Data")
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-    name = st.selectbox(
-        "Data set",
-        names(),
-        format_func=lambda name: get_specification(name).title,
-        key="dataset",
-        bind="query-params",
-        width=320,
-    )
+    name = choose_dataset()
     view = st.segmented_control(
         "View", list(VIEWS), default="Overview", required=True, key="view", bind="query-params", wrap=True
     )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.config import configure
+from core.config import RunConfig, configure
 from core.jobs.estimates import estimate_time
 from core.recipes import get_recipe
 from core.runs import INACTIVE, Run, open_store
@@ -23,9 +23,31 @@ def show_welcome() -> None:
     configs = configs_for(configure(**get_recipe("quick").settings), both())
     estimate = max(estimate_time(store, config).seconds for config in configs)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Train both now", type="primary", icon=":material/play_arrow:"):
-            st.session_state["shown"] = launch(configs)
+        st.button("Train both now", type="primary", icon=":material/play_arrow:", on_click=train_both, args=(configs,))
         st.caption(f"A small network learns handwritten digits in both frameworks, in about {duration(estimate)}.")
+    ask_again(configs)
+
+
+def train_both(configs: list[RunConfig], *, again: bool = False) -> None:
+    """Launch a pair; while one from here still goes on, ask first."""
+    going_on = any(run.state not in INACTIVE for run in launched_here())
+    st.session_state["asked-again"] = going_on and not again
+    if again or not going_on:
+        st.session_state["shown"] = launch(configs)
+
+
+def ask_again(configs: list[RunConfig]) -> None:
+    """Ask whether a second pair is wanted beside the one that goes on, where the button was pressed again."""
+    if not st.session_state.get("asked-again"):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info("A pair is training already, below. Another one trains the same anew, after it.")
+        st.button("Train another", key="again", on_click=train_both, args=(configs,), kwargs={"again": True})
+
+
+def launched_here() -> list[Run]:
+    """Return the runs that were launched on this page last, in this visit."""
+    return store.find(ids=st.session_state.get("shown", []), order="oldest", deleted=None)
 
 
 def show_current(runs: list[Run]) -> None:
@@ -49,7 +71,7 @@ def show_current(runs: list[Run]) -> None:
 store = open_store()
 show_welcome()
 pending = store.find(states=("queued", "starting", "running"), limit=2, order="oldest")
-shown = [store.get(run_id) for run_id in st.session_state.get("shown", [])] or pending
+shown = launched_here() or pending
 if shown:
     show_current(shown)
 show_queue(besides=[run.id for run in shown])

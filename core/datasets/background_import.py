@@ -184,6 +184,23 @@ def import_progress(import_id: str) -> Progress:
     return Progress(status.state, status.share, sentence, status.result and report_from_json(status.result))
 
 
+def unfinished_imports() -> list[str]:
+    """Return the ids of the imports that go on or have failed and were not dismissed, the newest first."""
+    folders = sorted(_imports().iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    return [folder.name for folder in folders if Job(folder).status().state in ("running", "failed")]
+
+
+def dismiss_import(import_id: str) -> None:
+    """Forget an import that has ended, with what was received for it.
+
+    Raises:
+        ValueError: if there is none of that id.
+    """
+    job = _job(import_id)
+    if not job.is_running():
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+
 def cancel_import(import_id: str) -> None:
     """End an import; nothing of it remains. One that has ended already stays as it is.
 

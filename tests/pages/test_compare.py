@@ -137,3 +137,12 @@ def test_a_measurement_is_shown_as_far_as_it_is(monkeypatch: pytest.MonkeyPatch,
     texts = [text.value for text in (*page.markdown, *page.error)] + [bar.proto.text for bar in page.get("progress")]
     assert any(shown in text for text in texts)
     assert len(page.get("vega_lite_chart")) == (found.state == "done")
+
+
+def test_group_of_the_address_that_has_gone_is_not_replaced_by_another() -> None:
+    launched_together(seeds=2, done=2)
+
+    page = compare_page(comparison="Seeds", group="ba9876543210")
+
+    assert "not here" in page.warning[0].value
+    assert page.selectbox(key="seed-group").value is None

@@ -15,7 +15,7 @@ from core.datasets.importing import import_dataset
 from core.datasets.inspection.cache import write_cached
 from core.datasets.inspection.image_map import principal_components
 from core.runs import new_id, open_store
-from tests.page import page_at
+from tests.page import page_at, plain
 from tests.sample_data import plant_faults, store
 from ui.data import VIEWS
 
@@ -161,7 +161,6 @@ def test_a_seed_shuffles_always_alike(images: AppTest) -> None:
         {"class": "x"},
         {"split": "x"},
         {"shuffle": "x"},
-        {"dataset": "x"},
     ],
     ids=lambda address: str(address)[:30],
 )
@@ -170,6 +169,28 @@ def test_nonsense_in_the_address_falls_back(images: AppTest, address: dict[str, 
     images.run()
     assert not images.exception
     assert close_up(images) == "**Class 5**, training image 0"
+
+
+def test_data_set_of_the_address_is_opened_by_name_or_title_or_said_to_be_gone() -> None:
+    store(plant_faults())
+
+    assert page_at("data", dataset="tiny").run().selectbox(key="dataset").value == "tiny"
+    assert page_at("data", dataset="Tiny").run().selectbox(key="dataset").value == "tiny"
+    page = page_at("data", dataset="long-gone").run()
+    assert page.selectbox(key="dataset").value == "long-gone"
+    assert "The data set long-gone is not here" in plain(page.warning[0].value)
+    assert not page.exception
+    page.selectbox(key="dataset").set_value("mnist").run()
+    assert not page.warning
+
+
+def test_data_set_that_another_tab_deletes_is_not_replaced_by_another() -> None:
+    store(plant_faults())
+    page = page_at("data", dataset="tiny").run()
+
+    datasets.delete("tiny", lambda _name: [])
+
+    assert "The data set tiny is not here" in plain(page.run().warning[0].value)
 
 
 def test_the_nearest_of_a_twin_is_its_twin(images: AppTest) -> None:

@@ -35,6 +35,22 @@ def test_one_click_queues_a_pair_on_the_same_terms(store: Store) -> None:
     assert [button.label for button in page.button].count("Stop") == 2
 
 
+def test_second_press_asks_before_it_queues_another_pair(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.shared.launching._DOUBLE_CLICK_S", 0.0)
+    page = home_page()
+    page.button[0].click().run()
+    for run in store.find():
+        store.claim(run.id)  # it does not wait any more
+    page.button[0].click().run()
+
+    assert not page.exception
+    assert store.count() == 2
+    page.button(key="again").click().run()
+    assert not page.exception
+    assert store.count() == 4
+    assert "again" not in {button.key for button in page.button}
+
+
 def test_the_stop_button_stops_a_waiting_run(store: Store) -> None:
     page = home_page()
     page.button[0].click().run()

@@ -25,10 +25,9 @@ def ended(store: Store, name: str, config: RunConfig = CONFIG, state: str = "don
     return run_id
 
 
-def tick(page: AppTest, *rows: int, cell: int | None = None) -> AppTest:
-    """Tick rows of the table, or click a cell of a row."""
-    cells = [] if cell is None else [(cell, "Network")]
-    selection = {"selection": {"rows": list(rows), "columns": [], "cells": cells}}
+def tick(page: AppTest, *rows: int) -> AppTest:
+    """Tick rows of the table."""
+    selection = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
     page.session_state[page.dataframe[0].key] = selection
     return page.run()
 
@@ -118,17 +117,6 @@ def test_a_filter_is_kept_in_the_address_and_begins_at_the_first_page(store: Sto
     assert page.text_input(key="search").proto.query_param_key == "search"
     assert names(page)[-1] == "run 1"
     assert len(names(page)) == 11
-
-
-def test_a_click_opens_a_run(store: Store) -> None:
-    ended(store, "first")
-    second = ended(store, "second", state="stopped")
-
-    page = tick(results_page(), cell=0)
-
-    assert not page.exception
-    assert page.query_params["run"] == second
-    assert page.title[0].value == "second"
 
 
 def test_many_are_stopped_and_resumed_at_once(store: Store) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.config import FRAMEWORK_TITLES, GROUPS, OPTIMIZER_FIELDS, SCHEDULE_FIELDS, RunConfig, configure, is_used
-from core.datasets import load, rename
+from core.datasets import delete, load, rename
 from core.inference.service import PredictionService
 from core.networks.layers import count_parameters
 from core.networks.zoo import ARCHITECTURES
@@ -20,7 +20,7 @@ from core.recipes import RECIPES
 from core.runs import Store
 from core.training.loop import first_batch
 from tests.page import page_at, plain
-from tests.sample_data import make_dataset, noise
+from tests.sample_data import make_dataset, noise, plant_faults
 from tests.sample_data import store as keep_dataset
 from ui.shared.first_batch import SHOWN, _threads
 
@@ -235,6 +235,21 @@ def test_a_launch_queues_what_was_chosen(page: AppTest, store: Store, choice: st
     runs = store.find()
     assert len(runs) == frameworks
     assert {(run.config.epochs, run.config.train_limit, run.state) for run in runs} == {(7, 500, "queued")}
+
+
+def test_data_set_that_another_tab_deletes_is_not_replaced_by_another(page: AppTest, store: Store) -> None:
+    keep_dataset(plant_faults())
+    page.run()
+    page.selectbox(key="setting-dataset").set_value("tiny").run()
+    delete("tiny", lambda _name: [])
+
+    page.button(key="launch").click().run()
+
+    assert not page.exception
+    assert store.find() == []
+    assert page.selectbox(key="setting-dataset").value == "tiny"
+    assert "The data set tiny is not here" in plain(page.warning[0].value)
+    assert "launch" not in {button.key for button in page.button}
 
 
 def test_a_schedule_is_drawn_before_launch(page: AppTest) -> None:

@@ -15,7 +15,7 @@ from core.datasets.choices import Choices
 from core.datasets.importing import Plan
 from ui.data.custom_datasets import show_custom_datasets
 from ui.data.import_plan import change_guesses, choose_import
-from ui.data.import_progress import watch_import
+from ui.data.import_progress import show_other_imports, watch_import
 from ui.shared.formatting import escape_markdown
 
 _FORMATS = (
@@ -59,6 +59,7 @@ def show(_dataset: Dataset) -> None:
             "From", list(sources), default="Upload", required=True, key="source", bind="query-params", wrap=True
         )
         sources[source]()
+        show_other_imports()
     show_custom_datasets()
 
 

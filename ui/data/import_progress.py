@@ -4,10 +4,17 @@ watch_import(import_id, on_done=open_it)
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
-from core.datasets.background_import import Progress, cancel_import, import_progress
+from core.datasets.background_import import (
+    Progress,
+    cancel_import,
+    dismiss_import,
+    import_progress,
+    unfinished_imports,
+)
 from ui.data.import_report import show_report
 from ui.shared.formatting import escape_markdown
 
@@ -29,6 +36,32 @@ def watch_import(import_id: str, on_done: Callable[[str], None], on_close: Calla
         st.fragment(_watch, run_every=_REFRESH_S)(import_id)
     else:
         _show_end(state, on_done, on_close)
+
+
+def show_other_imports() -> None:
+    """List the imports that go on or have failed, in whichever tab they were begun."""
+    listed = unfinished_imports()
+    if listed:
+        st.subheader("Imports under way")
+    for import_id in listed:
+        state = import_progress(import_id)
+        going_on = state.state == "running"
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            words = f"Importing, {state.share:.0%}" if going_on else "Failed"
+            st.markdown(f"**{words}.** {escape_markdown(state.sentence)}", width="stretch")
+            if going_on:
+                st.button("Watch", key=f"watch-{import_id}", on_click=_watch_here, args=(import_id,))
+            else:
+                st.button("Dismiss", key=f"dismiss-{import_id}", on_click=_dismiss, args=(import_id,))
+
+
+def _watch_here(import_id: str) -> None:
+    st.query_params["import"] = import_id
+
+
+def _dismiss(import_id: str) -> None:
+    with suppress(ValueError):  # another tab has done so
+        dismiss_import(import_id)
 
 
 def _watch(import_id: str) -> None:

@@ -122,11 +122,17 @@ def _say_what_next(filters: Mapping[str, Any]) -> None:
 def _act_on(ticked: Sequence[Run], count: int, filters: Mapping[str, Any]) -> None:
     """Show what can be done with the ticked runs, or how to tick some."""
     if not ticked:
-        st.caption(f"{counted(count, 'run')}. Click one to open it; tick some to stop, tag, clone or delete them.")
+        st.caption(
+            f"{counted(count, 'run')}. Click a network to open its run; tick some to stop, tag, clone or delete them."
+        )
         if filters["deleted"] and st.button("Remove all for good", icon=":material/delete_forever:", key="remove"):
             ask_to_remove()
         return
     st.markdown(f"**{counted(len(ticked), 'run')} ticked**")
+    if len(ticked) == 1:
+        st.page_link(
+            "../pages/results.py", label="Open", icon=":material/open_in_new:", query_params={"run": ticked[0].id}
+        )
     show_actions(ticked, key="ticked")
     if not filters["deleted"]:
         st.button(

@@ -6,12 +6,19 @@ if dataset := open_dataset(run.config.dataset):
 
 import streamlit as st
 
-from core.datasets import Dataset, load
+from core.datasets import Dataset, load, names
 from ui.shared.formatting import escape_markdown
 
 
 def open_dataset(name: str) -> Dataset | None:
-    """Return a data set; if it was removed or damaged, say so and return none."""
+    """Return a data set; if it is not here or damaged, say so and return none."""
+    if name not in names():
+        st.warning(
+            f"The data set {escape_markdown(name)} is not here: it was deleted or renamed, or never imported. What "
+            "needs its images is not shown.",
+            icon=":material/image_not_supported:",
+        )
+        return None
     try:
         return load(name)
     except ValueError as error:

@@ -1,4 +1,6 @@
-"""A table of runs: a click on a run opens it, ticked ones are chosen to do something with.
+"""A table of runs: a click on a run's network opens it, ticked ones are chosen to do something with.
+
+Only that button opens a run, so that a click on a column's head sorts and nothing else, and the arrow keys move.
 
 show_runs(runs, key="last-runs")
 chosen = choose_runs(runs, key="runs")
@@ -6,7 +8,7 @@ chosen = choose_runs(runs, key="runs")
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,8 +16,6 @@ import streamlit as st
 from core.config import FRAMEWORK_TITLES
 from core.runs import Run
 from ui.shared.formatting import state_of
-
-_Mode = Literal["single-cell", "multi-row"]
 
 _COLUMNS = {
     "State": st.column_config.TextColumn(width=150),
@@ -28,17 +28,26 @@ _COLUMNS = {
 
 
 def show_runs(runs: Sequence[Run], key: str) -> None:
-    """Show runs in the order they come; a click on one opens its results."""
+    """Show runs in the order they come; a click on a network opens its run's results."""
     if not runs:
         st.info("No runs yet. Press *Train both now* on the Home page, or choose the settings on the Train page.")
         return
-    _show(runs, key, ("single-cell",))
-    st.caption("Click a run to open its results.")
+    digest = _digest(runs)
+    st.dataframe(runs_frame(runs), key=f"{key}-{digest}", **_looks(runs, f"{key}-open-{digest}"))
+    st.caption("Click a network to open its run.")
 
 
 def choose_runs(runs: Sequence[Run], key: str) -> list[Run]:
-    """Show runs, open one that is clicked, and return those that are ticked."""
-    return [runs[row] for row in _show(runs, key, ("multi-row", "single-cell"))]
+    """Show runs, open the one whose network is clicked, and return those that are ticked."""
+    digest = _digest(runs)  # what is ticked is known by its row, so a table of other runs is another one
+    picked = st.dataframe(
+        runs_frame(runs),
+        key=f"{key}-{digest}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        **_looks(runs, f"{key}-open-{digest}"),
+    )
+    return [runs[row] for row in picked.selection.rows]
 
 
 def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
@@ -63,21 +72,28 @@ def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
     return frame.drop(columns=[*empty, *(["Data"] if frame["Data"].nunique() == 1 else [])])
 
 
-def _show(runs: Sequence[Run], key: str, modes: tuple[_Mode, ...]) -> list[int]:
-    """Show the table, open the run of a clicked cell, and return the positions of the ticked rows."""
-    # What is ticked is known by its row, so a table of other runs is another one.
-    digest = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
-    picked = st.dataframe(
-        runs_frame(runs),
-        key=f"{key}-{digest}",
-        hide_index=True,
-        on_select="rerun",
-        selection_mode=modes,
-        column_config=_COLUMNS,
-        placeholder="",
-        height="content" if len(runs) <= 15 else "auto",
+def _digest(runs: Sequence[Run]) -> str:
+    return hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
+
+
+def _looks(runs: Sequence[Run], open_key: str) -> dict[str, Any]:
+    """Return how a table looks, and that the buttons of its column of networks open these runs."""
+    button = st.column_config.ButtonColumn(
+        help="Opens the run.",
+        type="tertiary",
+        alignment="left",
+        key=open_key,
+        on_click=_open,
+        args=([run.id for run in runs], open_key),
     )
-    if picked.selection.cells:
-        row, _ = picked.selection.cells[0]
-        st.switch_page("../pages/results.py", query_params={"run": runs[row].id})
-    return picked.selection.rows
+    return {
+        "hide_index": True,
+        "column_config": {"Network": button, **_COLUMNS},
+        "placeholder": "",
+        "height": "content" if len(runs) <= 15 else "auto",
+    }
+
+
+def _open(run_ids: Sequence[str], open_key: str) -> None:
+    """Open the run of the row that was clicked, in the table as it was shown then."""
+    st.switch_page("../pages/results.py", query_params={"run": run_ids[st.session_state[open_key].row]})

@@ -35,14 +35,21 @@ def choose_group() -> list[Run]:
         st.info("Nothing was trained with several seeds yet. Choose a number of *Seeds* on the Train page.")
         return []
     asked = st.query_params.get("group")
+    if asked and asked not in groups:
+        st.warning(
+            "This address names runs that are not here: they may have been deleted, or made on another machine. "
+            "Choose others below.",
+            icon=":material/link_off:",
+        )
     chosen = st.selectbox(
         "Launched together",
         list(groups),
-        index=list(groups).index(asked) if asked in groups else 0,
+        index=list(groups).index(asked) if asked in groups else None if asked else 0,
+        placeholder="Choose",
         format_func=lambda group: _title(groups[group]),
         key="seed-group",
     )
-    return groups[chosen][::-1]
+    return groups[chosen][::-1] if chosen else []
 
 
 def show_seeds(runs: Sequence[Run]) -> None:

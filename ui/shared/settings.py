@@ -143,7 +143,9 @@ def _in_words(value: Any, options: Mapping[str, str] | None) -> str:
 def _options(name: str) -> Mapping[str, str]:
     match name:
         case "dataset":
-            return {known: get_specification(known).title for known in names()}
+            here, chosen = {known: get_specification(known).title for known in names()}, settings()[name]
+            # One that has gone stays chosen until another is; a launch is refused meanwhile.
+            return here if chosen in here else {**here, chosen: f"{chosen} (not here)"}
         case "architecture":
             known, chosen = network_names(), settings()[name]
             # One that was deleted stays chosen until another is; a launch is refused meanwhile.
