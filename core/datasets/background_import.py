@@ -185,9 +185,8 @@ def import_progress(import_id: str) -> Progress:
 
 
 def unfinished_imports() -> list[str]:
-    """Return the ids of the imports that go on or have failed and were not dismissed, the newest first."""
-    folders = sorted(_imports().iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
-    return [folder.name for folder in folders if Job(folder).status().state in ("running", "failed")]
+    """Return the ids of the imports that go on, or have failed and were not dismissed."""
+    return sorted(folder.name for folder in _imports().iterdir() if Job(folder).status().state in ("running", "failed"))
 
 
 def dismiss_import(import_id: str) -> None:
@@ -197,7 +196,7 @@ def dismiss_import(import_id: str) -> None:
         ValueError: if there is none of that id.
     """
     job = _job(import_id)
-    if not job.is_running():
+    if job.status().state != "running":
         shutil.rmtree(job.folder, ignore_errors=True)
 
 

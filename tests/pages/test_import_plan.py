@@ -1,12 +1,13 @@
 """The plan of an import on the page: what was guessed is shown, changed, and imported as changed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import datasets
-from core.datasets.background_import import import_progress
+from core.datasets.background_import import import_progress, start_import
 from tests.datasets import sources
 from tests.field.inputs import images, table
 from tests.page import page_at
@@ -73,3 +74,26 @@ def test_a_choice_that_cannot_be_met_is_a_sentence(page: AppTest, tmp_path: Path
     page.text_input(key="import-test").set_value("elsewhere").run()
     assert escape_markdown("there is none called 'elsewhere'") in page.error[0].value
     assert not page.exception
+
+
+def test_plan_whose_files_have_gone_asks_for_them_again(page: AppTest, tmp_path: Path) -> None:
+    path = sources.written(tmp_path / "here", images(train__a=5, train__b=5, test__a=2, test__b=2))
+    page.text_input(key="import-path").set_value(str(path)).run()
+    shutil.rmtree(path)
+
+    next(button for button in page.button if button.label == "Import").click().run()
+
+    assert "give the files again" in page.error[0].value
+    assert "import" not in page.query_params
+
+
+@pytest.mark.usefixtures("ends_processes")
+def test_failed_import_is_listed_in_every_tab_until_it_is_dismissed(page: AppTest, tmp_path: Path) -> None:
+    import_id = start_import(tmp_path / "nothing-here.zip")
+    wait_for(lambda: import_progress(import_id).state == "failed")
+
+    page.run()
+    assert _says(page, "Failed.")
+    page.button(key=f"dismiss-{import_id}").click().run()
+    assert not page.exception
+    assert not _says(page, "Failed.")

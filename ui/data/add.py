@@ -120,6 +120,9 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
             st.rerun()
         st.error(escape_markdown(changed.refused or ""), icon=":material/error:")
     elif choice := choose_import(look.plan):
+        if not look.path.exists():
+            st.error("What was looked at is not here any more: give the files again.", icon=":material/error:")
+            return
         _watch(start_import(look.path, choices=choices, **choice))
 
 
