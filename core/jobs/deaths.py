@@ -12,8 +12,11 @@ import logging
 import time
 from contextlib import suppress
 
+from filelock import FileLock, Timeout
+
 from core.jobs.failures import Cause
 from core.runs import ACTIVE, Run, Store, SupersededError
+from core.system.paths import data_dir
 from core.system.processes import ProcessId
 
 _log = logging.getLogger("duet.deaths")
@@ -46,8 +49,24 @@ def note_deaths(store: Store) -> None:
         age = abs(time.time() - (run.heartbeat_at or run.started_at or 0.0))
         if run.pid is not None and age > _CEASED_S and not alive(run):
             record_end(store, run, GONE)
-        elif run.pid is None and age > START_DEADLINE_S:
+        elif run.pid is None and age > START_DEADLINE_S and not _scheduler_is_there():
             record_end(store, run, no_sign_of_life(START_DEADLINE_S), cause="not_started")
+
+
+def scheduler_lock() -> FileLock:
+    """Return the lock that the scheduler's process holds as long as it works."""
+    return FileLock(data_dir() / "scheduler.lock")
+
+
+def _scheduler_is_there() -> bool:
+    """Say whether a scheduler works, which knows by a clock that nobody sets how long a start has taken."""
+    lock = scheduler_lock()
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def no_sign_of_life(seconds: float) -> str:

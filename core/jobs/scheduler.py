@@ -21,11 +21,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig, with_seeds
-from core.jobs.deaths import GONE, START_DEADLINE_S, alive, no_sign_of_life, record_end, record_failure
+from core.jobs.deaths import GONE, START_DEADLINE_S, alive, no_sign_of_life, record_end, record_failure, scheduler_lock
 from core.jobs.devices import known_devices
 from core.jobs.warm_pool import WarmPool, assign, request
 from core.networks.registry import get_architecture
@@ -133,7 +133,7 @@ def _checked_slots(title: str, text: str) -> int:
 
 def ensure_running() -> None:
     """Start the scheduler's process unless there is one."""
-    lock = _lock()
+    lock = scheduler_lock()
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -311,10 +311,6 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _lock() -> FileLock:
-    return FileLock(data_dir() / "scheduler.lock")
-
-
 def main() -> None:
     """Schedule until nothing has been left to do for a while."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -323,7 +319,7 @@ def main() -> None:
     waiting = True
     while waiting:
         try:
-            with _lock().acquire(timeout=0):
+            with scheduler_lock().acquire(timeout=0):
                 store.purge(older_than_s=KEEP_DELETED_S)
                 try:
                     _work(scheduler)

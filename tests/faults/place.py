@@ -135,8 +135,8 @@ class Place:
         self.kill_scheduler()
         processes.end(self.home)
         for run in self.store.find(states=("queued", *ACTIVE), limit=1000):
-            self.store.request_stop(run.id)
-            with suppress(SupersededError):
+            with suppress(SupersededError, ValueError):  # it has ended meanwhile
+                self.store.request_stop(run.id)
                 self.store.fail(run.id, run.attempt, failure="Given up between two trials.", advice="")
         if again:
             self.schedule_again()
