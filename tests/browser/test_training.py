@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -43,7 +44,8 @@ def train_for_long(server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 
     yield launch
     for run_id in launched:
-        store.request_stop(run_id)
+        with suppress(ValueError):  # it has ended
+            store.request_stop(run_id)
     wait_until(lambda: all(store.get(run_id).state in ENDED for run_id in launched))
 
 
