@@ -54,6 +54,9 @@ USUAL_SIDE = 32
 
 MAX_CLASSES = 1000
 
+_MAX_LABELS = 100_000
+"""An import ends at so many labels: spellings of a class count as one only when all are known."""
+
 MAX_STORED = 8 * 2**30
 """The most bytes that a data set's images may take."""
 
@@ -194,7 +197,7 @@ def import_dataset(
                 f"for example by --dataset={plan.datasets[0]}."
             )
         shape = (*check_size(size or plan.size), CHANNELS[colour or plan.colour])
-        written = _write(recognised.format.read(found), folder, shape, plan.fit, on_progress)
+        written = _write(recognised.format.read(found), found, folder, shape, plan.fit, on_progress)
         labels, class_names, joined = _number_classes(written, found)
         notes = [*recognised.notes, *joined, *_divide(folder, labels, shape)]
         counts = _counts_by_class(folder, class_names)
@@ -496,6 +499,7 @@ class _Written(NamedTuple):
 
 def _write(
     entries: Iterator[Block | Skipped],
+    found: Source,
     folder: Path,
     shape: tuple[int, int, int],
     how: Fit,
@@ -504,6 +508,7 @@ def _write(
     """Write the images of each split, in their final shape, into arrays that grow."""
     written = _Written({"train": [], "validation": [], "test": []}, Counter(), [])
     most = min(MAX_IMAGES, MAX_STORED // int(np.prod(shape)))
+    known: dict[str, str] = {}  # so that equal labels are one object
     with ExitStack() as opened:
         images = {}
         sizes = {}
@@ -519,7 +524,12 @@ def _write(
             part = entry.part or "train"
             images[part].append(np.stack([fit(image, shape, how) for image in entry.images]))
             sizes[part].append(np.tile(entry.size, (len(entry.images), 1)))
-            written.classes[part] += entry.classes
+            for label in set(entry.classes) - known.keys():
+                _check_label(label, found)
+                known[label] = label
+            if len(known) > _MAX_LABELS:
+                raise ValueError(f"Expected at most {MAX_CLASSES:,} classes, received more than {_MAX_LABELS:,}.")
+            written.classes[part] += [known[label] for label in entry.classes]
             written.sizes[entry.size] += len(entry.images)
             total = sum(map(len, written.classes.values()))
             if total > most:
@@ -535,8 +545,6 @@ def _write(
 
 def _number_classes(written: _Written, found: Source) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
     """Return the labels of each split, int64, the name of each label, and a sentence for each joining."""
-    for label in sorted(set().union(*written.classes.values())):
-        _check_label(label, found)
     naming = name_classes(set().union(*written.classes.values()))
     classes = {part: [naming.names[label] for label in labels] for part, labels in written.classes.items()}
     check_classes(_after_division({part: Counter(row) for part, row in classes.items() if row}))
@@ -629,8 +637,16 @@ def _distribute(folder: Path, only: str, kind: str, row: tuple[int, ...], dtype:
 
 
 def _prepared(folder: Path) -> Preparation:
-    images = np.load(folder / "train_images.npy", mmap_mode="r")
-    return preparation_of(images[:: max(1, len(images) // _JUDGED)][:_JUDGED])
+    # Read, not mapped: the kernel would count much of the file around each image as memory of this process.
+    with (folder / "train_images.npy").open("rb") as file:
+        np.lib.format.read_magic(file)
+        (count, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
+        first, size = file.tell(), int(np.prod(shape))
+        images = []
+        for row in range(0, count, max(1, count // _JUDGED))[:_JUDGED]:
+            file.seek(first + row * size)
+            images.append(np.frombuffer(file.read(size), np.uint8).reshape(shape))
+    return preparation_of(images)
 
 
 def _title_of(path: Path) -> str:

@@ -2,9 +2,11 @@ import io
 import struct
 import subprocess
 import sys
+import threading
 import time
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from core.datasets.decoding import MAX_BYTES, MAX_SIDE, ImageError, decode
+from core.datasets import decoding
+from core.datasets.decoding import MAX_BYTES, MAX_MEMORY, MAX_SIDE, ImageError, decode, read_header
+from tests.bad_files import tiled_tiff
 
 RED, GREEN, BLUE, BLACK, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
 
@@ -143,6 +147,12 @@ REFUSED = {
     "9k.png": (png_of(9_000, 9_000), "expected at most 64 megapixels, received 9,000 × 9,000 pixels"),
     "20k.png": (png_of(20_000, 20_000, data=bytes(20_000 * 2_501)), "expected at most 64 megapixels"),
     "50k.png": (png_of(50_000, 50_000), "expected at most 64 megapixels"),
+    "progressive.jpg": (
+        saved(Image.new("RGB", (6400, 6300)), "JPEG", progressive=True, subsampling=0),
+        "expected an image that takes at most 224 MiB to decode, received 6,400 × 6,300 pixels, which take 241 MiB",
+    ),
+    "8k.webp": (saved(Image.new("L", (8000, 8000)), "WEBP"), "received 8,000 × 8,000 pixels, which take 977 MiB"),
+    "one tile.tif": (tiled_tiff(32, 20_000), "received 32 × 32 pixels, which take 1,526 MiB as TIFF"),
     "long.png": (bytes(MAX_BYTES + 1), "expected at most 64 MiB, received 65 MiB"),
 }
 
@@ -172,6 +182,65 @@ def test_refuses_a_pixel_bomb_within_200_megabytes(side):
     )
     ended = subprocess.run([sys.executable, "-c", program], input=png_of(side, side), capture_output=True, check=False)
     assert b"ImageError: bomb.png: expected at most 64 megapixels" in ended.stderr
+
+
+LARGE = {
+    "colour.png": lambda: saved(Image.new("RGB", (7600, 7600)), "PNG"),
+    "transparent.png": lambda: saved(Image.new("RGBA", (7600, 7600)), "PNG", exif=turned(6)),
+    "16 bits.png": lambda: saved(Image.new("I;16", (8000, 8000)), "PNG"),
+    "plain.jpg": lambda: saved(Image.new("RGB", (8000, 8000)), "JPEG"),
+    "progressive.jpg": lambda: saved(Image.new("RGB", (8000, 8000)), "JPEG", progressive=True),
+    "lossless.webp": lambda: saved(Image.new("RGBA", (3800, 3800)), "WEBP", lossless=True),
+    "turned.tif": lambda: saved(
+        Image.new("RGB", (4000, 4000)), "TIFF", compression="tiff_lzw", tiffinfo={ExifTags.Base.Orientation: 6}
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("name", LARGE)
+def test_takes_the_memory_that_it_promises(name):
+    program = (
+        "import re, sys; from pathlib import Path; from core.datasets.decoding import decode\n"
+        "data = sys.stdin.buffer.read()\n"
+        "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) * 1024\n"
+        "before = peak(); decode(data, 'large'); print(peak() - before)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], input=LARGE[name](), capture_output=True, check=True)
+    assert int(ended.stdout) < MAX_MEMORY + 32 * 2**20  # what the strip that is shrunk takes, in several modes
+
+
+def test_threads_wait_for_memory_that_others_have_taken(monkeypatch):
+    data = saved(Image.new("RGB", (600, 600)), "PNG")
+    monkeypatch.setattr(decoding, "MAX_MEMORY", 2 * read_header(data, "a.png").memory)
+    at_once, most, lock = 0, 0, threading.Lock()
+    whole = Image.Image.reduce
+
+    def reduce(image, *arguments):
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.02)
+        with lock:
+            at_once -= 1
+        return whole(image, *arguments)
+
+    monkeypatch.setattr(Image.Image, "reduce", reduce)
+    with ThreadPoolExecutor(8) as threads:
+        decoded = list(threads.map(lambda _: decode(data, "a.png").shape, range(8)))
+    assert decoded == [(600, 600, 3)] * 8
+    assert most == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "factor"),
+    [({}, 0), ({"progressive": True}, 3), ({"progressive": True, "subsampling": 0}, 6)],
+)
+def test_knows_which_jpeg_is_kept_whole(options, factor):
+    data = saved(Image.effect_noise((2000, 1000), 50).convert("RGB"), "JPEG", **options)
+    assert read_header(data, "a.jpg").memory == len(data) + 4 * 2_000_000 + factor * 2_000_000
 
 
 VALID = [

@@ -456,3 +456,31 @@ def test_the_real_signs_are_named_by_letters():
     assert "J" not in counts
     assert "Z" not in counts
     assert dataset.specification.preparation == "photo"
+
+
+@pytest.mark.parametrize("look", [inspect, import_dataset])
+def test_large_images_in_hardly_any_bytes_are_refused_with_the_name_of_one(look, tmp_path):
+    blank = io.BytesIO()
+    Image.new("L", (8000, 8000)).save(blank, "PNG")
+    path = tmp_path / "blank.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"{number % 2}/{number}.png", blank.getvalue())
+    assert path.stat().st_size < 20_000
+    with pytest.raises(
+        ValueError,
+        match=r"^\d/\d+\.png: expected images that have shrunk by at most 250 times in their files, received "
+        r"8,000 × 8,000 pixels in 63 kB, and such more: save them smaller\.$",
+    ):
+        look(path)
+
+
+def test_fewer_of_large_images_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing.image_folders, "_LOOKED_AT_PIXELS", 5 * 100 * 100)
+    for number in range(40):
+        path = tmp_path / "photos" / f"{number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((100, 100), 50).save(path)
+    plan = inspect(tmp_path / "photos")
+    assert 5 < sum(plan.sizes.values()) < 20
+    assert plan.images == {"train": 40}

@@ -6,8 +6,9 @@ takes their place; see `core.datasets.formats.label_tables`.
 """
 
 import io
+import math
 import os
-import warnings
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,15 @@ import numpy as np
 from PIL import Image
 
 from core.datasets.choices import Choices
-from core.datasets.decoding import FORMATS, MAX_BYTES, ImageError, brightest_of_deep, decode, looks_like_image
+from core.datasets.decoding import (
+    MAX_BYTES,
+    Header,
+    ImageError,
+    brightest_of_deep,
+    decode,
+    looks_like_image,
+    read_header,
+)
 from core.datasets.files import DAMAGE, File, Files, Skipped
 from core.datasets.formats import label_tables
 from core.datasets.formats.source import Block, Guess, Part, Source, example_images
@@ -42,8 +51,17 @@ _NEVER = (
 
 _LOOKED_AT = 60
 
+_LOOKED_AT_PIXELS = 300_000_000
+"""No further image is looked at once so many pixels have been decoded, which takes seconds."""
+
+_HARMLESS_UNPACKED = 2**28
+"""Images that unpack to more bytes than this, all together, must not have shrunk by more than `_MAX_RATIO`."""
+
+_MAX_RATIO = 250
+"""Blank pixels shrink by 300 to 1,000, scanned pages by 35."""
+
 _THREADS = min(2, os.cpu_count() or 1)
-"""Each may hold an image of 64 megapixels, so more would break the promise of bounded memory."""
+"""Files and shrunk images of so many are in memory; of what is decoded, `decoding` keeps account."""
 
 
 class Labelled(NamedTuple):
@@ -118,8 +136,8 @@ def read(found: Source) -> Iterator[Block | Skipped]:
 
 
 def preview(found: Source) -> Iterator[Block | Skipped]:
-    """Yield images from all over the folders."""
-    yield from _decoded(_from_all_over(found.parts))
+    """Yield images from all over the folders, fewer where they are large."""
+    yield from _decoded(_from_all_over(found.parts), _LOOKED_AT_PIXELS)
 
 
 def _from_all_over(images: Sequence[Labelled]) -> list[Labelled]:
@@ -201,8 +219,18 @@ def _with_white(source: Source, choices: Choices) -> Source:
     """Find the value of white of images with 16 bits, from some of them."""
     brightest = 0.0
     looked_at = [image for image in _from_all_over(source.parts) if _may_be_deep(image.file)]
+    total = _Total()
     for image in looked_at:
-        brightest = max(brightest, brightest_of_deep(_whole(image.file)) or 0)
+        if total.decoded > _LOOKED_AT_PIXELS:
+            break
+        data = _whole(image.file)
+        try:
+            header = read_header(data, image.file.name)
+        except ImageError:
+            continue  # told when it is read
+        if header.mode.startswith("I;16"):
+            total.add(image.file, header)
+            brightest = max(brightest, brightest_of_deep(data, image.file.name, header) or 0)
     if not brightest:
         return source
     white = choices.scale or find_white(max(brightest, 256), deep=True)
@@ -227,16 +255,50 @@ def _whole(file: File) -> bytes:
         return b""
 
 
-def _decoded(images: Sequence[Labelled]) -> Iterator[Block | Skipped]:
-    """Yield the images in their order, decoded by a few threads that are never far ahead."""
+class _Total:
+    """What the images that have been opened come to, counted by several threads."""
+
+    def __init__(self) -> None:
+        self.decoded = 0
+        self._saved = 0
+        self._unpacked = 0
+        self._lock = threading.Lock()
+
+    def add(self, file: File, header: Header) -> None:
+        """Count an image that is to be decoded.
+
+        Raises:
+            ValueError: if it is one too many of those that hardly say anything with very many pixels.
+        """
+        with self._lock:
+            self.decoded += header.decoded
+            self._saved += file.size
+            self._unpacked += header.unpacked
+            if self._unpacked <= max(_HARMLESS_UNPACKED, _MAX_RATIO * self._saved):
+                return
+        raise ValueError(
+            f"{file.path}: expected images that have shrunk by at most {_MAX_RATIO} times in their files, received "
+            f"{header.width:,} × {header.height:,} pixels in {math.ceil(file.size / 1000):,} kB, and such more: save "
+            "them smaller."
+        )
+
+
+def _decoded(images: Sequence[Labelled], most: float = math.inf) -> Iterator[Block | Skipped]:
+    """Yield the images in their order, decoded by a few threads that are never far ahead.
+
+    No further one is begun once so many pixels as `most` have been decoded.
+    """
     queue = iter(enumerate(images, start=1))
+    total = _Total()
     with ThreadPoolExecutor(_THREADS) as threads:
-        running = [(number, image, threads.submit(_decode, image)) for number, image in islice(queue, 2 * _THREADS)]
+        running = [
+            (number, image, threads.submit(_decode, image, total)) for number, image in islice(queue, 2 * _THREADS)
+        ]
         while running:
             number, image, future = running.pop(0)
             outcome = future.result()
-            for next_number, next_image in islice(queue, 1):
-                running.append((next_number, next_image, threads.submit(_decode, next_image)))
+            for next_number, next_image in islice(queue, int(total.decoded <= most)):
+                running.append((next_number, next_image, threads.submit(_decode, next_image, total)))
             if isinstance(outcome, Skipped):
                 yield outcome
                 continue
@@ -244,25 +306,34 @@ def _decoded(images: Sequence[Labelled]) -> Iterator[Block | Skipped]:
             yield Block(image.part, pixels[np.newaxis], [image.class_name], size, number / len(images))
 
 
-def _decode(image: Labelled) -> tuple[np.ndarray, tuple[int, int]] | Skipped:
-    """Return the pixels of a file, uint8 `(H, W, 3)`, and its height and width, or why there are none."""
+def _decode(image: Labelled, total: _Total) -> tuple[np.ndarray, tuple[int, int]] | Skipped:
+    """Return the pixels of a file, uint8 `(H, W, 3)`, and its height and width, or why there are none.
+
+    Raises:
+        ValueError: as `_Total.add` does.
+    """
     file = image.file
     if file.size > MAX_BYTES:
         return Skipped(file.path, f"It has {file.size / 2**20:,.0f} MiB.", f"Save it below {MAX_BYTES // 2**20} MiB.")
     try:
         with file.open() as stream:
             data = stream.read(MAX_BYTES + 1)
-        pixels = decode(data, file.name, white=image.white)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                width, height = opened.size
+        header = read_header(data, file.name)
     except ImageError as error:
-        reason = str(error).removeprefix(f"{file.name}: ")
-        return Skipped(file.path, f"{reason[:1].upper()}{reason[1:]}", "Save it anew as PNG or JPEG.")
+        return _skip_undecodable(file, error)
     except DAMAGE as error:
         return Skipped(file.path, f"It is damaged ({error}).", "Put a whole copy in its place.")
-    return pixels, (height, width)
+    total.add(file, header)
+    try:
+        pixels = decode(data, file.name, white=image.white, header=header)
+    except ImageError as error:
+        return _skip_undecodable(file, error)
+    return pixels, (header.height, header.width)
+
+
+def _skip_undecodable(file: File, error: ImageError) -> Skipped:
+    reason = str(error).removeprefix(f"{file.name}: ")
+    return Skipped(file.path, f"{reason[:1].upper()}{reason[1:]}", "Save it anew as PNG or JPEG.")
 
 
 def example() -> dict[str, bytes]:

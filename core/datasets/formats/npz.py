@@ -275,14 +275,32 @@ def _stored_images(pair: Pair) -> Iterator[tuple[np.ndarray, float]]:
 
 
 def _labels(array: Array) -> list[str]:
-    """Return an array's labels as texts.
+    """Return an array's labels as texts, equal ones as one object.
 
     Raises:
         ValueError: if one is no text, no whole number, or a row that is not one-hot.
     """
+    known: dict[str, str] = {}
+    labels: list[str] = []
     with open_whole(array.file) as stream:
         _read_header(stream, array.file)
-        values = np.concatenate(list(_rows(stream, array, BLOCK_BYTES // array.dtype.itemsize + 1)))
+        for values in _rows(stream, array, BLOCK_BYTES // array.dtype.itemsize + 1):
+            texts = _texts(values, array)
+            for text in set(texts) - known.keys():
+                try:
+                    known[text] = check_label(text)
+                except ValueError as error:
+                    raise ValueError(f"{array.file.path}: expected {error}.") from None
+            labels += [known[text] for text in texts]
+    return labels
+
+
+def _texts(values: np.ndarray, array: Array) -> list[str]:
+    """Return some rows of labels as texts.
+
+    Raises:
+        ValueError: if one is no text, no whole number, or a row that is not one-hot.
+    """
     name = array.file.path
     if values.ndim == 2 and values.shape[1] > 1:
         if not ((values == 0) | (values == 1)).all() or not (values.sum(axis=1) == 1).all():
@@ -306,17 +324,10 @@ def _labels(array: Array) -> list[str]:
             )
     if values.dtype.kind == "S":
         try:
-            texts = [label.decode() for label in values.tolist()]
+            return [label.decode() for label in values.tolist()]
         except UnicodeDecodeError:
             raise ValueError(f"{name}: expected labels in UTF-8, received other bytes: save them as text.") from None
-    else:
-        texts = [str(label) for label in values.tolist()]
-    for text in set(texts):
-        try:
-            check_label(text)
-        except ValueError as error:
-            raise ValueError(f"{name}: expected {error}.") from None
-    return texts
+    return [str(label) for label in values.tolist()]
 
 
 def _stored(pair: Pair) -> tuple[int, int, int]:
