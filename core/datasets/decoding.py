@@ -103,7 +103,7 @@ def brightest_of_deep(data: bytes, name: str, header: Header) -> float | None:
         return None
     try:
         with _MEMORY.taking(header.memory), _opened(data, name) as image:
-            return float(image.getextrema()[1])
+            return _brightest(image)
     except ImageError:
         return None
 
@@ -139,9 +139,9 @@ def _decoded(data: bytes, name: str, white: float | None) -> np.ndarray:
         scale = _jpeg_scale(image)
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))  # of JPEG only
         image.load()
-        if white is not None and image.mode.startswith("I;16") and (brightest := image.getextrema()[1]) > white:
+        if white is not None and image.mode.startswith("I;16") and (brightest := _brightest(image)) > white:
             raise ImageError(
-                f"{name}: expected pixels of at most {white:g}, as in other images, received {brightest}: choose "
+                f"{name}: expected pixels of at most {white:g}, as in other images, received {brightest:g}: choose "
                 "the value of white (--scale)."
             )
         orientation = image.getexif().get(ExifTags.Base.Orientation)
@@ -149,6 +149,11 @@ def _decoded(data: bytes, name: str, white: float | None) -> np.ndarray:
         if orientation in _TURNS:
             shrunk = shrunk.transpose(_TURNS[orientation])
         return np.array(_on_background(shrunk))
+
+
+def _brightest(image: Image.Image) -> float:
+    """Return the highest value of a picture with one channel, found without a copy of it."""
+    return float(np.max(image.getextrema()))
 
 
 _TURNS = {
