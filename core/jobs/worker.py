@@ -36,6 +36,7 @@ from core.networks.layers import Architecture, BatchNorm, Shape, check_network, 
 from core.networks.registry import get_including_deleted
 from core.networks.zoo import ARCHITECTURES
 from core.runs import ENDED, Learning, Request, Results, Store, SupersededError, open_store
+from core.runs.predictions import Predictions, write_predictions
 from core.system.files import write_bytes, write_json
 from core.system.paths import run_directory, store_url
 from core.system.processes import fast_exit, started_at
@@ -183,6 +184,7 @@ def _train(
         learning = _judge_learning(engine, config, network, dataset, store.epochs(run_id), outcome.best_epoch)
         tested = _test(engine, description.architecture, dataset, directory)
         results = results.model_copy(update={**tested, "learning": learning})
+        _predict_validation(engine, description, dataset, directory)
     write_json(directory / "results.json", results.as_json())
     state: Literal["done", "paused", "stopped"]
     state = "done" if not outcome.stopped else "paused" if heartbeat.request == "pause" else "stopped"
@@ -262,9 +264,8 @@ def _test(engine: Engine, architecture: Architecture, dataset: Dataset, director
     outputs = engine.predict(dataset.test.images)
     labels = np.asarray(dataset.test.labels)
     loss, accuracy = loss_and_accuracy(outputs, labels)  # as in training, also where a softmax comes before it
-    checkpoints.write_arrays(
-        directory / "test.safetensors", {"probabilities": probabilities(outputs, architecture), "labels": labels}
-    )
+    kept = Predictions(probabilities(outputs, architecture), labels, np.arange(len(labels)))
+    write_predictions(directory, "test", kept)
     matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names))
     return {"test_loss": loss, "test_accuracy": accuracy, "confusion": matrix.tolist()}
 
@@ -293,6 +294,16 @@ def _judge_learning(
         pixel_spread=float(seen.std(axis=0, dtype=np.float32).mean()),
         brightest_pixel=int(seen.max()),
     )
+
+
+def _predict_validation(
+    engine: Engine, description: checkpoints.Description, dataset: Dataset, directory: Path
+) -> None:
+    """Keep what the kept weights say of the validation images, which a temperature is fitted on."""
+    rows = split_of(description.config, dataset).validation
+    if len(rows):  # else the test images validate, of which all is kept already
+        found = probabilities(engine.predict(dataset.train.images[rows]), description.architecture)
+        write_predictions(directory, "validation", Predictions(found, np.asarray(dataset.train.labels[rows]), rows))
 
 
 class _RunListener(Listener):

@@ -13,11 +13,14 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig, configure
+from core.datasets import load
 from core.jobs import worker
 from core.jobs.worker import execute
 from core.runs import Request, Results, Run, Store
+from core.runs.predictions import read_predictions
 from core.system.paths import run_directory, store_url
 from core.training import checkpoints
+from core.training.loop import split_of
 from core.training.records import StepMetrics
 from tests.conftest import furnish
 from tests.waiting import wait_for
@@ -79,6 +82,20 @@ def test_test_answers_are_kept_and_give_the_figures(trained):
     assert answers["probabilities"].shape == (10_000, 10)
     assert right.mean() == pytest.approx(run.results.test_accuracy)
     assert np.trace(run.results.confusion) == right.sum()
+
+
+def test_keeps_what_it_predicts_on_the_validation_images(trained, monkeypatch):
+    run, directory = trained
+    monkeypatch.setenv("DUET_HOME", str(directory.parent.parent))
+    found = read_predictions(run.id, "validation")
+    dataset = load("mnist")
+
+    assert found.probabilities.shape == (50, 10)
+    np.testing.assert_array_equal(found.rows, split_of(CONFIG, dataset).validation)
+    np.testing.assert_array_equal(found.labels, dataset.train.labels[found.rows])
+    accuracy = (found.probabilities.argmax(axis=1) == found.labels).mean()
+    assert accuracy == run.results.val_accuracy
+    assert read_predictions(run.id, "test").rows.tolist() == list(range(10_000))
 
 
 def test_network_and_settings_are_kept(trained):
