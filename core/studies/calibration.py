@@ -91,9 +91,12 @@ def expected_calibration_error(bins: list[ReliabilityBin]) -> float:
     Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", 2015; of the
     predicted class alone, as Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", 2017.
     """
-    filled = [each for each in bins if each.count]
-    total = sum(each.count for each in filled)
-    return sum(each.count / total * abs(each.accuracy - each.confidence) for each in filled)
+    total = sum(each.count for each in bins)
+    return sum(
+        each.count / total * abs(each.accuracy - each.confidence)
+        for each in bins
+        if each.accuracy is not None and each.confidence is not None
+    )
 
 
 def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -173,16 +173,17 @@ def compare_groups(
     difference = other.mean - one.mean
     margin = _margin(margin, (one.mean, other.mean), images)
     if one.deviation is None or other.deviation is None:
-        more = _FEW_SEEDS - min(one.count, other.count)
-        sentence = _sentence("undecided", names, 0, 0, margin, more)
-        return Verdict("undecided", sentence, one, other, difference, None, None, margin, None, more)
-    variances = one.deviation**2 / one.count, other.deviation**2 / other.count
+        missing = _FEW_SEEDS - min(one.count, other.count)
+        sentence = _sentence("undecided", names, 0, 0, margin, missing)
+        return Verdict("undecided", sentence, one, other, difference, None, None, margin, None, missing)
+    spreads = one.deviation**2, other.deviation**2
+    variances = spreads[0] / one.count, spreads[1] / other.count
     error = math.sqrt(sum(variances))
     freedom = _freedom(variances, (one.count, other.count))
     half = float(stdtrit(freedom, 1 - LEVEL / 2)) * error
     low, high = difference - half, difference + half
     kind = _kind(low, high, margin)
-    more = _more_seeds(one, other, difference, margin) if kind == "undecided" else None
+    more = _more_seeds(sum(spreads), min(one.count, other.count), difference, margin) if kind == "undecided" else None
     return Verdict(
         kind=kind,
         sentence=_sentence(kind, names, low, high, margin, more),
@@ -226,14 +227,16 @@ def _kind(low: float, high: float, margin: float) -> Kind:
     return "undecided" if low <= 0 <= high else "difference"
 
 
-def _more_seeds(one: MeanStd, other: MeanStd, difference: float, margin: float) -> int:
+def _more_seeds(variance: float, fewest: int, difference: float, margin: float) -> int:
     """Return about how many more seeds of each tell, if the difference and the spread stay what they are.
 
     The interval must become so short that it excludes 0 or lies within the margin, whichever is nearer.
+
+    Args:
+        variance: of both groups' seeds, summed.
+        fewest: how many seeds the smaller group has.
     """
     needed = max(abs(difference), margin - abs(difference))
-    variance = one.deviation**2 + other.deviation**2
-    fewest = min(one.count, other.count)
     for count in range(fewest + 1, fewest + _MOST_SEEDS):
         if float(stdtrit(2 * count - 2, 1 - LEVEL / 2)) * math.sqrt(variance / count) < needed:
             return count - fewest
