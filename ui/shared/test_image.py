@@ -121,7 +121,7 @@ def _show_neighbours(key: str, dataset: Dataset, position: int) -> None:
         return
     found = _nearest(dataset, dataset.fingerprint, position)
     wanted = st.session_state.get(f"{key}-neighbour")
-    picked = int(wanted if wanted in found.positions else found.positions[0])
+    picked = int(wanted) if wanted is not None and wanted in found.positions else int(found.positions[0])
     with folded, st.container(horizontal=True, gap="medium"):
         with st.container(width=400):
             pick_image(
