@@ -26,6 +26,7 @@ _SLOW_IMPORTS = (
     "altair",
     "pandas",
     "PIL.Image",
+    "plotly.graph_objects",
     "pyarrow",
     "pydantic",
 )

@@ -11,7 +11,7 @@ from core.datasets import Dataset
 from core.runs import FinishedRun, Run, finished, open_store
 from core.system.paths import checked_run_id
 from core.training.metrics import disagreement, per_class, wilson_interval
-from ui.results.evaluation import show_class_scores
+from ui.results.evaluation import show_class_scores, show_confidence
 from ui.results.exports import show_exports
 from ui.results.failures import show_doubt, show_failure
 from ui.results.run_header import show_header
@@ -49,7 +49,7 @@ def show_figures(runs: list[FinishedRun]) -> None:
             else "the difference is not significant at the 5% level."
         )
         st.info(
-            f"{apart.only_first} test images are read correctly by {names[0]} alone, {apart.only_second} by "
+            f"{apart.only_first} test images are predicted correctly by {names[0]} alone, {apart.only_second} by "
             f"{names[1]} alone: {verdict}",
             icon=":material/balance:",
         )
@@ -58,11 +58,13 @@ def show_figures(runs: list[FinishedRun]) -> None:
 def show_errors_of(runs: list[FinishedRun], chosen: FinishedRun, dataset: Dataset) -> None:
     """Show which classes one of the runs takes for which, with the images, and its scores of each class."""
     networks = [network_of(run, FRAMEWORK_TITLES[run.config.framework]) for run in runs]
-    _, labels = test_answers(chosen.id, chosen.ended_at)
+    probabilities, labels = test_answers(chosen.id, chosen.ended_at)
     st.subheader("Errors")
     show_errors("errors", dataset, labels, networks, of=runs.index(chosen))
     st.subheader("Each class")
     show_class_scores(per_class(np.array(chosen.results.confusion)), dataset.class_names)
+    st.subheader("Confidence")
+    show_confidence(chosen, probabilities, labels)
 
 
 def show(run: Run) -> None:

@@ -1,1 +1,1 @@
-"""The figures, as Altair charts."""
+"""The figures, as Altair charts where they are live and as Plotly's where they stand still."""

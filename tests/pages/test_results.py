@@ -11,6 +11,8 @@ from streamlit.testing.v1.element_tree import Block
 from core.config import RunConfig, configure
 from core.export import FORMATS
 from core.runs import Results, Run, Store, new_id, open_store
+from core.runs.predictions import read_predictions
+from core.studies.calibration import brier_score, expected_calibration_error, reliability
 from core.training.records import Epoch
 from tests.page import page_at
 from ui.shared.formatting import kept_epoch
@@ -43,6 +45,18 @@ def test_without_a_run_in_the_address_all_are_listed(finished: Run) -> None:  # 
 
     assert not page.exception
     assert len(page.dataframe[0].value) == 2
+
+
+def test_confidence_is_told_with_what_the_predictions_say(finished: Run) -> None:
+    page = results_page(run=finished.id)
+
+    metrics = {metric.label: metric.value for metric in page.metric}
+    tested = read_predictions(finished.id, "test")
+    bins = reliability(tested.probabilities, tested.labels)
+    assert metrics["Expected calibration error"] == f"{expected_calibration_error(bins):.2%}"
+    assert metrics["Brier score"] == f"{brier_score(tested.probabilities, tested.labels):.4f}"
+    assert len(page.get("plotly_chart")) == 1
+    assert any("temperature of" in caption.value for caption in page.caption)
 
 
 def test_a_finished_run_is_shown_with_its_figures(finished: Run) -> None:
