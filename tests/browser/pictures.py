@@ -42,7 +42,7 @@ def _photograph(page: Page) -> None:
     _keep(page, "home-dark")
     page.emulate_media(color_scheme="light")
     page.get_by_role("link", name="See where they err").click()
-    page.get_by_text("Confusion matrix").scroll_into_view_if_needed()
+    page.get_by_role("grid", name="Confusion matrix").scroll_into_view_if_needed()
     page.get_by_text("Most confused").wait_for()
     page.get_by_text("On test images").scroll_into_view_if_needed()
     _keep(page, "results")
