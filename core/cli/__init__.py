@@ -5,11 +5,13 @@ them share one form, see `core.cli.parsing`: what is wrong with the input is one
 progress goes to stderr, what was asked for to stdout, with `--json` as one value on the last line.
 """
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
-from core.cli.parsing import Parser, program
+from core.cli.parsing import Parser, program, show
 
 COMMANDS: dict[str, str] = {
     "train": "train a network",
@@ -24,12 +26,19 @@ COMMANDS: dict[str, str] = {
 }
 """Each command, which is the module of that name, with what it does."""
 
+_FIXES = {
+    errno.ENOSPC: "Free some room on that disk and try again; what was there before is unharmed.",
+    errno.EDQUOT: "Free some room within your quota and try again; what was there before is unharmed.",
+    errno.EROFS: "Set DUET_HOME to a folder that can be written.",
+    errno.EACCES: "Give yourself the right to it, or set DUET_HOME to a folder of your own.",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in COMMANDS:
-        return importlib.import_module(f"core.cli.{given[0]}").main(given[1:]) or 0
+        return _run(given[0], given[1:])
     parser = Parser(
         prog=program(),
         description="Train the same image classifier in PyTorch and in Keras, and compare them.",
@@ -40,3 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser(name, help=text, add_help=False)
     parser.parse_args(given)  # prints the help, or exits with what is wrong
     return 2
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    """Run a command; what the disk, the database or the reader of its output refuse is a sentence and exit code 1."""
+    from core.runs.database import StoreError  # not for `--help`, which would wait for the database's library
+
+    try:
+        code = importlib.import_module(f"core.cli.{name}").main(arguments) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has read enough, as `| head` does; Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except StoreError as error:
+        show(str(error), sys.stderr)
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        show(f"{place}{error.strerror or error}. {_FIXES.get(error.errno or 0, '')}".strip(), sys.stderr)
+        return 1
+    return code
