@@ -71,9 +71,11 @@ function build(table, cells, { rows, columns, rowTitle, columnTitle }) {
   // The corner says what the heads are: of the rows below it, of the columns beside it.
   const corner = element(titles, "td", "corner")
   corner.rowSpan = 2
+  corner.setAttribute("role", "columnheader") // a cell of a grid would be taken for one of the matrix
   corner.append(rowTitle)
   const over = element(titles, "td", "over")
   over.colSpan = columns.length
+  over.setAttribute("role", "columnheader")
   over.append(columnTitle)
   const names = line(head)
   const upright = columns.some((name) => name.length > 4)
