@@ -9,8 +9,9 @@ import streamlit as st
 from core.config import FRAMEWORK_TITLES
 from core.datasets import Dataset
 from core.runs import FinishedRun, Run, finished, open_store
+from core.studies.verdicts import compare_predictions
 from core.system.paths import checked_run_id
-from core.training.metrics import disagreement, per_class, wilson_interval
+from core.training.metrics import per_class, wilson_interval
 from ui.results.evaluation import show_class_scores, show_confidence
 from ui.results.exports import show_exports
 from ui.results.failures import show_doubt, show_failure
@@ -18,7 +19,7 @@ from ui.results.run_header import show_header
 from ui.results.runs_list import show_runs_list
 from ui.shared.error_explorer import show_errors
 from ui.shared.first_batch import show_first_batch
-from ui.shared.formatting import kept_epoch
+from ui.shared.formatting import counted, kept_epoch
 from ui.shared.live import watch
 from ui.shared.logs import show_log
 from ui.shared.open_dataset import open_dataset
@@ -41,16 +42,11 @@ def show_figures(runs: list[FinishedRun]) -> None:
         column.caption(f"95% interval {low:.2%} to {high:.2%}, from {count:,} test images. {kept_epoch(run)}")
     if len(runs) == 2:
         (first, labels), (second, _) = (test_answers(run.id, run.ended_at) for run in runs)
-        apart = disagreement(first.argmax(axis=1), second.argmax(axis=1), labels)
-        names = [FRAMEWORK_TITLES[run.config.framework] for run in runs]
-        verdict = (
-            "the difference is significant at the 5% level, for these test images and this seed."
-            if apart.significant
-            else "the difference is not significant at the 5% level."
-        )
+        test = compare_predictions(first.argmax(axis=1) == labels, second.argmax(axis=1) == labels)
+        one, other = (FRAMEWORK_TITLES[run.config.framework] for run in runs)
         st.info(
-            f"{apart.only_first} test images are predicted correctly by {names[0]} alone, {apart.only_second} by "
-            f"{names[1]} alone: {verdict}",
+            f"{counted(test.only_first, 'test image')} predicted correctly by {one} alone, {test.only_second:,} by "
+            f"{other} alone: {test.in_words}, for these two trainings.",
             icon=":material/balance:",
         )
 

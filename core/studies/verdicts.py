@@ -46,6 +46,12 @@ class McNemar:
     low: float
     high: float
 
+    @property
+    def in_words(self) -> str:
+        """The outcome as papers write it, such as "p = 0.031, significant at 5%"."""
+        p_value = f"p = {self.p_value:.3f}" if self.p_value >= 0.001 else "p < 0.001"
+        return f"{p_value}, {'' if self.p_value < LEVEL else 'not '}significant at {LEVEL:.0%}"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -103,6 +109,17 @@ def mcnemar(only_first: int, only_second: int, images: int) -> McNemar:
     )
 
 
+def compare_predictions(first: np.ndarray, second: np.ndarray) -> McNemar:
+    """Compare two networks by whether each predicts the same images right, bool `(N,)`, with N at least 1.
+
+    Raises:
+        ValueError: if they are not of the same images, or there are none.
+    """
+    if first.shape != second.shape or not len(first):
+        raise ValueError(f"Comparison: expected the same test images, received {len(first):,} and {len(second):,}.")
+    return mcnemar(int((first & ~second).sum()), int((~first & second).sum()), len(first))
+
+
 def noise_floor(accuracy: float, images: int) -> float:
     """Return what difference of two accuracies chance brings in 5% of the cases on so many images each.
 
@@ -125,11 +142,9 @@ def compare_runs(
     Raises:
         ValueError: if they are not of the same images, or the margin is none.
     """
-    if first.shape != second.shape or not len(first):
-        raise ValueError(f"Comparison: expected the same test images, received {len(first):,} and {len(second):,}.")
+    test = compare_predictions(first, second)
     accuracies = float(first.mean()), float(second.mean())
     margin = _margin(margin, accuracies, len(first))
-    test = mcnemar(int((first & ~second).sum()), int((~first & second).sum()), len(first))
     kind = _kind(test.low, test.high, margin)
     more = _FEW_SEEDS - 1 if kind == "undecided" else None
     return Verdict(

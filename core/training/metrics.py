@@ -89,31 +89,6 @@ def confused_pairs(matrix: np.ndarray, limit: int = 10) -> list[ConfusedPair]:
     return [ConfusedPair(i, j, int(wrong[i, j]), _share(wrong[i, j], matrix[i].sum())) for i, j in pairs if wrong[i, j]]
 
 
-@dataclass(frozen=True)
-class Disagreement:
-    """Two networks on the same images: how many only the one reads correctly, and only the other.
-
-    `significant` says whether a coin tossed for each of those images would split them as unevenly in at
-    most 5 % of the cases: McNemar's test, normal approximation with the correction for continuity
-    (Edwards, "Note on the correction for continuity in testing the significance of the difference
-    between correlated proportions", 1948), without which 4 against 0 would count as a difference.
-    """
-
-    only_first: int
-    only_second: int
-
-    @property
-    def significant(self) -> bool:
-        apart, total = abs(self.only_first - self.only_second), self.only_first + self.only_second
-        return apart - 1 > 1.96 * math.sqrt(total)
-
-
-def disagreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Disagreement:
-    """Compare two networks' predicted classes on the same images."""
-    right, also_right = first == labels, second == labels
-    return Disagreement(int((right & ~also_right).sum()), int((~right & also_right).sum()))
-
-
 def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
     """Return the 95 % interval of an accuracy measured on `count` images.
 

@@ -1,12 +1,14 @@
 """Verdicts on two: held against statsmodels, and against resamplings of which the truth is known."""
 
+import math
+
 import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from core.studies.verdicts import compare_groups, compare_runs, mcnemar, noise_floor
+from core.studies.verdicts import compare_groups, compare_predictions, compare_runs, mcnemar, noise_floor
 
 NAMES = ("A", "B")
 
@@ -31,6 +33,35 @@ def test_mcnemar_is_statsmodels(only_first, only_second):
         expected = [(2 * share - 1) * split / 1000 for share in (low, high)]
         assert [found.low, found.high] == pytest.approx(expected, abs=1e-9)
     assert (found.p_value < 0.05) == (not found.low <= 0 <= found.high)
+
+
+def test_counts_what_only_one_of_both_predicts_right():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    first, second = np.array([0, 0, 1, 1, 0, 0]) == labels, np.array([1, 1, 0, 1, 1, 2]) == labels
+
+    found = compare_predictions(first, second)
+    assert (found.only_first, found.only_second, found.images) == (2, 2, 6)
+    found = compare_predictions(first, labels == labels)
+    assert (found.only_first, found.only_second) == (0, 3)
+
+
+def test_is_significant_where_a_coin_would_rarely_do_it():
+    """A coin tossed for each image that only one predicts right, counted out for up to 150 of them."""
+    for total in range(151):
+        ways = 0
+        for one in range(total // 2 + 1):
+            ways += math.comb(total, one)
+            rarely = min(1.0, 2 * ways / 2**total) < 0.05
+            for found in (mcnemar(one, total - one, 1000), mcnemar(total - one, one, 1000)):
+                assert (found.p_value < 0.05) == rarely
+                assert found.in_words.endswith(", significant at 5%" if rarely else ", not significant at 5%")
+
+
+@pytest.mark.parametrize(
+    ("split", "words"), [((0, 6), "p = 0.031, "), ((0, 30), "p < 0.001, "), ((2, 2), "p = 1.000, ")]
+)
+def test_p_value_is_written_as_papers_do(split, words):
+    assert mcnemar(*split, 1000).in_words.startswith(words)
 
 
 @pytest.mark.parametrize("counts", [(5, 5), (2, 7), (3, 3)])

@@ -9,10 +9,8 @@ from core.networks.layers import Activation, Architecture, Flatten
 from core.training.metrics import (
     ClassScore,
     ConfusedPair,
-    Disagreement,
     confused_pairs,
     confusion,
-    disagreement,
     loss_and_accuracy,
     per_class,
     probabilities,
@@ -120,33 +118,6 @@ class TestConfusion:
 
     def test_network_without_mistakes_has_no_confused_pairs(self):
         assert confused_pairs(np.diag([5, 3])) == []
-
-
-class TestDisagreement:
-    def test_counts_what_only_one_of_both_reads_correctly(self):
-        labels = np.array([0, 0, 0, 1, 1, 1])
-        first = np.array([0, 0, 1, 1, 0, 0])
-        second = np.array([1, 1, 0, 1, 1, 2])
-
-        assert disagreement(first, second, labels) == Disagreement(only_first=2, only_second=2)
-        assert disagreement(first, labels, labels) == Disagreement(only_first=0, only_second=3)
-
-    @pytest.mark.parametrize(
-        ("one", "other", "significant"),
-        [(0, 0, False), (0, 4, False), (0, 5, False), (0, 6, True), (1, 7, False), (1, 8, True), (40, 60, False)],
-    )
-    def test_is_significant_where_a_coin_would_rarely_do_it(self, one, other, significant):
-        assert Disagreement(one, other).significant is Disagreement(other, one).significant is significant
-
-    def test_agrees_with_the_exact_test_wherever_that_is_clear(self):
-        """The binomial test itself, for up to 150 images; only within 4.8 to 5 % may the approximation err."""
-        for total in range(151):
-            ways = 0
-            for one in range(total // 2 + 1):
-                ways += math.comb(total, one)
-                chance = min(1.0, 2 * ways / 2**total)
-                if not 0.048 < chance < 0.05:
-                    assert Disagreement(one, total - one).significant == (chance <= 0.05), (one, total - one)
 
 
 class TestInterval:

@@ -18,7 +18,8 @@ from core.charts.comparison import run_curves
 from core.charts.runs import METRICS, curve_frame
 from core.runs import FinishedRun, Run, open_store
 from core.studies.comparison import differing_settings, run_labels
-from core.training.metrics import disagreement, wilson_interval
+from core.studies.verdicts import compare_predictions
+from core.training.metrics import wilson_interval
 from ui.shared.error_explorer import show_differences
 from ui.shared.open_dataset import open_dataset
 from ui.shared.test_predictions import network_of, test_answers
@@ -87,14 +88,14 @@ def show_disagreements(runs: Sequence[FinishedRun]) -> None:
         if first.results.fingerprint != second.results.fingerprint:
             continue
         (ones, truth), (others, _) = (test_answers(run.id, run.ended_at) for run in (first, second))
-        apart = disagreement(ones.argmax(axis=1), others.argmax(axis=1), truth)
+        test = compare_predictions(ones.argmax(axis=1) == truth, others.argmax(axis=1) == truth)
         rows.append(
             {
                 "Run": labels[first.id],
                 "Other run": labels[second.id],
-                "Only the first is right": apart.only_first,
-                "Only the other is right": apart.only_second,
-                "Significant": "yes" if apart.significant else "no",
+                "Only the first is right": test.only_first,
+                "Only the other is right": test.only_second,
+                "Significance": test.in_words,
             }
         )
     if len({run.results.fingerprint for run in runs}) > 1:
@@ -102,7 +103,7 @@ def show_disagreements(runs: Sequence[FinishedRun]) -> None:
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", key="disagreements")
         st.caption(
-            "Test images that only one of two runs predicts correctly. 'Significant' is McNemar's test at 5%; "
+            "Test images that only one of two runs predicts correctly, and the exact test of McNemar; "
             "it knows these two trainings, and another seed may differ otherwise."
         )
 
