@@ -19,7 +19,6 @@ from typing import get_args
 from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.jobs.deaths import note_deaths
 from core.jobs.scheduler import ensure_running
-from core.runs.database import StoreError
 from core.runs.lists import Order
 from core.runs.queue import Move
 from core.runs.run import Run, State, new_id, summary
@@ -45,8 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
         store = open_store()
         note_deaths(store)
         return _list(store, options) if options.verb in (None, "list") else _change(store, options)
-    except StoreError as error:
-        sys.exit(str(error))
     except ValueError as error:
         exit_with_error(str(error))
 

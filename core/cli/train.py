@@ -31,7 +31,7 @@ from core.jobs.worker import execute, starting_weights
 from core.networks.layers import check_network
 from core.networks.registry import get_architecture
 from core.recipes import get_recipe
-from core.runs import Run, Store, StoreError, finished, new_id, open_store, summary
+from core.runs import Run, Store, finished, new_id, open_store, summary
 from core.studies.comparison import mean_std
 from core.system.paths import run_directory
 from core.system.text import duration
@@ -58,8 +58,6 @@ def main(arguments: list[str] | None = None) -> int:
             starting_weights(open_store(), config.initial_weights, config, dataset)
         configs = [_settle_device(each) for each in configs]
         runs = _train(open_store(), configs)
-    except StoreError as error:
-        sys.exit(str(error))
     except ValueError as error:
         exit_with_error(str(error))
     if seeds == 1:

@@ -7,16 +7,17 @@ import numpy as np
 import streamlit as st
 
 from core.runs import FinishedRun
-from core.system.paths import run_directory
-from core.training.checkpoints import read_arrays
+from core.runs.predictions import read_predictions
 from ui.shared.test_image import Network
 
 
 @st.cache_resource(max_entries=16)
 def test_answers(run_id: str, ended_at: float | None) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001, the cache's key
     """Return the probabilities `(N, classes)` that a run gave to the test images, and their labels."""
-    arrays = read_arrays(run_directory(run_id) / "test.safetensors")
-    return arrays["probabilities"], arrays["labels"]
+    tested = read_predictions(run_id, "test")
+    if tested is None:
+        raise FileNotFoundError(f"Run {run_id}: expected its predictions of the test images in its folder, found none.")
+    return tested.probabilities, tested.labels
 
 
 def network_of(run: FinishedRun, title: str) -> Network:
