@@ -94,6 +94,15 @@ def own_server(new_server: Callable[..., AbstractContextManager[Server]]) -> Ite
         yield served
 
 
+@pytest.fixture(scope="module")
+def trained_server(browser: "Browser", trained_home: Path) -> Iterator[Server]:  # noqa: ARG001 (without one there is no need)
+    """A server with a finished run of each framework."""
+    served = Server(trained_home)
+    served.start()
+    yield served
+    served.close()
+
+
 @pytest.fixture
 def complaints() -> list[str]:
     """The errors that the browser has met on the test's pages, in its console or uncaught."""

@@ -1,12 +1,10 @@
 """From a cell of the confusion matrix to its images, by mouse and by keyboard."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core.runs import Run, Store
 from core.training.checkpoints import read_arrays
@@ -18,12 +16,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser, trained_home: Path) -> Iterator[Server]:  # noqa: ARG001 (without one there is no need)
-    """A server with a finished run of each framework."""
-    served = Server(trained_home)
-    served.start()
-    yield served
-    served.close()
+def server(trained_server: Server) -> Server:
+    return trained_server
 
 
 @pytest.fixture(scope="module")

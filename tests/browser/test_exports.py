@@ -25,12 +25,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser, trained_home: Path) -> Iterator[Server]:  # noqa: ARG001 (without one there is no need)
-    """A server with a finished run of each framework."""
-    served = Server(trained_home)
-    served.start()
-    yield served
-    served.close()
+def server(trained_server: Server) -> Server:
+    return trained_server
 
 
 @pytest.fixture(scope="module")
