@@ -17,8 +17,8 @@ def show_welcome() -> None:
     """Say what this is, with the button that trains both frameworks."""
     st.title("Duet")
     st.write(
-        "Train the same image classifier in PyTorch and in Keras, watch both learn, see where they err, "
-        "and let them read what you draw."
+        "Train the same image classifier in PyTorch and in Keras, watch both learn, see their errors, "
+        "and let them classify what you draw."
     )
     configs = configs_for(configure(**get_recipe("quick").settings), both())
     estimate = max(estimate_time(store, config).seconds for config in configs)
@@ -62,7 +62,7 @@ def show_current(runs: list[Run]) -> None:
             )
             st.page_link(
                 "../pages/results.py",
-                label="See where they err",
+                label="See the errors",
                 icon=":material/show_chart:",
                 query_params={"run": finished.id},
             )

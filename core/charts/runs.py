@@ -162,7 +162,7 @@ _EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)
 def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:
     """Draw a confusion matrix that changes while it is watched; true classes down, answers across.
 
-    The depth of the colour follows the shares of each class on a square-root scale, so that rare mistakes show.
+    The depth of the colour follows the shares of each class on a square-root scale, so that rare errors show.
     """
     shares = row_rates(matrix)
     frame = pd.DataFrame(

@@ -432,7 +432,7 @@ $read_data
 
 ${augment}${erase}${averaging_decay}${averaging}@torch.no_grad()
 def evaluate(model, images, labels, device):
-    """Return the mean loss and the share read correctly."""
+    """Return the mean loss and the share predicted correctly."""
     model.eval()
     loss_sum = correct = 0
     for batch, answers in DataLoader(dataset_of(images, labels), batch_size=1000):$evaluation

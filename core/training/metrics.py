@@ -47,7 +47,7 @@ def probabilities(outputs: np.ndarray, architecture: Architecture) -> np.ndarray
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return the mean cross-entropy (natural logarithm) and the share read correctly."""
+    """Return the mean cross-entropy (natural logarithm) and the share predicted correctly."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(shifted).sum(axis=1))
     losses = log_sums - shifted[np.arange(len(labels)), labels]

@@ -98,7 +98,7 @@ def test_learning_rate_and_gradient_are_shown_when_asked_for(finished: Run) -> N
     assert len(page.get("vega_lite_chart")) == before + 2
 
 
-def test_mistakes_of_any_epoch_are_shown_when_asked_for(finished: Run) -> None:
+def test_errors_of_any_epoch_are_shown_when_asked_for(finished: Run) -> None:
     page = results_page(run=finished.id)
     page.session_state["results-epochs"] = True
     page.run()
@@ -107,7 +107,7 @@ def test_mistakes_of_any_epoch_are_shown_when_asked_for(finished: Run) -> None:
     assert not page.exception
     assert page.select_slider(key="results-epoch").value == len(epochs)
     page.select_slider(key="results-epoch").set_value(2).run()
-    assert any(f"epoch 2: {epochs[1].val_accuracy:.2%} read correctly" in text.value for text in page.markdown)
+    assert any(f"epoch 2: {epochs[1].val_accuracy:.2%} predicted correctly" in text.value for text in page.markdown)
 
 
 def test_the_newest_epoch_is_shown_until_another_is_chosen(store: Store) -> None:
@@ -120,7 +120,7 @@ def test_the_newest_epoch_is_shown_until_another_is_chosen(store: Store) -> None
             store.add_epoch(run_id, 1, Epoch(epoch, epoch * 10, 0.5, 0.8, 0.4, 0.9, 0.01, 1.0, matrix))
 
     def shown() -> str:
-        return next(text.value for text in page.markdown if "read correctly" in text.value)
+        return next(text.value for text in page.markdown if "predicted correctly" in text.value)
 
     page = results_page(run=run_id)
     page.session_state["results-epochs"] = True

@@ -132,7 +132,7 @@ def test_many_are_stopped_and_resumed_at_once(store: Store) -> None:
     assert {store.get(run_id).state for run_id in waiting} == {"queued"}
 
     page = tick(results_page(), 0, 1, 2)
-    page.button(key="ticked-stop").click().run()
+    page.button(key="selected-stop").click().run()
     assert [store.get(run_id).state for run_id in (done, *waiting)] == ["done", "stopped", "stopped"]
     assert not page.exception
 
@@ -142,7 +142,7 @@ def test_many_are_cloned_once_by_a_double_click(store: Store) -> None:
     ended(store, "second", CONFIG.model_copy(update={"seed": 7}))
     page = tick(results_page(), 0, 1)
 
-    page.button(key="ticked-clone").click().run()
+    page.button(key="selected-clone").click().run()
     clone = page.session_state["cloned"]
     assert sorted(run.config.seed for run in store.find(states=("queued",))) == [7, 42]
     assert len(clone[0]) == 2
@@ -153,7 +153,7 @@ def test_many_are_tagged(store: Store) -> None:
     run_ids = [ended(store, "first"), ended(store, "second")]
     page = tick(results_page(), 0, 1)
 
-    page.text_input(key="ticked-new-tags").set_value("<b>thesis</b>")
+    page.text_input(key="selected-new-tags").set_value("<b>thesis</b>")
     button(page, "Add").click().run()
 
     assert {store.get(run_id).tags for run_id in run_ids} == {("<b>thesis</b>",)}
@@ -165,7 +165,7 @@ def test_deleting_asks_first_and_can_be_undone(store: Store) -> None:
     second = ended(store, "second")
     page = tick(results_page(), 0)
 
-    page.button(key="ticked-delete").click().run()
+    page.button(key="selected-delete").click().run()
     assert store.count() == 2
     page.button(key="delete-confirmed").click().run()
     assert store.get(second).deleted_at is not None

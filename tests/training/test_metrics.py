@@ -116,7 +116,7 @@ class TestConfusion:
         ]
         assert [pair.count for pair in confused_pairs(MATRIX, limit=2)] == [2, 1]
 
-    def test_network_without_mistakes_has_no_confused_pairs(self):
+    def test_network_without_errors_has_no_confused_pairs(self):
         assert confused_pairs(np.diag([5, 3])) == []
 
 

@@ -39,7 +39,7 @@ def show_header(run: Run, group: Sequence[Run]) -> None:
         if run.state == "done":
             st.page_link(
                 "../pages/predict.py",
-                label="Let it read an image",
+                label="Predict with this model",
                 icon=":material/draw:",
                 query_params={"run": run.id},
             )

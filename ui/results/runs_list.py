@@ -28,7 +28,7 @@ _DOUBLE_CLICK_S = 2.0
 
 
 def show_runs_list() -> None:
-    """Show the filters, a page of the runs that fit, and what can be done with those that are ticked."""
+    """Show the filters, a page of the runs that fit, and what can be done with those that are selected."""
     store = open_store()
     show_undo_of_runs()
     filters = _choose_filters()
@@ -40,9 +40,9 @@ def show_runs_list() -> None:
     number = _choose_page(count)
     runs = store.find(order=order, limit=PAGE, offset=(number - 1) * PAGE, **filters)
     actions = st.container(horizontal=True, vertical_alignment="center")
-    ticked = choose_runs(runs, key="runs")
+    selected = choose_runs(runs, key="runs")
     with actions:
-        _act_on(ticked, count, filters)
+        _act_on(selected, count, filters)
 
 
 def _choose_filters() -> dict[str, Any]:
@@ -119,31 +119,31 @@ def _say_what_next(filters: Mapping[str, Any]) -> None:
         st.page_link("../pages/train.py", label="Choose settings", icon=":material/tune:")
 
 
-def _act_on(ticked: Sequence[Run], count: int, filters: Mapping[str, Any]) -> None:
-    """Show what can be done with the ticked runs, or how to tick some."""
-    if not ticked:
+def _act_on(selected: Sequence[Run], count: int, filters: Mapping[str, Any]) -> None:
+    """Show what can be done with the selected runs, or how to select some."""
+    if not selected:
         st.caption(
-            f"{counted(count, 'run')}. Click a network to open its run; tick some to stop, tag, clone or delete them."
+            f"{counted(count, 'run')}. Click a network to open its run; select some to stop, tag, clone or delete them."
         )
         if filters["deleted"] and st.button("Remove all for good", icon=":material/delete_forever:", key="remove"):
             ask_to_remove()
         return
-    st.markdown(f"**{counted(len(ticked), 'run')} ticked**")
-    if len(ticked) == 1:
+    st.markdown(f"**{counted(len(selected), 'run')} selected**")
+    if len(selected) == 1:
         st.page_link(
-            "../pages/results.py", label="Open", icon=":material/open_in_new:", query_params={"run": ticked[0].id}
+            "../pages/results.py", label="Open", icon=":material/open_in_new:", query_params={"run": selected[0].id}
         )
-    show_actions(ticked, key="ticked")
+    show_actions(selected, key="selected")
     if not filters["deleted"]:
         st.button(
             "Clone",
             icon=":material/content_copy:",
             help="Queues a new run with the settings of each.",
-            key="ticked-clone",
+            key="selected-clone",
             on_click=_clone,
-            args=([run.id for run in ticked],),
+            args=([run.id for run in selected],),
         )
-        add_tags(ticked, key="ticked")
+        add_tags(selected, key="selected")
 
 
 def _clone(run_ids: Sequence[str]) -> None:

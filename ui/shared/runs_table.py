@@ -1,4 +1,4 @@
-"""A table of runs: a click on a run's network opens it, ticked ones are chosen to do something with.
+"""A table of runs: a click on a run's network opens it, selected ones are chosen to do something with.
 
 Only that button opens a run, so that a click on a column's head sorts and nothing else, and the arrow keys move.
 
@@ -38,8 +38,8 @@ def show_runs(runs: Sequence[Run], key: str) -> None:
 
 
 def choose_runs(runs: Sequence[Run], key: str) -> list[Run]:
-    """Show runs, open the one whose network is clicked, and return those that are ticked."""
-    digest = _digest(runs)  # what is ticked is known by its row, so a table of other runs is another one
+    """Show runs, open the one whose network is clicked, and return those that are selected."""
+    digest = _digest(runs)  # what is selected is known by its row, so a table of other runs is another one
     picked = st.dataframe(
         runs_frame(runs),
         key=f"{key}-{digest}",

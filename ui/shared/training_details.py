@@ -1,8 +1,8 @@
-"""More of how runs learn, folded away until it is asked for: learning rate, gradient, and mistakes at each epoch.
+"""More of how runs learn, folded away until it is asked for: learning rate, gradient, and errors at each epoch.
 
 show_details(runs, frame, key="results")
 
-Mistakes are those on the validation images; while a run trains they follow the newest epoch.
+Errors are those on the validation images; while a run trains they follow the newest epoch.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ def show_details(runs: Sequence[Run], frame: pd.DataFrame, key: str) -> None:
             for column, metric in zip(st.columns(2, gap="medium"), STEP_METRICS, strict=True):
                 column.altair_chart(step_curves(frame, metric), key=f"{key}-{metric}")
             st.caption("The gradient norm is the length of the gradient of all layers together, before it is clipped.")
-    mistakes = st.expander("Validation mistakes", icon=":material/grid_on:", key=f"{key}-epochs", on_change="rerun")
-    if mistakes.open:
-        with mistakes:
+    errors = st.expander("Validation errors", icon=":material/grid_on:", key=f"{key}-epochs", on_change="rerun")
+    if errors.open:
+        with errors:
             _show_errors(runs, key)
 
 
@@ -54,11 +54,11 @@ def _show_errors(runs: Sequence[Run], key: str) -> None:
                 st.caption(f"{title} has not validated epoch {chosen}.")
                 continue
             st.markdown(
-                f"**{title}**, epoch {chosen}: {epoch.val_accuracy:.2%} read correctly, loss {epoch.val_loss:.4f}"
+                f"**{title}**, epoch {chosen}: {epoch.val_accuracy:.2%} predicted correctly, loss {epoch.val_loss:.4f}"
             )
             if dataset := open_dataset(run.config.dataset):
                 chart = changing_confusion(np.array(epoch.confusion), dataset.class_names, run.config.framework)
-                st.altair_chart(chart, key=f"{key}-mistakes-{run.id}")
+                st.altair_chart(chart, key=f"{key}-errors-{run.id}")
 
 
 def _choose_epoch(numbers: Sequence[int], key: str) -> int:
