@@ -15,6 +15,7 @@ SEVEN = [(0.28, 0.25), (0.72, 0.25), (0.60, 0.50), (0.48, 0.80)]
 
 _FOLDER = PROJECT / "docs" / "pictures"
 _PATIENCE_MS = 180_000
+_BELOW_NAVIGATION = 90
 
 
 def main() -> None:
@@ -44,7 +45,10 @@ def _photograph(page: Page) -> None:
     page.get_by_role("link", name="See the errors").click()
     page.get_by_role("grid", name="Confusion matrix").scroll_into_view_if_needed()
     page.get_by_text("Most confused").wait_for()
-    page.get_by_role("heading", name="Each class").scroll_into_view_if_needed()
+    heading = page.get_by_role("heading", name="On test images").bounding_box()
+    assert heading is not None, "the page has this heading"
+    page.mouse.move(640, 430)
+    page.mouse.wheel(0, heading["y"] - _BELOW_NAVIGATION)
     _keep(page, "results")
     page.get_by_role("link", name="Predict", exact=True).click()
     settled(page)
