@@ -441,7 +441,8 @@ def fingerprint(framework: Framework, threads: int, seed: int = 7) -> str:
 def threads_of(framework: Framework) -> int:
     if framework == "pytorch":
         return sys.modules["torch"].get_num_threads()
-    return sys.modules["tensorflow"].config.threading.get_intra_op_parallelism_threads()
+    # 0 where a test before this one has used TensorFlow without the engine: then it takes every core.
+    return sys.modules["tensorflow"].config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
 
 
 _FRESH = """
