@@ -19,7 +19,9 @@ from starlette.middleware import Middleware
 from core.jobs.devices import refresh_in_background
 from core.jobs.scheduler import resume_pending
 from core.runs import StoreError, open_store
-from ui.door import Door, Exposure
+from core.studies.search.control import resume_searches
+from core.system.origins import Exposure
+from ui.door import Door
 from ui.script_errors import show_script_error
 
 _SLOW_IMPORTS = (
@@ -39,9 +41,11 @@ async def start_up(_: st.App) -> AsyncIterator[None]:
     for name in _SLOW_IMPORTS:
         importlib.import_module(name)
     send_small_packets_at_once()
-    refresh_in_background()
-    with suppress(StoreError):  # the pages say what is wrong with it
+    with suppress(OSError):  # on a disk that cannot be written, the devices stay as they were known
+        refresh_in_background()
+    with suppress(StoreError, OSError):  # the pages say what is wrong with it
         resume_pending(open_store())
+        resume_searches(open_store())
     # What is loaded now stays loaded: later collections need not look at it again.
     gc.collect()
     gc.freeze()

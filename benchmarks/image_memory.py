@@ -26,7 +26,8 @@ from PIL import ExifTags, Image, ImageFile
 from core.config import FRAMEWORK_TITLES, Framework, RunConfig
 from core.datasets.decoding import MAX_BYTES
 from core.engines.initialisation import initial_weights
-from core.inference.service import PredictionService, Unreadable
+from core.inference.answers import Unreadable
+from core.inference.service import PredictionService
 from core.networks.zoo import ARCHITECTURES
 from core.runs import new_id
 from core.system.paths import PROJECT, run_directory
@@ -152,7 +153,7 @@ def _noise(file_format: str, **options: object) -> Callable[[], bytes]:
 def _turned() -> bytes:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    return _encoded(Image.new("RGB", (7600, 7500)), "PNG", exif=exif)
+    return _encoded(Image.new("RGB", (7350, 7300)), "PNG", exif=exif)
 
 
 def _encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
@@ -166,8 +167,8 @@ IMAGES: dict[str, Callable[[], bytes]] = {
     "png, black and white.png": _blank("1", 8000, "PNG"),
     "png, 16 bits.png": _blank("I;16", 8000, "PNG"),
     "png, palette.png": _blank("P", 8000, "PNG"),
-    "png, colour.png": _blank("RGB", 7600, "PNG"),
-    "png, transparent.png": _blank("RGBA", 7600, "PNG"),
+    "png, colour.png": _blank("RGB", 7350, "PNG"),
+    "png, transparent.png": _blank("RGBA", 7350, "PNG"),
     "png, turned.png": _turned,
     "png, noise.png": _noise("PNG", compress_level=1),
     "png, too large.png": _blank("1", 10_000, "PNG"),
@@ -175,22 +176,22 @@ IMAGES: dict[str, Callable[[], bytes]] = {
     "jpeg, cmyk.jpg": _blank("CMYK", 8000, "JPEG"),
     "jpeg, noise.jpg": _noise("JPEG", quality=100, subsampling=0),
     "jpeg, progressive.jpg": _blank("RGB", 8000, "JPEG", progressive=True),
-    "jpeg, progressive without subsampling.jpg": _blank("RGB", 6100, "JPEG", progressive=True, subsampling=0),
+    "jpeg, progressive without subsampling.jpg": _blank("RGB", 5850, "JPEG", progressive=True, subsampling=0),
     "jpeg, progressive and too large.jpg": _blank("RGB", 8000, "JPEG", progressive=True, subsampling=0),
-    "webp, lossy.webp": _blank("RGB", 3800, "WEBP"),
-    "webp, lossless.webp": _blank("RGBA", 3800, "WEBP", lossless=True),
+    "webp, lossy.webp": _blank("RGB", 3650, "WEBP"),
+    "webp, lossless.webp": _blank("RGBA", 3650, "WEBP", lossless=True),
     "webp, noise.webp": lambda: _encoded(
-        Image.fromarray(np.random.default_rng(0).integers(0, 256, (3300, 3300, 3), dtype=np.uint8)), "WEBP", quality=100
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (3150, 3150, 3), dtype=np.uint8)), "WEBP", quality=100
     ),
     "webp, too large.webp": _blank("RGB", 8000, "WEBP"),
     "tiff, uncompressed.tif": _noise("TIFF"),
-    "tiff, deflated.tif": _blank("RGB", 5300, "TIFF", compression="tiff_adobe_deflate"),
-    "tiff, one strip.tif": _blank("RGB", 5200, "TIFF", compression="tiff_lzw", strip_size=2**31 - 1),
+    "tiff, deflated.tif": _blank("RGB", 5100, "TIFF", compression="tiff_adobe_deflate"),
+    "tiff, one strip.tif": _blank("RGB", 5000, "TIFF", compression="tiff_lzw", strip_size=2**31 - 1),
     "tiff, one huge tile.tif": lambda: tiled_tiff(64, 20_000),
     "tiff, one large tile.tif": lambda: tiled_tiff(64, 7_000),
     "gif.gif": _blank("P", 8000, "GIF"),
     "bmp.bmp": _noise("BMP"),
-    "pgm, 16 bits.pgm": lambda: b"P5 5000 5000 65535\n" + bytes(2 * 5000 * 5000),
+    "pgm, 16 bits.pgm": lambda: b"P5 4800 4800 65535\n" + bytes(2 * 4800 * 4800),
 }
 """Of each format the largest that is decoded, and those that are refused; by the name of the file."""
 

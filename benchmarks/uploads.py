@@ -12,7 +12,7 @@ import numpy as np
 
 from core.cli.parsing import Parser, exit_with_error
 from core.datasets import load
-from core.inference.service import Predictor, read_image
+from core.inference.service import Predictor
 from core.system.paths import run_directory
 from tests.uploads import CHANGES
 
@@ -45,12 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _answer(predictor: Predictor, data: bytes, name: str) -> int:
-    """Return the label that is read, or -1 where no image is found in the data."""
+    """Return the label that is read, or -1 where there is not one alone."""
     try:
-        pixels = read_image(data, name, predictor.description).pixels
+        found = predictor.read(data, name).found
     except ValueError:
         return -1
-    return int(predictor.predict(pixels[np.newaxis])[0].argmax())
+    return int(found[0].probabilities.argmax()) if len(found) == 1 else -1
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from core.system.text import quoted
+
 SIGN_LANGUAGE = "sign-language-mnist"
 """The name that Kaggle's Sign Language MNIST gets when it is imported."""
 
@@ -317,7 +319,7 @@ def get_recipe(name: str) -> Recipe:
         ValueError: if there is none; the message lists those there are.
     """
     if name not in RECIPES:
-        raise ValueError(f"Recipe (--recipe): expected one of {', '.join(RECIPES)}, received {name!r}.")
+        raise ValueError(f"Recipe (--recipe): expected one of {', '.join(RECIPES)}, received {quoted(name)}.")
     return RECIPES[name]
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from ui.data import VIEWS
 from ui.data.dataset_choice import choose_dataset
 from ui.shared.open_dataset import open_dataset
+from ui.shared.page_title import set_page_title
 
 st.title("Data")
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
@@ -16,4 +17,5 @@ with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         "View", list(VIEWS), default="Overview", required=True, key="view", bind="query-params", wrap=True
     )
 if dataset := open_dataset(name):
+    set_page_title(dataset.specification.title, view)
     VIEWS[view](dataset)

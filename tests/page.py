@@ -4,8 +4,10 @@ page = page_at("results", run=run_id).run()
 plain(page.error[0].value)
 """
 
+import json
 import re
 import string
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -27,6 +29,11 @@ def page_at(name: str = "", *, timeout: float = 20, **query: str) -> AppTest:
     for key, value in query.items():
         page.query_params[key] = value
     return page
+
+
+def given(page: AppTest, key: str) -> dict[str, Any]:
+    """Return what a component of the page was given."""
+    return next(json.loads(each.proto.json) for each in page.get("bidi_component") if each.key == key)
 
 
 def plain(markdown: str) -> str:

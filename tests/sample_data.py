@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.datasets import Dataset, Split, load, storage
+from core.datasets.inspection.cache import write_cached
 from core.datasets.specification import Specification
 
 
@@ -59,3 +60,25 @@ def store(dataset: Dataset) -> Dataset:
         storage.complete(folder, dataset.specification)
         storage.publish(folder, dataset.specification.name)
     return load(dataset.specification.name)
+
+
+def store_checked() -> Dataset:
+    """Store a data set of six training images whose label check has been made: images 3 and 1, both dogs, seem cats; 4
+    and 0 are the least typical."""
+    dataset = store(make_dataset(noise(6), [0, 1] * 3, noise(2, seed=1), [0, 1]))
+    write_cached(
+        dataset.fingerprint,
+        "labels-1-pytorch-42",
+        {
+            "suggested": np.array([0, 0, 0, 0, 0, 1]),
+            "score": np.array([0.9, 0.25, 0.9, 0.125, 0.9, 0.9], np.float32),
+            "confidence": np.full(6, 0.75, np.float32),
+            "order": np.array([3, 1]),
+            "outliers": np.array([4, 0]),
+            "typicality": np.array([0.125, 0.5]),
+            "estimated": np.array(1),
+            "unchecked": np.array(0),
+            "settings": np.array('{"folds": 5}'),
+        },
+    )
+    return dataset

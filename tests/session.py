@@ -35,6 +35,8 @@ class PageSession:
         self._finished = False
         self.texts: list[str] = []
         """The paragraphs and headings of the page since it was opened, in Markdown."""
+        self.alerts: list[str] = []
+        """What the page has said in boxes since it was opened, in Markdown."""
         self.failures: list[str] = []
         """The exceptions that the page has shown."""
         self.open(page, **query)
@@ -47,6 +49,7 @@ class PageSession:
         """
         self._page, self._query = page, query
         self._due, self._finished, self.texts = {}, False, []
+        self.alerts = []
         self._rerun()
         deadline = time.monotonic() + _PATIENCE_S
         while not self._finished:
@@ -89,8 +92,10 @@ class PageSession:
             element = message.delta.new_element
             if element.WhichOneof("type") == "exception":
                 self.failures.append(f"{element.exception.type}: {element.exception.message}")
-            elif element.WhichOneof("type") == "alert" and SORRY in element.alert.body:
-                self.failures.append(element.alert.body)
+            elif element.WhichOneof("type") == "alert":
+                self.alerts.append(element.alert.body)
+                if SORRY in element.alert.body:
+                    self.failures.append(element.alert.body)
             elif element.WhichOneof("type") == "markdown":
                 self.texts.append(element.markdown.body)
             elif element.WhichOneof("type") == "heading":

@@ -64,18 +64,19 @@ ARROWS = [
     Arrow(
         "what pages share knows no page's own parts",
         ("ui/shared/**/*.py",),
-        tuple(f"ui.{page}" for page in ("compare", "data", "predict", "replication", "results", "train")),
+        tuple(f"ui.{page}" for page in ("compare", "data", "predict", "replication", "results", "search", "train")),
     ),
     Arrow(
         "only the two engines import a framework",
         ("*.py", "core/**/*.py", "pages/**/*.py", "ui/**/*.py"),
         FRAMEWORKS,
-        # Fetching knows torchvision's data sets, and only a framework writes its own files; processes of their own
-        # import these, and end afterwards. What an engine has put beside itself is part of it.
+        # Fetching knows torchvision's data sets, and only a framework reads and writes its own files; processes of
+        # their own import these, and end afterwards. What an engine has put beside itself is part of it.
         spared=(
             "core/engines/cuda_graph.py",
             "core/engines/pytorch.py",
             "core/engines/keras.py",
+            "core/engines/state_dict.py",
             "core/datasets/fetching.py",
             "core/export/keras.py",
             "core/export/pytorch.py",

@@ -54,6 +54,7 @@ BOUNDS = {
     "patience": ([0, 1000], [-1, 1001]),
     "checkpoint_policy": (["best", "last"], ["first"]),
     "normalization": (["unit", "symmetric", "standard"], ["none"]),
+    "fine_tuning": (["head", "last", "all"], ["none", 3]),
     "initialisation": (["shared", "he", "framework"], ["random"]),
     "erasing": ([0, 1], [-0.1, 1.1]),
     "initial_weights": ([None, "3f9c0a1b2c3d"], ["", "3f9c", "../../etc/pwd", "3F9C0A1B2C3D", 5]),
@@ -65,7 +66,7 @@ BOUNDS = {
     "shift_y": ([0, 0.5], [-0.1, 0.51]),
     "flip_horizontal": ([True, False], ["maybe", None]),
     "flip_vertical": ([True, False], ["maybe", None]),
-    "validation_part": (["stratified", "last", "test"], ["first"]),
+    "validation_part": (["stratified", "grouped", "last", "test"], ["first"]),
     "architecture": (list(ARCHITECTURES), [5, None]),
     "dataset": (["mnist"], [5, None]),
 }

@@ -117,6 +117,63 @@ CHANGES: dict[str, Callable[[np.ndarray, np.random.Generator], bytes]] = {
 }
 
 
+def photographed_line(digits: np.ndarray, generator: np.random.Generator) -> bytes:
+    """Digits beside one another in a line, pen on grainy paper, photographed from the side under a shadow.
+
+    `digits` is uint8 `(N, 28, 28)`. Sizes, gaps and heights vary from digit to digit as in handwriting; none touch.
+    """
+    base = generator.uniform(3.5, 6)
+    inks = [_strokes_only(digit, base * generator.uniform(0.88, 1.12)) for digit in digits]
+    gaps = generator.uniform(0.12, 0.5, len(digits)) * 20 * base
+    margin = round(20 * base)
+    sheet = np.zeros((3 * margin, round(2 * margin + sum(ink.shape[1] for ink in inks) + gaps.sum())))
+    left = float(margin)
+    for ink, gap in zip(inks, gaps, strict=True):
+        middle = sheet.shape[0] / 2 + generator.uniform(-0.06, 0.06) * 20 * base
+        top = round(middle - ink.shape[0] / 2)
+        sheet[top : top + ink.shape[0], round(left) : round(left) + ink.shape[1]] = ink
+        left += ink.shape[1] + gap
+    return photographed(sheet, generator)
+
+
+def photographed(sheet: np.ndarray, generator: np.random.Generator) -> bytes:
+    """Ink on a sheet, 0 to 1, as grainy paper under a shadow, photographed from the side and not quite in focus."""
+    paper = generator.uniform(150, 230) * _light(sheet.shape, generator)
+    grain = ndimage.gaussian_filter(generator.normal(0, 1, sheet.shape), 1.5)
+    scene = _inked(paper * (1 + 0.015 * grain / grain.std()), sheet, generator.uniform(20, 70))
+    scene = ndimage.gaussian_filter(_from_the_side(scene, generator), generator.uniform(0.3, 1.2))
+    return _jpeg(scene + generator.normal(0, generator.uniform(1, 4), scene.shape), generator)
+
+
+def _strokes_only(digit: np.ndarray, scale: float) -> np.ndarray:
+    """Return the ink of a digit `scale` times larger, without the black around it."""
+    rows, columns = np.nonzero(digit > 64)
+    part = digit[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    size = [max(1, round(side * scale)) for side in part.shape]
+    return np.asarray(Image.fromarray(part).resize(size[::-1], Image.Resampling.BICUBIC)) / 255
+
+
+def _from_the_side(scene: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return a picture as it looks from another place: its corners lie up to 7 % of its sides inside the paper."""
+    height, width = scene.shape
+    corners = np.array([(0, 0), (0, height), (width, height), (width, 0)], dtype=float)
+    shifts = generator.uniform(0, 0.07, (4, 2)) * (height, height) * np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)])
+    coefficients = _perspective(corners, corners + shifts)
+    turned = _pixels(scene).transform(scene.shape[::-1], Image.Transform.PERSPECTIVE, coefficients, _BICUBIC)
+    return np.asarray(turned, dtype=float)
+
+
+_BICUBIC = Image.Resampling.BICUBIC
+
+
+def _perspective(corners: np.ndarray, sources: np.ndarray) -> list[float]:
+    """Return the eight numbers by which Pillow looks up `sources`, `(4, 2)`, at the places of `corners`."""
+    rows = []
+    for (x, y), (u, v) in zip(corners, sources, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+    return list(np.linalg.solve(np.array(rows), sources.ravel()))
+
+
 def _strokes(digit: np.ndarray, scale: int) -> np.ndarray:
     """Return how much ink lies on each pixel, 0 to 1, of a digit `scale` times larger."""
     size = (digit.shape[1] * int(scale), digit.shape[0] * int(scale))

@@ -9,6 +9,7 @@ import secrets
 import streamlit as st
 
 from core.runs import StoreError
+from core.system.files import explain_refusal
 from core.system.paths import data_dir
 from ui.shared.formatting import escape_markdown
 
@@ -21,13 +22,17 @@ _LOGGER = logging.getLogger(__name__)
 def show_script_error(error: Exception) -> bool:
     """Show a sentence in place of what the page would have shown, and write all about the error to the log.
 
-    A database that cannot be used is told as it is, since whoever reads that can mend it, with its place in Duet's own
-    folder. Of every other error a visitor reads neither the message nor the traceback, which name paths and code.
+    A database that cannot be used, or a disk that is full or read-only, is told as it is, since whoever reads that can
+    mend it, with its place in Duet's own folder.
+
+    Of every other error a visitor reads neither the message nor the traceback, which name paths and code.
     """
     number = secrets.token_hex(3)
     _LOGGER.error("Error %s of a page", number, exc_info=error)
     if isinstance(error, StoreError):
         sentence = escape_markdown(str(error).replace(f"{data_dir()}/", ""))
+    elif refusal := explain_refusal(error):
+        sentence = f"This could not be kept: {refusal}"
     else:
         sentence = (
             f"{SORRY} Reload the page. If it happens again, tell whoever runs Duet the number **{number}**: "

@@ -181,7 +181,8 @@ def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.
             "x": image_map.points[:, 0],
             "y": image_map.points[:, 1],
             "class": [names[label] for label in labels],
-            "image": [describe_place(dataset, position) for position in image_map.positions.tolist()],
+            # Not "image": a hover would take that for the address of a picture, and load it.
+            "place": [describe_place(dataset, position) for position in image_map.positions.tolist()],
             "position": image_map.positions,
             "ring": np.where(image_map.positions == picked, "picked", "other"),
         }
@@ -203,6 +204,7 @@ def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.
     base = alt.Chart(frame).encode(
         x=alt.X("x:Q", title=titles[0], axis=axes[0], scale=alt.Scale(zero=False, padding=12)),
         y=alt.Y("y:Q", title=titles[1], axis=axes[1], scale=alt.Scale(zero=False, padding=12)),
+        tooltip=["class:N", "place:N"],
     )
     highlighted = alt.selection_point(name="legend", fields=["class"], bind="legend")
     marks = (
@@ -215,7 +217,6 @@ def map_chart(dataset: Dataset, image_map: ImageMap, picked: int | None) -> alt.
                 "class:N", title=None, sort=names, scale=_cycled(names, _CLASS_SHAPES), legend=_legend(names)
             ),
             opacity=alt.when(highlighted).then(alt.value(0.75)).otherwise(alt.value(0.06)),
-            tooltip=["class:N", "image:N"],
         )
         .add_params(
             highlighted,

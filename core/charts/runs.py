@@ -1,6 +1,8 @@
-"""Figures of runs: live curves, a confusion matrix that changes, probabilities. Colours are fixed here.
+"""Figures of runs: what steps measure, and probabilities. Colours are fixed here.
 
-    curves(curve_frame({run_id: points}, {run_id: run.config}), "loss")
+    step_curves(curve_frame({run_id: points}, {run_id: run.config.framework}), "gradient_norm")
+
+The curves of loss and accuracy are in `core.charts.curves`.
 
 They are Altair, since Streamlit updates those in place. A figure's specification never depends on its data, or it
 would be drawn anew at each tick.
@@ -14,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from core.config import FRAMEWORK_TITLES, Framework
-from core.training.metrics import row_rates
 from core.training.records import StepMetrics
 
 FRAMEWORK_COLOURS: dict[Framework, str] = {"pytorch": "#d55e00", "keras": "#0072b2"}
@@ -22,18 +23,17 @@ FRAMEWORK_COLOURS: dict[Framework, str] = {"pytorch": "#d55e00", "keras": "#0072
 
 _SPLIT_TITLES = {"train": "training", "validation": "validation"}
 _MOST_POINTS = 400
-_MOST_DOTS = 40
 
 Metric = Literal["loss", "accuracy"]
-StepMetric = Literal["learning_rate", "gradient_norm"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+StepMetric = Literal["learning_rate", "gradient_norm"]
 STEP_METRICS: tuple[StepMetric, ...] = get_args(StepMetric)
 
 _STEP_METRIC_TITLES: dict[StepMetric, str] = {"learning_rate": "learning rate", "gradient_norm": "gradient norm"}
 
 
 def curve_frame(points: Mapping[str, Sequence[StepMetrics]], frameworks: Mapping[str, Framework]) -> pd.DataFrame:
-    """Gather the measurements of some runs for `curves`, thinned to what a screen can show.
+    """Gather the measurements of some runs as one table, thinned to what a screen can show.
 
     Returns:
         Columns `run`, `framework`, `part` and those of `_MEASURED`, a row a measurement.
@@ -65,46 +65,6 @@ def downsample(points: Sequence[StepMetrics], limit: int = _MOST_POINTS) -> Sequ
         losses = [points[i].loss for i in stretch]
         kept |= {int(stretch[np.argmin(losses)]), int(stretch[np.argmax(losses)])}
     return [points[i] for i in sorted(kept | {0, len(points) - 1})]
-
-
-def curves(frame: pd.DataFrame, metric: Metric, *, epochs: int) -> alt.LayerChart:
-    """Draw a metric over the epochs: the framework as colour, training dashed, validation solid with dots.
-
-    Args:
-        frame: of `curve_frame`.
-        epochs: how many there will be; the dots of very many would hide the curve.
-    """
-    base = alt.Chart(frame).encode(
-        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(zero=True, nice=False, padding=6), axis=_EPOCH_AXIS),
-        y=alt.Y(
-            f"{metric}:Q",
-            title=metric,
-            scale=alt.Scale(zero=False, nice=True),
-            axis=alt.Axis(format="%" if metric == "accuracy" else "~g", tickCount=6),
-        ),
-        color=_FRAMEWORK_COLOUR,
-        detail="run:N",
-        tooltip=[
-            alt.Tooltip("framework:N"),
-            alt.Tooltip("part:N"),
-            alt.Tooltip("epoch:Q", format=".2f"),
-            alt.Tooltip("loss:Q", format=".4f"),
-            alt.Tooltip("accuracy:Q", format=".2%"),
-        ],
-    )
-    dashes = alt.StrokeDash(
-        "part:N",
-        title=None,
-        scale=alt.Scale(domain=list(_SPLIT_TITLES.values()), range=[[4, 3], [1, 0]]),
-        legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=2, symbolStrokeColor="#888888"),
-    )
-    lines = base.mark_line(clip=True, strokeWidth=2).encode(strokeDash=dashes)
-    dots = base.mark_point(clip=True, filled=True, size=45 if epochs <= _MOST_DOTS else 0, opacity=1).transform_filter(
-        alt.datum.part == _SPLIT_TITLES["validation"]
-    )
-    zoom = alt.selection_interval(name="zoom", bind="scales")
-    named = lines.add_params(zoom).properties(name="lines")  # unnamed, they would be named after their data
-    return alt.LayerChart(layer=[named, dots]).properties(height=300)
 
 
 def schedule_curve(epochs: np.ndarray, rates: np.ndarray) -> alt.Chart:
@@ -157,33 +117,6 @@ _FRAMEWORK_COLOUR = alt.Color(
 )
 
 _EPOCH_AXIS = alt.Axis(format=".6~g", grid=False)
-
-
-def changing_confusion(matrix: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:
-    """Draw a confusion matrix that changes while it is watched; true classes down, answers across.
-
-    The depth of the colour follows the shares of each class on a square-root scale, so that rare errors show.
-    """
-    shares = row_rates(matrix)
-    frame = pd.DataFrame(
-        [
-            (truth, answer, int(matrix[i, j]), float(shares[i, j]))
-            for i, truth in enumerate(class_names)
-            for j, answer in enumerate(class_names)
-        ],
-        columns=["true", "answer", "images", "share"],
-    )
-    axis = alt.Axis(labelAngle=0, ticks=False, domain=False)
-    base = alt.Chart(frame).encode(
-        x=alt.X("answer:N", title="read as", sort=None, axis=axis),
-        y=alt.Y("true:N", title="true class", sort=None, axis=axis),
-        tooltip=["true:N", "answer:N", "images:Q", alt.Tooltip("share:Q", format=".2%")],
-    )
-    depth = alt.FillOpacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
-    cells = base.mark_rect(fill=FRAMEWORK_COLOURS[framework]).encode(fillOpacity=depth)
-    colour = alt.condition(alt.datum.share > 0.4, alt.value("white"), alt.value("gray"))
-    counts = base.transform_filter(alt.datum.images > 0).mark_text(fontSize=11).encode(text="images:Q", color=colour)
-    return alt.LayerChart(layer=[cells, counts]).properties(height=max(260, 24 * len(class_names) + 60))
 
 
 def probability_bars(probabilities: np.ndarray, class_names: Sequence[str], framework: Framework) -> alt.LayerChart:

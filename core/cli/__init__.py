@@ -5,33 +5,31 @@ them share one form, see `core.cli.parsing`: what is wrong with the input is one
 progress goes to stderr, what was asked for to stdout, with `--json` as one value on the last line.
 """
 
-import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from core.cli.parsing import Parser, program, show
+from core.system.files import explain_refusal
 
 COMMANDS: dict[str, str] = {
     "train": "train a network",
+    "search": "search for good settings",
     "predict": "classify images with a trained network",
+    "explain": "show what a trained network looked at in an image",
+    "serve": "serve a trained network over HTTP",
     "runs": "list, stop, resume, clone, tag or delete runs",
     "datasets": "list, inspect, import, fetch or delete data sets",
+    "labels": "find wrong labels, and make a data set without them",
     "networks": "list the networks",
     "recipes": "list the recipes: published experiments and presets",
     "replicate": "train the published experiments and compare the figures",
     "parity": "measure how far the frameworks diverge from the same weights",
+    "report": "write a report of runs as one HTML file",
     "export": "write a trained network as PyTorch, Keras, ONNX or a script",
 }
 """Each command, which is the module of that name, with what it does."""
-
-_FIXES = {
-    errno.ENOSPC: "Free some room on that disk and try again; what was there before is unharmed.",
-    errno.EDQUOT: "Free some room within your quota and try again; what was there before is unharmed.",
-    errno.EROFS: "Set DUET_HOME to a folder that can be written.",
-    errno.EACCES: "Give yourself the right to it, or set DUET_HOME to a folder of your own.",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(name: str, arguments: Sequence[str]) -> int:
     """Run a command; what the disk, the database or the reader of its output refuse is a sentence and exit code 1."""
-    from core.runs.database import StoreError  # not for `--help`, which would wait for the database's library
+    # Not for `--help`, which would wait for the database's library.
+    from sqlalchemy.exc import OperationalError
+
+    from core.runs.database import StoreError
 
     try:
         code = importlib.import_module(f"core.cli.{name}").main(arguments) or 0
@@ -67,6 +68,11 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        show(f"{place}{error.strerror or error}. {_FIXES.get(error.errno or 0, '')}".strip(), sys.stderr)
+        show(f"{place}{explain_refusal(error) or f'{error.strerror or error}.'}", sys.stderr)
+        return 1
+    except OperationalError as error:
+        if (refusal := explain_refusal(error)) is None:
+            raise
+        show(f"The runs' database cannot be written: {refusal}", sys.stderr)
         return 1
     return code

@@ -27,14 +27,21 @@ from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.datasets import background_import, importing
 from core.datasets.catalogue import CATALOGUE
 from core.datasets.choices import NAMES as CHOICES
-from core.datasets.choices import Choices, Orientation, option_of
+from core.datasets.choices import Choices, HeldOut, Orientation, option_of
+from core.datasets.deriving import derivation_of
+from core.datasets.grouping import groups_of
 from core.datasets.importing import Plan, Report, report_as_json
 from core.datasets.specification import Fit, Preparation
 from core.runs import open_store
-from core.system.text import printable
+from core.system.files import explain_refusal
+from core.system.text import printable, quoted
 
 _SHOWN = 20
 """So many of the files that were left out are printed; the report on the disk has all."""
+
+_MOST_COMPARED = 200_000
+"""Of more images near-duplicates are not looked for at the end of an import, which would take minutes and much memory:
+the pages offer it."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     except ValueError as error:
         exit_with_error(str(error))
     except OSError as error:
-        exit_with_error(f"It could not be written or read: {error.strerror or error}.")
+        exit_with_error(f"It could not be written or read: {explain_refusal(error) or f'{error.strerror or error}.'}")
 
 
 def _parser() -> Parser:
@@ -101,6 +108,12 @@ def _add_choices(command: Parser) -> None:
     add("--orientation", choices=get_args(Orientation), help="transposed exchanges rows and columns")
     add("--preparation", choices=get_args(Preparation), help="what images from outside are taken for")
     add("--fit", choices=get_args(Fit), help="how images of other proportions are brought into those chosen")
+    add(
+        "--test-part",
+        choices=get_args(HeldOut),
+        help="how test images are held out where none came; grouped: images that are variations of one another stay "
+        "together",
+    )
 
 
 def _choices(options: argparse.Namespace) -> Choices:
@@ -113,21 +126,26 @@ def _white(text: str) -> float:
     except ValueError:
         white = 0.0
     if not 0 < white <= 65535:
-        raise argparse.ArgumentTypeError(f"expected a value of white above 0, at most 65535, received {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a value of white above 0, at most 65535, received {quoted(text)}")
     return white
 
 
 def _size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,4})(?:[x×](\d{1,4}))?", text)
     if not match:
-        raise argparse.ArgumentTypeError(f"expected a size such as 32x32, received {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a size such as 32x32, received {quoted(text)}")
     return int(match[1]), int(match[2] or match[1])
 
 
 def _list(options: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
+    damaged = []
     for name in datasets.names():
-        dataset = datasets.load(name)
+        try:
+            dataset = datasets.load(name)
+        except ValueError as error:
+            damaged.append(str(error))
+            continue
         rows.append(
             {
                 "name": name,
@@ -137,10 +155,13 @@ def _list(options: argparse.Namespace) -> None:
                 "classes": len(dataset.class_names),
                 "bundled": dataset.specification.bundled,
                 "fingerprint": dataset.fingerprint,
+                "derived_from": derivation.source if (derivation := derivation_of(name)) else None,
                 "source": dataset.specification.source,
                 "licence": dataset.specification.licence,
             }
         )
+    for sentence in damaged:
+        show(sentence, sys.stderr)
     if options.json:
         print(json.dumps(rows))
         return
@@ -181,7 +202,7 @@ def _print_plan(plan: Plan) -> None:
 def _import(options: argparse.Namespace) -> None:
     def bring(on_progress) -> Report:
         try:
-            return importing.import_dataset(
+            report = importing.import_dataset(
                 options.path,
                 name=options.name,
                 size=options.size,
@@ -189,6 +210,11 @@ def _import(options: argparse.Namespace) -> None:
                 choices=_choices(options),
                 on_progress=on_progress,
             )
+            dataset = datasets.load(report.name)
+            if len(dataset.train.labels) + len(dataset.test.labels) <= _MOST_COMPARED:
+                on_progress(1.0, "Looking for near-duplicates.")
+                groups_of(dataset)
+            return report
         finally:
             background_import.discard(options.path)
 
@@ -235,7 +261,8 @@ def _done(bring, import_id: str | None) -> Report:
         journal.end("failed", str(error))
         raise
     except OSError as error:
-        journal.end("failed", f"It could not be written or read: {error.strerror or error}.")
+        refusal = explain_refusal(error) or f"{error.strerror or error}."
+        journal.end("failed", f"It could not be written or read: {refusal}")
         raise
     except MemoryError:
         journal.end("failed", "The memory of this machine was not enough.")

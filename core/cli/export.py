@@ -8,7 +8,7 @@ Prints the path of the file.
 
 from pathlib import Path
 
-from core.cli.parsing import command_parser, exit_with_error
+from core.cli.parsing import command_parser, exit_with_error, show
 from core.export import FORMATS, build, file_name
 from core.system.files import write_bytes
 
@@ -28,5 +28,5 @@ def main(arguments: list[str] | None = None) -> int:
         exit_with_error(str(error))
     except OSError as error:
         exit_with_error(f"Output (--output): {path} cannot be written: {error.strerror or type(error).__name__}.")
-    print(path)
+    show(str(path))
     return 0

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from core.cli.parsing import Parser, command_parser, exit_with_error
+from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.config import LEARNING_RATES, OPTIMIZER_TITLES, configure
 from core.engines.framework_defaults import DECIDED_BY_TITLES, FRAMEWORK_DEFAULTS
 from core.networks.registry import get_architecture
 from core.networks.zoo import ARCHITECTURES
 from core.studies.parity import STEPS, TOLERANCES, Parity, from_json, measure, to_json, to_markdown
+from core.system.text import quoted
 
 _PROGRESS_S = 0.5
 
@@ -63,7 +64,9 @@ def _read(paths: Sequence[Path]) -> list[Parity]:
     try:
         found = [parity for path in paths for parity in from_json(json.loads(path.read_bytes()))]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        exit_with_error(f"Files (--read): expected what this command has written with --json, received {error!r}.")
+        exit_with_error(
+            f"Files (--read): expected what this command has written with --json, received {quoted(error)}."
+        )
     order = [*ARCHITECTURES]
     order += [parity.architecture for parity in found if parity.architecture not in order]
     optimizers = list(LEARNING_RATES)
@@ -75,7 +78,8 @@ def _show_all(parities: Sequence[Parity], options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(to_json(parities)))
     elif options.markdown:
-        print(to_markdown(parities))
+        for line in to_markdown(parities).split("\n"):
+            show(line)
     else:
         _show(parities)
     return 0 if options.defaults == "framework" or all(parity.passed for parity in parities) else 1
@@ -104,7 +108,7 @@ def _parser() -> Parser:
 
 def _steps(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 10,000, received {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 10,000, received {quoted(text)}")
     return int(text)
 
 
@@ -126,14 +130,14 @@ class _Progress:
 def _show(parities: Sequence[Parity]) -> None:
     print(f"{'network':18} {'optimizer':8} {'precision':9}   logits     loss  gradients  weights  parted")
     for parity in parities:
-        print(
+        show(
             f"{parity.architecture:18} {parity.optimizer:8} {parity.precision:9} {parity.logits:8.1e} "
             f"{parity.loss:8.1e}   {parity.gradients:8.1e} {parity.weights:8.1e}  {_parted(parity)}"
         )
         if parity.reason:
-            print(f"    {parity.reason}")
+            show(f"    {parity.reason}")
     for name in sorted({parity.architecture for parity in parities if parity.without_dropout}):
-        print(f"{name}: measured with dropout off, as its masks cannot be aligned.")
+        show(f"{name}: measured with dropout off, as its masks cannot be aligned.")
     print("\nDefaults that differ:")
     for row in FRAMEWORK_DEFAULTS:
         print(f"  {row.name}\n    PyTorch {row.pytorch}\n    Keras   {row.keras}")

@@ -2,9 +2,11 @@
 
     python -m core runs --json
     python -m core runs list --state running --search lenet
+    python -m core runs show 3f9c0a1b2c3d               # its figures, and in words what is to be said of it
     python -m core runs stop 3f9c0a1b2c3d 0d1e2f3a4b5c
     python -m core runs clone 3f9c0a1b2c3d --set batch_size=32
     python -m core runs move 3f9c0a1b2c3d front
+    python -m core runs check                           # is what they have kept whole? 1 where it is not
 
 Wrong input, and a change that a run's state does not allow, is refused with a sentence each and exit code 2.
 """
@@ -19,11 +21,17 @@ from typing import get_args
 from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.jobs.deaths import note_deaths
 from core.jobs.scheduler import ensure_running
+from core.runs.integrity import find_damage
 from core.runs.lists import Order
 from core.runs.queue import Move
 from core.runs.run import Run, State, new_id, summary
 from core.runs.store import Store, open_store
+from core.studies.findings import find_findings
 from core.system.paths import checked_run_id
+from core.system.text import quoted
+
+_ALL = 1_000_000
+"""More runs than there are."""
 
 _Verb = Callable[[Store, argparse.Namespace], list[str]]
 """Does what was asked for, and returns the ids of the runs that it concerned; what it cannot do is a ValueError."""
@@ -43,6 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         store = open_store()
         note_deaths(store)
+        if options.verb == "check":
+            return _check(store, options)
+        if options.verb == "show":
+            return _show(store, options)
         return _list(store, options) if options.verb in (None, "list") else _change(store, options)
     except ValueError as error:
         exit_with_error(str(error))
@@ -65,6 +77,36 @@ def _list(store: Store, options: argparse.Namespace) -> int:
     if not runs:
         print("No run fits." if any(filters.values()) else "No runs yet. Start one: python -m core train --epochs 1")
     _print(runs)
+    return 0
+
+
+def _check(store: Store, options: argparse.Namespace) -> int:
+    """Print of each run whether what it has kept is whole; return 1 if something is not."""
+    given = [store.get(checked_run_id(run_id)) for run_id in options.run_id] or store.find(limit=_ALL)
+    found = {run.id: find_damage(run) for run in given}
+    if options.json:
+        print(json.dumps([{"run_id": run_id, "damage": damage} for run_id, damage in found.items()]))
+    else:
+        for run_id, damage in found.items():
+            for sentence in damage or [f"{run_id}  whole"]:
+                show(sentence)
+    return 1 if any(found.values()) else 0
+
+
+def _show(store: Store, options: argparse.Namespace) -> int:
+    """Print of each run its figures and, where it is done, what there is to say of it."""
+    runs = [store.get(checked_run_id(run_id)) for run_id in options.run_id]
+    told = {run.id: find_findings(store, done) if (done := run.finished()) else [] for run in runs}
+    if options.json:
+        findings = {run_id: [finding.as_json() for finding in found] for run_id, found in told.items()}
+        print(json.dumps([summary(run) | {"findings": findings[run.id]} for run in runs]))
+        return 0
+    for run in runs:
+        _print([run])
+        for sentence in [run.doubt.reason] if run.doubt else []:
+            show(f"  {sentence}")
+        for finding in told[run.id]:
+            show(f"  {finding.sentence}")
     return 0
 
 
@@ -184,6 +226,10 @@ def _parser() -> Parser:
         return verbs.add_parser(name, help=text, description=f"{text.capitalize()}.", parents=[shared])
 
     _add_filters(add("list", "list runs"))
+    shown = add("show", "print the figures of runs, and in words what is to be said of them")
+    shown.add_argument("run_id", metavar="RUN_ID", nargs="+")
+    check = add("check", "say whether the weights, states and predictions that runs have kept are whole")
+    check.add_argument("run_id", metavar="RUN_ID", nargs="*", help="by default all that are not deleted")
     for name, (text, _) in _FOR_MANY.items():
         add(name, text).add_argument("run_id", metavar="RUN_ID", nargs="+")
     clone = add("clone", "queue a new run with the settings of another one")
@@ -225,11 +271,11 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise ValueError(f"--set: expected SETTING=VALUE such as epochs=5, received {text!r}.")
+        raise ValueError(f"--set: expected SETTING=VALUE such as epochs=5, received {quoted(text)}.")
     return name.strip().replace("-", "_"), value
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, received {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, received {quoted(text)}")
     return int(text)

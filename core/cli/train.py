@@ -29,12 +29,13 @@ from core.config import FRAMEWORK_TITLES, MOST_SEEDS, RunConfig, configure, expe
 from core.engines import get_engine
 from core.jobs.worker import execute, starting_weights
 from core.networks.layers import check_network
+from core.networks.pretrained import check_pretrained
 from core.networks.registry import get_architecture
 from core.recipes import get_recipe
 from core.runs import Run, Store, finished, new_id, open_store, summary
 from core.studies.comparison import mean_std
 from core.system.paths import run_directory
-from core.system.text import duration
+from core.system.text import duration, quoted
 from core.training.loop import count_steps
 from core.training.records import StepMetrics
 
@@ -53,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_network(
             get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size
         )
+        check_pretrained(config.architecture, dataset.image_shape)
         count_steps(config, dataset)
         if config.initial_weights:
             starting_weights(open_store(), config.initial_weights, config, dataset)
@@ -103,7 +105,7 @@ def _settle_device(config: RunConfig) -> RunConfig:
     if config.device not in there:
         raise ValueError(
             f"Device (--device): {FRAMEWORK_TITLES[config.framework]} has {', '.join(there)} on this machine, "
-            f"received {config.device!r}."
+            f"received {quoted(config.device)}."
         )
     return config
 
@@ -189,7 +191,7 @@ def _show_summary(run: Run, as_json: bool) -> None:
         )
         print(f"  training took       {duration(results.train_seconds)} ({results.images_per_second:,.0f} images/s)")
         if doubt := run.doubt:
-            print(f"  But {doubt.title}. {doubt.reason} {doubt.advice}")
+            show(f"  But {doubt.title}. {doubt.reason} {doubt.advice}")
     elif run.state == "stopped":
         print(f"Run {run.id} was stopped after {run.step:,} of {run.total_steps or 0:,} steps.")
 

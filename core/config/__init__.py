@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.config.optimizers import OPTIMIZERS
-from core.system.text import in_words
+from core.system.text import in_words, quoted
 
 Framework = Literal["pytorch", "keras"]
 Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle"]
@@ -23,10 +23,11 @@ Normalization = Literal["unit", "symmetric", "standard"]
 Initialisation = Literal["shared", "he", "framework"]
 Precision = Literal["float32", "bfloat16", "float64"]
 Defaults = Literal["framework", "aligned"]
-ValidationPart = Literal["stratified", "last", "test"]
+ValidationPart = Literal["stratified", "grouped", "last", "test"]
 Monitor = Literal["val_loss", "val_accuracy"]
 CheckpointPolicy = Literal["best", "last"]
 ClassWeights = Literal["none", "balanced"]
+FineTuning = Literal["head", "last", "all"]
 
 if TYPE_CHECKING:
     Optimizer = str  # no type checker knows what a folder holds
@@ -48,7 +49,7 @@ CHOICE_TITLES: dict[str, Mapping[Any, str]] = {
         "one_cycle": "One-cycle",
     },
     "class_weights": {"none": "None", "balanced": "Balanced"},
-    "validation_part": {"stratified": "Stratified", "last": "Last", "test": "Test"},
+    "validation_part": {"stratified": "Stratified", "grouped": "Grouped", "last": "Last", "test": "Test"},
     "monitor": {"val_loss": "Lowest validation loss", "val_accuracy": "Highest validation accuracy"},
     "checkpoint_policy": {"best": "Best epoch", "last": "Last epoch"},
     "normalization": {"unit": "Unit, 0 to 1", "symmetric": "Symmetric, -1 to 1", "standard": "Standard"},
@@ -57,10 +58,14 @@ CHOICE_TITLES: dict[str, Mapping[Any, str]] = {
         "he": "Shared, He normal",
         "framework": "Each framework's own",
     },
+    "fine_tuning": {"head": "Head only", "last": "Last blocks", "all": "All layers"},
     "defaults": {"framework": "Each framework's own", "aligned": "Aligned"},
     "precision": {"float32": "float32", "bfloat16": "bfloat16", "float64": "float64"},
 }
 """What people read in place of the values, for each field with fixed choices."""
+
+PRETRAINED_NETWORKS: dict[str, Normalization] = {"efficientnet-lite0": "symmetric"}
+"""The networks that begin with published weights, see `core.networks.pretrained`, and how pixels were scaled there."""
 
 LEARNING_RATES: dict[Optimizer, float] = {name: entry.learning_rate for name, entry in OPTIMIZERS.items()}
 """A learning rate per optimizer that works for every bundled network."""
@@ -76,6 +81,13 @@ SCHEDULE_FIELDS: dict[Schedule, tuple[str, ...]] = {
     "one_cycle": (),
 }
 """The settings that each schedule has of its own, besides the warm-up that all have."""
+
+_OWNERS: dict[str, tuple[str, frozenset[str]]] = {
+    field: (choice, frozenset(value for value, fields in own.items() if field in fields))
+    for choice, own in (("optimizer", OPTIMIZER_FIELDS), ("schedule", SCHEDULE_FIELDS))
+    for field in {field for fields in own.values() for field in fields}
+}
+"""The settings that only some optimizers or schedules have: the field that chooses these, and which ones they are."""
 
 GROUPS = ("Learning rate", "Optimizer", "Loss", "Validation", "Augmentation", "Start", "Data", "Arithmetic")
 """The groups of the advanced settings, in the order in which they are shown."""
@@ -284,8 +296,9 @@ class RunConfig(BaseModel):
     validation_part: ValidationPart = Field(
         default="stratified",
         title="Validation images",
-        description="Stratified: drawn at random with the seed, each class in proportion. Last: the end of "
-        "the training images, as Keras does it. Test: all training images are learnt from and the test images "
+        description="Stratified: drawn at random with the seed, each class in proportion. Grouped: so too, but "
+        "near-duplicates stay together, as nothing is proved by recognising a variation of a training image. Last: the "
+        "end of the training images, as Keras does it. Test: all training images are learnt from and the test images "
         "choose the epoch, as some publications do; the test accuracy is then a little too good.",
         json_schema_extra={"group": "Validation"},
     )
@@ -322,7 +335,7 @@ class RunConfig(BaseModel):
         default="unit",
         title="Normalisation",
         description="Unit scales pixels to 0…1, symmetric to -1…1, standard to a mean of 0 and a standard deviation "
-        "of 1 over the images that are learnt from.",
+        "of 1 over the images that are learnt from. A pretrained network always has the one that it was trained with.",
         json_schema_extra={"group": "Data"},
     )
     initialisation: Initialisation = Field(
@@ -339,6 +352,14 @@ class RunConfig(BaseModel):
         description="The run whose weights this one starts from, trained in either framework. "
         "It must have the same network and images of the same shape and classes. Empty starts anew.",
         pattern=r"^[0-9a-f]{12}$",
+        json_schema_extra={"group": "Start"},
+    )
+    fine_tuning: FineTuning = Field(
+        default="head",
+        title="Fine-tuning",
+        description="What of a pretrained network learns. Head only: the last layer, on features that are computed "
+        "once for each image, so it takes seconds, and no augmentation is possible. Last blocks: a fifth of the layers "
+        "as well. All layers: takes minutes, and a low learning rate such as 0.001.",
         json_schema_extra={"group": "Start"},
     )
     defaults: Defaults = Field(
@@ -442,18 +463,36 @@ class RunConfig(BaseModel):
         renamed = {_FORMER_FIELDS.get(name, name): value for name, value in values.items()}
         if renamed.get("framework") == "tensorflow":
             renamed["framework"] = "keras"
+        if (network := renamed.get("architecture")) in PRETRAINED_NETWORKS:
+            renamed["normalization"] = PRETRAINED_NETWORKS[network]
         return renamed
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
         if self.nesterov and "nesterov" in OPTIMIZER_FIELDS[self.optimizer] and not self.momentum:
             raise ValueError("Nesterov momentum (--nesterov): expected a momentum above 0 with it, received 0.")
+        if self.architecture in PRETRAINED_NETWORKS and self.fine_tuning != "all" and self._changes_images():
+            raise ValueError(
+                f"Fine-tuning (--fine-tuning): expected all where images are augmented, received "
+                f"{quoted(self.fine_tuning)}: layers that do not learn see each image once, as it is. "
+                "Take augmentation off, or train all layers."
+            )
         if self.warmup_epochs >= self.epochs and self.warmup_epochs:
             raise ValueError(
                 f"Warm-up epochs (--warmup-epochs): expected fewer than the {self.epochs:,} epochs of the run, "
                 f"received {self.warmup_epochs:g}."
             )
         return self
+
+    def _changes_images(self) -> bool:
+        names = (name for name in RunConfig.model_fields if group_of(name) == "Augmentation")
+        return any(getattr(self, name) for name in names)
+
+
+def group_of(name: str) -> str | None:
+    """Return the group of the advanced settings that the field `name` is in, if any."""
+    extra = RunConfig.model_fields[name].json_schema_extra
+    return str(extra["group"]) if isinstance(extra, dict) and "group" in extra else None
 
 
 def configure(**values: Any) -> RunConfig:
@@ -475,7 +514,7 @@ def with_seeds(config: RunConfig, count: int | None) -> list[RunConfig]:
         ValueError: if there would be none or too many, or a seed too high.
     """
     if not isinstance(count, int) or not 1 <= count <= MOST_SEEDS:
-        raise ValueError(f"Seeds (--seeds): expected a whole number from 1 to {MOST_SEEDS}, received {count!r}.")
+        raise ValueError(f"Seeds (--seeds): expected a whole number from 1 to {MOST_SEEDS}, received {quoted(count)}.")
     return [configure(**{**config.model_dump(), "seed": config.seed + position}) for position in range(count)]
 
 
@@ -485,9 +524,9 @@ def is_used(name: str, settings: Mapping[str, Any]) -> bool:
     Args:
         settings: a value for every field, such as `config.model_dump()`; they may be out of range.
     """
-    for choice, own in (("optimizer", OPTIMIZER_FIELDS), ("schedule", SCHEDULE_FIELDS)):
-        if any(name in fields for fields in own.values()) and name not in own[settings[choice]]:
-            return False
+    if name in _OWNERS:
+        choice, owners = _OWNERS[name]
+        return settings[choice] in owners
     match name:
         case "monitor":
             return settings["checkpoint_policy"] == "best" or bool(settings["patience"])
@@ -495,6 +534,10 @@ def is_used(name: str, settings: Mapping[str, Any]) -> bool:
             return settings["validation_part"] != "test"
         case "initialisation":
             return not settings["initial_weights"]
+        case "normalization":
+            return settings["architecture"] not in PRETRAINED_NETWORKS
+        case "fine_tuning":
+            return settings["architecture"] in PRETRAINED_NETWORKS
         case "threads":
             return settings["device"] == "cpu"
     return True
@@ -546,6 +589,6 @@ def _sentence(error: ValidationError) -> str:
         return str(detail["ctx"]["error"])
     name = str(detail["loc"][0])
     if name not in RunConfig.model_fields:
-        return f"Unknown setting {name!r}: expected one of {', '.join(RunConfig.model_fields)}."
+        return f"Unknown setting {quoted(name)}: expected one of {', '.join(RunConfig.model_fields)}."
     title = RunConfig.model_fields[name].title
-    return f"{title} ({option(name)}): expected {expected(name)}, received {detail['input']!r}."
+    return f"{title} ({option(name)}): expected {expected(name)}, received {quoted(detail['input'])}."

@@ -11,10 +11,12 @@ loads only map files, and once more if these are damaged. A new format to import
 of `core.datasets.formats`.
 """
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,8 @@ from core.datasets import mnist, storage
 from core.datasets.dataset import Dataset, Split
 from core.datasets.specification import FORMER_PREPARATIONS, Specification
 from core.datasets.splitting import TrainSplit, split_train
-from core.system.files import write_json
-from core.system.text import shortened
+from core.system.files import explain_refusal, write_json
+from core.system.text import quoted, shortened
 
 __all__ = [
     "Dataset",
@@ -58,7 +60,7 @@ def get_specification(name: str) -> Specification:
     if name in _BUNDLED:
         return _BUNDLED[name].SPECIFICATION
     if name not in storage.found():
-        raise ValueError(f"Data set (--dataset): expected one of {', '.join(names())}, received {name!r}.")
+        raise ValueError(f"Data set (--dataset): expected one of {', '.join(names())}, received {quoted(name)}.")
     folder = storage.place() / name
     return _specification(folder, _version(folder))
 
@@ -67,12 +69,19 @@ def load(name: str) -> Dataset:
     """Open the data set `name`; the arrays are read-only maps of files, shared between processes.
 
     Raises:
-        ValueError: if there is none of that name, or its files are damaged and do not come with Duet.
+        ValueError: if there is none of that name, its files are damaged and do not come with Duet, or there is no room
+            to unpack those that do.
     """
     get_specification(name)
     folder = storage.place() / name
     if name in _BUNDLED and not _is_whole(folder):
-        _unpack(name)
+        try:
+            _unpack(name)
+        except OSError as error:
+            if (refusal := explain_refusal(error)) is None:
+                raise
+            title = get_specification(name).title
+            raise ValueError(f"{title} cannot be unpacked in {storage.place()}: {refusal}") from error
     return _open(folder, _version(folder))
 
 
@@ -110,8 +119,32 @@ def check_title(title: str) -> str:
     """
     stripped = title.strip()
     if not (0 < len(stripped) <= 80 and stripped.isprintable()):
-        raise ValueError(f"Name: expected 1 to 80 printable characters, received {title[:100]!r}.")
+        raise ValueError(f"Name: expected 1 to 80 printable characters, received {quoted(title[:100])}.")
     return stripped
+
+
+def free_title(title: str) -> str:
+    """Return a title whose name no data set has: as it is, or else with a number, such as "pets 2"."""
+    taken = names()
+    titles = chain([title], (f"{title[:75]} {number}" for number in count(2)))
+    return next(each for each in titles if name_of(each) not in taken)
+
+
+def check_free_title(title: str) -> str:
+    """Return a title without the space around it, for a data set that is to be made.
+
+    Raises:
+        ValueError: if it is none, as in `check_title`, or another data set has the name that it would give.
+    """
+    title = check_title(title)
+    if name_of(title) in names():
+        raise ValueError(f"Name: expected one that is free, received {quoted(title)}: choose another.")
+    return title
+
+
+def name_of(title: str) -> str:
+    """Return the name that runs record for a title: its small letters and digits, joined by hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "images"
 
 
 def delete(name: str, used_by: Callable[[str], list[str]]) -> None:

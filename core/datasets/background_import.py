@@ -11,6 +11,7 @@ It outlives the dashboard. What was received is removed when its import ends, an
 """
 
 import json
+import logging
 import re
 import secrets
 import shutil
@@ -32,8 +33,11 @@ from core.datasets.importing import Colour, Plan, Report, Sample, report_from_js
 from core.system.background import Job, Journal
 from core.system.paths import data_dir
 from core.system.processes import spawn
+from core.system.text import quoted
 
 State = Literal["running", "done", "failed", "cancelled"]
+
+_LOGGER = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-f]{12}")
 _LOOK_DEADLINE_S = 30.0
@@ -110,9 +114,14 @@ def inspect_apart(path: Path, choices: Choices | None = None) -> Plan:
                 f"{path.name}: looking at it took longer than {_LOOK_DEADLINE_S:.0f} s, so it was given up."
             ) from None
         if process.returncode:
-            last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            known = process.returncode == 2 and last
-            raise ValueError(last if known else f"{path.name}: it cannot be looked at ({last or 'no reason given'}).")
+            told = errors.decode(errors="replace").strip()
+            if process.returncode == 2 and told:
+                raise ValueError(told.rpartition("\n")[2])
+            number = secrets.token_hex(3)
+            _LOGGER.error("Error %s of a look at %s (%d):\n%s", number, quoted(path.name), process.returncode, told)
+            raise ValueError(
+                f"{path.name}: it cannot be looked at. The server's log says under number {number} what has happened."
+            )
         with np.load(samples) as images:
             return plan_from_json(json.loads(output), [images[key] for key in images.files])
 
@@ -180,7 +189,7 @@ def import_progress(import_id: str) -> Progress:
         raise _unknown(import_id)
     sentence = status.sentence
     if not sentence:
-        sentence = "Starting." if status.state == "running" else f"It ended unexpectedly; {job.log} may say why."
+        sentence = "Starting." if status.state == "running" else job.last_words()
     return Progress(status.state, status.share, sentence, status.result and report_from_json(status.result))
 
 
@@ -249,7 +258,7 @@ def _job(import_id: str) -> Job:
 
 
 def _unknown(import_id: str) -> ValueError:
-    return ValueError(f"There is no import {import_id!r} here.")
+    return ValueError(f"There is no import {quoted(import_id)} here.")
 
 
 def _sweep() -> None:

@@ -29,7 +29,7 @@ class Entry:
     first_label: int = 0
 
 
-def _specify(
+def _specification(
     name: str,
     title: str,
     class_names: tuple[str, ...],
@@ -45,7 +45,7 @@ _EMNIST = "Cohen, Afshar, Tapson and van Schaik: EMNIST, an extension of MNIST t
 
 _ENTRIES = (
     Entry(
-        _specify(
+        _specification(
             "fashion-mnist",
             "Fashion-MNIST",
             ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -57,7 +57,7 @@ _ENTRIES = (
         31,
     ),
     Entry(
-        _specify(
+        _specification(
             "kmnist",
             "KMNIST",
             ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
@@ -68,7 +68,7 @@ _ENTRIES = (
         21,
     ),
     Entry(
-        _specify(
+        _specification(
             "emnist-balanced",
             "EMNIST balanced",
             (*_DIGITS, *string.ascii_uppercase, *"abdefghnqrt"),
@@ -80,7 +80,7 @@ _ENTRIES = (
         {"split": "balanced"},
     ),
     Entry(
-        _specify(
+        _specification(
             "emnist-letters",
             "EMNIST letters",
             tuple(string.ascii_uppercase),
@@ -93,7 +93,7 @@ _ENTRIES = (
         first_label=1,
     ),
     Entry(
-        _specify(
+        _specification(
             "qmnist",
             "QMNIST",
             _DIGITS,
@@ -104,7 +104,7 @@ _ENTRIES = (
         21,
     ),
     Entry(
-        _specify(
+        _specification(
             "usps",
             "USPS",
             _DIGITS,

@@ -14,7 +14,7 @@ from core.datasets.specification import Fit, Preparation
 
 Orientation = Literal["as-is", "transposed"]
 
-Validation = Literal["train", "test"]
+HeldOut = Literal["stratified", "grouped"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Choices:
         orientation: `transposed` exchanges rows and columns of every image.
         preparation: how an image from outside is brought into the data set's form.
         fit: how images of other proportions are brought into those of the data set.
+        test_part: how test images are held out where none came: at random, each class in proportion, or in whole
+            groups of near-duplicates, see `core.datasets.grouping`.
     """
 
     dataset: str | None = None
@@ -48,6 +50,7 @@ class Choices:
     orientation: Orientation | None = None
     preparation: Preparation | None = None
     fit: Fit | None = None
+    test_part: HeldOut | None = None
 
     def as_values(self) -> dict[str, Any]:
         """Return the fields that are decided."""

@@ -27,8 +27,8 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
 """The most pixels, as the header counts them: phones take up to 50 million in their usual modes."""
 
-MAX_MEMORY = 224 * 2**20
-"""The most bytes that files and their pixels may take together while they are decoded: 58 million pixels of a PNG."""
+MAX_MEMORY = 208 * 2**20
+"""The most bytes that files and their pixels may take together while they are decoded: 54 million pixels of a PNG."""
 
 MAX_SIDE = 1200
 """The longest side that is given back, in pixels; no network needs more."""

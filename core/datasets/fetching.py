@@ -24,6 +24,7 @@ from core.datasets.catalogue import CATALOGUE, Entry
 from core.datasets.importing import Report, report_as_json
 from core.system.files import write_json
 from core.system.paths import data_dir
+from core.system.text import quoted
 
 
 def _declare_missing_operators() -> None:
@@ -60,7 +61,7 @@ def fetch(name: str, on_progress: Callable[[float, str], None] = lambda _share, 
         ValueError: if the catalogue lacks it, it is there already, or it can neither be downloaded nor found.
     """
     if name not in CATALOGUE:
-        raise ValueError(f"Data set to fetch: expected one of {', '.join(CATALOGUE)}, received {name!r}.")
+        raise ValueError(f"Data set to fetch: expected one of {', '.join(CATALOGUE)}, received {quoted(name)}.")
     entry = CATALOGUE[name]
     if name in names():
         raise ValueError(f"{entry.specification.title} is here already.")

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from core.datasets.recognition.encoding import guess_encoding
+from core.system.text import capitalized, quoted
 
 MAX_FILES = 250_000
 """The most files in a folder or a zip."""
@@ -238,7 +239,7 @@ class _Listing:
         except ValueError as error:
             if not beside:
                 raise
-            self._skip(path.name, f"{str(error).removeprefix(f'{path.name}: ').capitalize()}", "Fetch it again.")
+            self._skip(path.name, capitalized(str(error).removeprefix(f"{path.name}: ")), "Download it again.")
             return
         inside = self.members[beside:]
         by_name: dict[tuple[str, int], list[File]] = {}
@@ -510,7 +511,7 @@ def _decoded(data: bytes, encoding: str) -> str:
         return data.decode(encoding, "replace")
     except LookupError:
         raise ValueError(
-            f"--encoding: expected one that Python knows, such as cp1252, received {encoding!r}."
+            f"--encoding: expected one that Python knows, such as cp1252, received {quoted(encoding)}."
         ) from None
 
 

@@ -7,7 +7,8 @@
 What lies at a path is recognised by itself; see `FORMATS`. The plan says all that was guessed, and each guess
 can be decided otherwise; see `core.datasets.choices`. An import streams into a staging folder and appears whole
 or not at all. Without a test split, the validation split that came with the data is taken for it, or a fifth of
-the images is held out, each class in proportion, always the same ones.
+the images is held out, each class in proportion, always the same ones; if that is chosen, in whole groups of images
+that are variations of one another.
 
 Bytes from strangers are best read in a process that can be killed; `core.datasets.background_import` does so.
 """
@@ -26,18 +27,20 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from core.datasets import check_title, names, storage
-from core.datasets.choices import Choices
+from core.datasets import check_free_title, name_of, names, storage
+from core.datasets.choices import Choices, HeldOut
 from core.datasets.conversion import fit, is_grey, lost_by_cropping, preparation_of
 from core.datasets.files import DAMAGE, File, Files, Skipped, open_files
 from core.datasets.formats import find_formats, image_folders
 from core.datasets.formats.source import MAX_IMAGES, Block, Guess, Part, Source
+from core.datasets.grouping import hold_out_groups, near_duplicate_groups
 from core.datasets.recognition.counts import check_classes, doubts
 from core.datasets.recognition.labels import check_label, in_order, name_classes
 from core.datasets.recognition.unread import BEGINNING, describe
 from core.datasets.specification import Fit, Preparation, Specification
 from core.datasets.splitting import hold_out_test
 from core.system.files import write_json
+from core.system.text import quoted
 
 FORMATS: tuple[ModuleType, ...] = find_formats()
 """What is recognised: pictures in folders before anything that lies beside them, the particular before the general."""
@@ -46,11 +49,21 @@ Colour = Literal["grey", "colour"]
 
 CHANNELS: dict[Colour, int] = {"grey": 1, "colour": 3}
 
-MIN_SIDE, MAX_SIDE = 8, 96
+MIN_SIDE, MAX_SIDE = 8, 224
 """The sides that a data set's images may have, in pixels."""
 
 USUAL_SIDE = 32
-"""The side that is proposed for images of mixed sizes or with a side above `MAX_SIDE`: small networks learn it fast."""
+"""The side that is proposed for images of mixed or large sizes: small networks learn it fast."""
+
+_KEPT_SIDE = 96
+"""Images of one size, with no side above this, are proposed to be kept as they are."""
+
+PHOTO_SIDE = 224
+"""The side that is proposed for a few photographs, which a pretrained network learns from best."""
+
+FEW_IMAGES = 2_000
+_LEAST_PHOTO_SIDE = 128
+"""Pictures that are smaller gain nothing from `PHOTO_SIDE`."""
 
 MAX_CLASSES = 1000
 
@@ -187,7 +200,7 @@ def import_dataset(
     began = time.monotonic()
     storage.sweep()
     choices = choices or Choices()
-    title = None if name is None else _free(check_title(name))
+    title = None if name is None else check_free_title(name)
     with open_files(path, choices.encoding) as files, storage.staging() as folder:
         recognised = _Recognised(path, files, choices)
         found, plan = recognised.source, recognised.plan
@@ -199,13 +212,13 @@ def import_dataset(
         shape = (*check_size(size or plan.size), CHANNELS[colour or plan.colour])
         written = _write(recognised.format.read(found), found, folder, shape, plan.fit, on_progress)
         labels, class_names, joined = _number_classes(written, found)
-        notes = [*recognised.notes, *joined, *_divide(folder, labels, shape)]
+        notes = [*recognised.notes, *joined, *_divide(folder, labels, shape, choices.test_part)]
         counts = _counts_by_class(folder, class_names)
         notes += [note for note in doubts(counts) if note not in notes]
         on_progress(1.0, "Checking what was written.")
         title = title or _proposed(plan.title)
         specification = Specification(
-            name=_name(title),
+            name=name_of(title),
             title=title,
             class_names=class_names,
             preparation=choices.preparation or _prepared(folder),
@@ -297,11 +310,8 @@ class _Recognised:
         for block in blocks:
             sizes[block.size] += len(block.images)
             colours["grey" if is_grey(block.images) else "colour"] += len(block.images)
-        size = next(iter(sizes)) if len(sizes) == 1 else (USUAL_SIDE, USUAL_SIDE)
-        if max(size) > MAX_SIDE:
-            size = USUAL_SIDE, USUAL_SIDE
-        size = max(MIN_SIDE, size[0]), max(MIN_SIDE, size[1])
         colour: Colour = "colour" if colours["colour"] else "grey"
+        size = _proposed_size(sizes, colour, source.images)
         shape = (*size, CHANNELS[colour])
         how, told = _choose_fit(sizes, size, choices)
         self.notes += told
@@ -337,6 +347,7 @@ class _Recognised:
                 *source.guesses,
                 Guess("preparation", preparation, get_args(Preparation)),
                 Guess("fit", how, get_args(Fit)),
+                *_guess_test_part(source, choices),
             ),
             datasets=source.datasets,
             samples=tuple(_samples(blocks)),
@@ -434,7 +445,7 @@ def _check_label(label: str, found: Source) -> None:
     try:
         check_label(label)
     except ValueError as error:
-        raise ValueError(f"{found.format}, class {label[:40]!r}: expected {error}.") from None
+        raise ValueError(f"{found.format}, class {quoted(label[:40])}: expected {error}.") from None
 
 
 def _after_division(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
@@ -448,6 +459,12 @@ def _after_division(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mappin
     return {"train": train} | ({"test": counts["test"]} if "test" in counts else {})
 
 
+def _guess_test_part(found: Source, choices: Choices) -> list[Guess]:
+    """Return how test images will be held out, if the import has to as far as is known beforehand."""
+    parts = set(found.images or {}) | set(found.splits)
+    return [] if len(parts) > 1 else [Guess("test_part", choices.test_part or "stratified", get_args(HeldOut))]
+
+
 def _note_on_validation(found: Source) -> str | None:
     """Say what becomes of the validation images that came with the data."""
     parts = set(found.images or {}) | set(found.splits)
@@ -456,6 +473,19 @@ def _note_on_validation(found: Source) -> str | None:
     if "test" not in parts:
         return "There is no test split, so the validation images that came with the data are the test images."
     return "The validation images are used for training: every run draws validation images of its own from there."
+
+
+def _proposed_size(
+    sizes: Counter[tuple[int, int]], colour: Colour, images: Mapping[Part, int] | None
+) -> tuple[int, int]:
+    large = sum(count for size, count in sizes.items() if min(size) >= _LEAST_PHOTO_SIDE)
+    are_few = images is not None and sum(images.values()) <= FEW_IMAGES
+    if colour == "colour" and are_few and large > sum(sizes.values()) / 2:
+        return PHOTO_SIDE, PHOTO_SIDE
+    height, width = next(iter(sizes)) if len(sizes) == 1 else (USUAL_SIDE, USUAL_SIDE)
+    if max(height, width) > _KEPT_SIDE:
+        return USUAL_SIDE, USUAL_SIDE
+    return max(MIN_SIDE, height), max(MIN_SIDE, width)
 
 
 def _choose_fit(sizes: Counter[tuple[int, int]], size: tuple[int, int], choices: Choices) -> tuple[Fit, list[str]]:
@@ -557,20 +587,27 @@ def _number_classes(written: _Written, found: Source) -> tuple[dict[str, np.ndar
     return labels, class_names, naming.notes
 
 
-def _divide(folder: Path, labels: dict[str, np.ndarray], shape: tuple[int, int, int]) -> Iterator[str]:
+def _divide(
+    folder: Path, labels: dict[str, np.ndarray], shape: tuple[int, int, int], held: HeldOut | None
+) -> Iterator[str]:
     """See to it that both splits have images, write the labels, and yield a sentence about each thing done."""
     kinds = (("images", shape, np.uint8), ("sizes", (2,), np.int32))
     labels = _place_validation(folder, labels, kinds)
+    if held is not None and all(map(len, labels.values())):
+        raise ValueError(
+            "Test images (--test-part): expected data of one split, received a test split or validation images that "
+            "are taken for it: leave this choice out."
+        )
     if not all(map(len, labels.values())):
         (only,) = (part for part, values in labels.items() if len(values))
-        held_out = hold_out_test(labels[only], share=TEST_SHARE, seed=_SPLIT_SEED)
-        if not held_out.any():
-            raise ValueError("Expected a class of at least two images, received only one of each.")
+        held_out = _hold_out(folder / f"{only}_images.npy", labels[only], held)
         for kind, row, dtype in kinds:
             _distribute(folder, only, kind, row, dtype, held_out)
         labels = {"train": labels[only][~held_out], "test": labels[only][held_out]}
+        how = ", in whole groups of images that are variations of one another" if held == "grouped" else ""
         yield (
-            f"There was no test split, so {TEST_SHARE:.0%} of the images are held out for it, each class in proportion."
+            f"There was no test split, so {held_out.mean():.0%} of the images are held out for it, each class in "
+            f"proportion{how}."
         )
     for part, values in labels.items():
         np.save(folder / f"{part}_labels.npy", values)
@@ -578,6 +615,28 @@ def _divide(folder: Path, labels: dict[str, np.ndarray], shape: tuple[int, int, 
     if all((np.load(path, mmap_mode="r") == shape[:2]).all() for path in paths):
         for path in paths:
             path.unlink()
+
+
+def _hold_out(images: Path, labels: np.ndarray, how: HeldOut | None) -> np.ndarray:
+    """Choose the images to test on, bool `(N,)`, always the same ones.
+
+    Raises:
+        ValueError: if every class has one image or, in groups, all of them alike.
+    """
+    if how != "grouped":
+        held_out = hold_out_test(labels, share=TEST_SHARE, seed=_SPLIT_SEED)
+        if not held_out.any():
+            raise ValueError("Expected a class of at least two images, received only one of each.")
+        return held_out
+    groups = near_duplicate_groups(np.load(images, mmap_mode="r"))
+    count = max(1, round(TEST_SHARE * len(labels)))
+    held_out = hold_out_groups(groups, labels, count, np.random.default_rng([_SPLIT_SEED, 2]))
+    if not held_out.any():
+        raise ValueError(
+            "Test images (--test-part): expected a class with two groups of near-duplicates to divide, but here each "
+            "class is one group: choose stratified."
+        )
+    return held_out
 
 
 def _place_validation(
@@ -661,19 +720,8 @@ def _title_of(path: Path) -> str:
     return words.strip()[:60] or "Images"
 
 
-def _name(title: str) -> str:
-    """Return the name that runs record for a title: its small letters and digits, joined by hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "images"
-
-
-def _free(title: str) -> str:
-    if _name(title) in names():
-        raise ValueError(f"Name: expected one that is free, received {title!r}: choose another.")
-    return title
-
-
 def _proposed(title: str) -> str:
     """Return the title, numbered if it is taken."""
     taken = set(names())
     numbered = (title, *(f"{title} {number}" for number in range(2, len(taken) + 3)))
-    return next(candidate for candidate in numbered if _name(candidate) not in taken)
+    return next(candidate for candidate in numbered if name_of(candidate) not in taken)

@@ -1,10 +1,15 @@
-"""Which images are learnt from, validated on and tested on: drawn by seed, each class in proportion."""
+"""Which images are learnt from, validated on and tested on: drawn by seed, each class in proportion.
 
-from typing import Literal, NamedTuple
+Grouped, images that are variations of one another stay on one side; see `core.datasets.grouping`.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
+from core.config import ValidationPart
 from core.datasets.dataset import Dataset
+from core.datasets.grouping import groups_of, hold_out_groups
 
 
 class TrainSplit(NamedTuple):
@@ -18,16 +23,22 @@ class TrainSplit(NamedTuple):
 
 
 def split_train(
-    dataset: Dataset, *, share: float, seed: int, part: Literal["stratified", "last", "test"], limit: int | None
+    dataset: Dataset,
+    *,
+    share: float,
+    seed: int,
+    part: ValidationPart,
+    limit: int | None,
 ) -> TrainSplit:
     """Choose the images to learn from and to validate on, the same for every framework.
 
     With `limit`, only so many images of the train split are used, each class in proportion.
-    `stratified` draws the validation part at random, each class in proportion; `last` takes the end;
-    `test` takes nothing, and all are learnt from.
+    `stratified` draws the validation part at random, each class in proportion; `grouped` does so with whole groups of
+    near-duplicates, so that it may be some images larger or smaller; `last` takes the end; `test` takes nothing, and
+    all are learnt from.
 
     Raises:
-        ValueError: if `limit` is more than there are images.
+        ValueError: if `limit` is more than there are images, or no class has two groups to divide.
     """
     labels = dataset.train.labels
     if limit is not None and limit > len(labels):
@@ -43,8 +54,23 @@ def split_train(
     count = max(1, round(len(chosen) * share))
     if part == "last":
         return TrainSplit(chosen[:-count], chosen[-count:])
+    if part == "grouped":
+        return _split_groups(dataset, chosen, count, seed)
     held_out = np.zeros(len(chosen), dtype=bool)
     held_out[_stratified(labels[chosen], count, np.random.default_rng([seed, 1]))] = True
+    return TrainSplit(chosen[~held_out], chosen[held_out])
+
+
+def _split_groups(dataset: Dataset, chosen: np.ndarray, count: int, seed: int) -> TrainSplit:
+    """Hold out about `count` of the chosen images, none of which is a near-duplicate of one that stays."""
+    held_out = hold_out_groups(
+        groups_of(dataset)[chosen], dataset.train.labels[chosen], count, np.random.default_rng([seed, 5])
+    )
+    if not held_out.any():
+        raise ValueError(
+            "Validation images (--validation-part): expected a class with two groups of near-duplicates to divide, but "
+            f"in {dataset.specification.title} each class is one group: choose stratified."
+        )
     return TrainSplit(chosen[~held_out], chosen[held_out])
 
 

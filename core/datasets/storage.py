@@ -28,9 +28,10 @@ from filelock import FileLock
 from numpy.typing import DTypeLike
 
 from core.datasets.specification import Specification
-from core.system.files import move, write_json
+from core.system.files import make_folder, move, write_json
 from core.system.paths import data_dir
 from core.system.processes import ProcessId
+from core.system.text import quoted
 from core.system.trash import Trash
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -41,9 +42,7 @@ _STAGING = re.compile(r"\.staging-(\d+)-(\d+)-[0-9a-f]+")
 
 def place() -> Path:
     """Return the folder of all data sets, made if it is not there yet."""
-    folder = data_dir() / "datasets"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return make_folder(data_dir() / "datasets")
 
 
 def found() -> list[str]:
@@ -150,7 +149,7 @@ def publish(folder: Path, name: str) -> None:
                     "or choose another size or colour."
                 )
         if (place() / name).exists():
-            raise ValueError(f"Name: expected one that is free, received {name!r}: choose another.")
+            raise ValueError(f"Name: expected one that is free, received {quoted(name)}: choose another.")
         appear(folder, name)
 
 

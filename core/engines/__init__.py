@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from typing import cast
 
 from core.config import Framework
-from core.engines.engine import Chunk, Engine, EngineModule
+from core.engines.engine import Chunk, Engine, EngineModule, Pixels
 
-__all__ = ["Chunk", "Engine", "EngineModule", "available_cores", "get_engine", "same_padding"]
+__all__ = ["Chunk", "Engine", "EngineModule", "Pixels", "available_cores", "get_engine", "images_at_once"]
+
+_MOST_PIXELS = 2**20
+"""So many are predicted at once at the most: a network's layers have a hundred times as many values between them."""
 
 
 def get_engine(framework: Framework) -> EngineModule:
@@ -45,6 +48,11 @@ def _notes_discarded() -> Iterator[None]:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def images_at_once(most: int, input_shape: tuple[int, ...]) -> int:
+    """Return how many images of `(height, width, channels)` to predict at once: fewer than `most` if they are large."""
+    return max(1, min(most, _MOST_PIXELS // (input_shape[0] * input_shape[1])))
 
 
 def available_cores() -> int:

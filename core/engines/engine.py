@@ -12,13 +12,15 @@ in `core.engines.pytorch` and `core.engines.keras`. Where the frameworks' defaul
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from core.config import RunConfig
 from core.engines.normalization import Scaling
 from core.networks.layers import Architecture, Shape
+
+Pixels = Literal["uint8", "float32"]
 
 
 class Chunk(NamedTuple):
@@ -71,8 +73,35 @@ class Engine(Protocol):
         """
         ...
 
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return what goes into the last layer that learns, of uint8 images `(N, height, width, channels)`.
+
+        Returns:
+            float32 `(N, size)`, flattened in the order height, width, channel; by the averaged weights if a run has
+            them.
+        """
+        ...
+
     def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """Return the gradients of the loss on a batch of indices, int64 `(batch,)`, by name; all weights stay."""
+        ...
+
+    def output_gradients(
+        self, pixels: np.ndarray, labels: np.ndarray, layer: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of a layer, or the pixels, and the gradients by them of each image's output for its class.
+
+        By the averaged weights if a run has them. The output is the logit, or the probability where the network ends
+        in softmax.
+
+        Args:
+            pixels: float32 `(N, height, width, channels)`, 0 to 255.
+            labels: int64 `(N,)`, a class an image.
+            layer: the name of a row of `core.networks.layers.layer_rows`; the pixels themselves if not given.
+
+        Returns:
+            Two arrays of the shape of the layer's output, `(N, height, width, channels)` or `(N, units)`.
+        """
         ...
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -103,11 +132,13 @@ class EngineFactory(Protocol):
         input_shape: Shape,
         classes: int,
         scaling: Scaling | None = None,
+        pixels: Pixels = "uint8",
     ) -> Engine:
         """Build a network for images of `input_shape`, `(height, width, channels)`.
 
         Args:
             scaling: how pixels are scaled; that of the config's normalization if not given.
+            pixels: the type of the images; float32 for what other layers have made of them.
 
         Raises:
             ValueError: if the framework has no such device here, or the device cannot compute in that precision.

@@ -5,6 +5,7 @@ device; a call from Python a chunk is all that is paid. XLA stays off, as it is
 slower on a CPU, but for augmentation.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
 
 from core.engines import tuning
+from core.system.text import quoted
 
 with tuning.hidden("pandas", "scipy", "sklearn", "matplotlib", "jax"):
     import keras
@@ -25,11 +27,20 @@ with tuning.hidden("pandas", "scipy", "sklearn", "matplotlib", "jax"):
 
 from core.config import RunConfig
 from core.config.optimizers import OPTIMIZERS
-from core.engines import Chunk, available_cores
+from core.engines import Chunk, Pixels, available_cores, images_at_once
 from core.engines.augmentation import columns_of
 from core.engines.averaging import ema_weights
 from core.engines.normalization import FIXED, Scaling
-from core.networks.layers import Architecture, Layer, LayerRow, Shape, layer_rows, named, pool_before_relu
+from core.networks.layers import (
+    Architecture,
+    Layer,
+    LayerRow,
+    Shape,
+    before_head,
+    layer_rows,
+    named,
+    pool_before_relu,
+)
 
 # What a user's keras.json says must not change what a run computes; the precision is set by each engine.
 keras.config.set_image_data_format("channels_last")
@@ -37,7 +48,7 @@ keras.config.set_image_data_format("channels_last")
 # Each engine is traced once; TensorFlow takes several in one process for one that is traced again and again.
 tf.get_logger().setLevel("ERROR")
 
-_PREDICT_BATCH = 1000
+_MOST_PREDICTED = 1000
 
 
 def devices() -> list[dict[str, str]]:
@@ -70,6 +81,7 @@ class Engine:
         input_shape: Shape,
         classes: int,
         scaling: Scaling | None = None,
+        pixels: Pixels = "uint8",
     ):
         _set_threads(config.threads or available_cores())
         keras.utils.set_random_seed(config.seed)
@@ -85,14 +97,20 @@ class Engine:
             self._layers = {row.name: self._build(row) for row in rows}
             inputs = keras.Input(input_shape)
             self._model = keras.Model(inputs, self._chain(inputs, named(architecture.for_classes(classes).layers)))
+            body = keras.Model(inputs, self._chain(inputs, named(before_head(architecture, input_shape, classes))))
             self._optimizer = OPTIMIZERS[config.optimizer].build_keras(config, keras)
             self._optimizer.build(self._model.trainable_variables)
             averaged = [variable for _, variable in self._variables()] if config.ema_decay else []
             self._averages = [tf.Variable(variable.value) for variable in averaged]
             self._steps = 0
-        self._predict = _graph(
-            lambda images: self._logits(self._normalise(images), training=False),
-            [tf.TensorSpec([None, *input_shape], tf.uint8)],
+        self._predict_batch = images_at_once(_MOST_PREDICTED, input_shape)
+        specification = [tf.TensorSpec([None, *input_shape], tf.as_dtype(pixels))]
+        self._predict = _graph(lambda images: self._logits(self._normalise(images), training=False), specification)
+
+        body_size = math.prod(body.output_shape[1:])
+        self._features = _graph(
+            lambda images: tf.cast(keras.ops.reshape(body(self._normalise(images)), (-1, body_size)), tf.float32),
+            specification,
         )
 
     def load_data(self, images: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> None:
@@ -128,8 +146,14 @@ class Engine:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the logits of uint8 images, by the averaged weights where a run has them."""
         with tf.device(self._device), self._averaged():
-            batches = (images[i : i + _PREDICT_BATCH] for i in range(0, len(images), _PREDICT_BATCH))
+            batches = (images[i : i + self._predict_batch] for i in range(0, len(images), self._predict_batch))
             return np.concatenate([self._predict(batch).numpy() for batch in batches])
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return what goes into the last layer that learns, of uint8 images, flattened in the canonical order."""
+        with tf.device(self._device), self._averaged():
+            batches = (images[i : i + self._predict_batch] for i in range(0, len(images), self._predict_batch))
+            return np.concatenate([self._features(batch).numpy() for batch in batches])
 
     def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """Return the gradients of the loss on a batch of indices, in the canonical layout; all weights stay."""
@@ -144,6 +168,21 @@ class Engine:
         }
         self.load_weights(before)  # a batch norm's averages have moved
         return gradients
+
+    def output_gradients(
+        self, pixels: np.ndarray, labels: np.ndarray, layer: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of a layer, or the pixels, and the gradients by them of each image's output for a class."""
+        with tf.device(self._device), self._averaged(), tf.GradientTape() as tape:
+            images = tf.constant(pixels)
+            tape.watch(images)
+            if layer:
+                model = keras.Model(self._model.inputs, [self._layers[layer].output, self._model.output])
+                values, logits = model(self._normalise(images), training=False)
+            else:
+                values, logits = images, self._model(self._normalise(images), training=False)
+            chosen = tf.reduce_sum(tf.gather(logits, labels, axis=1, batch_dims=1))
+        return tf.cast(values, tf.float32).numpy(), tf.cast(tape.gradient(chosen, values), tf.float32).numpy()
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return a copy of all weights in the canonical layout, the averaged ones where a run has them."""
@@ -345,7 +384,7 @@ def _apply_affine(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
 def _device(name: str) -> str:
     if name not in {device["name"] for device in devices()}:
         there = ", ".join(device["name"] for device in devices())
-        raise ValueError(f"Device (--device): TensorFlow has {there} on this machine, received {name!r}.")
+        raise ValueError(f"Device (--device): TensorFlow has {there} on this machine, received {quoted(name)}.")
     return name.upper()
 
 

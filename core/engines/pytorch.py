@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from core.engines import tuning
+from core.system.text import quoted
 
 tuning.limit_spinning()  # must come before the import of torch
 
@@ -19,14 +20,14 @@ from torch import nn
 
 from core.config import RunConfig
 from core.config.optimizers import OPTIMIZERS
-from core.engines import Chunk, available_cores
+from core.engines import Chunk, Pixels, available_cores, images_at_once
 from core.engines.averaging import ema_weights
 from core.engines.cuda_graph import RecordedGraph
 from core.engines.normalization import FIXED, Scaling
-from core.networks.layers import Architecture, Layer, Shape, layer_rows, named, pool_before_relu
+from core.networks.layers import Architecture, Layer, Shape, before_head, layer_rows, named, pool_before_relu
 
 # A thousand at a time are a little quicker, but hold some 150 MB more, which the process then keeps.
-_PREDICT_BATCH = 250
+_MOST_PREDICTED = 250
 
 # Batches are taken and scaled several at once up to so many, which spares small ones most of the calls.
 _PIXELS_AT_ONCE = 2**20
@@ -71,6 +72,7 @@ class Engine:
         input_shape: Shape,
         classes: int,
         scaling: Scaling | None = None,
+        pixels: Pixels = "uint8",
     ):
         torch.set_num_threads(config.threads or available_cores())
         torch.manual_seed(config.seed)
@@ -86,7 +88,9 @@ class Engine:
         self._rows = {row.name: row for row in rows}
         self._model = self._chain(named(architecture.for_classes(classes).layers))
         self._model.to(self._device, self._dtype, memory_format=torch.channels_last)
+        self._body = self._chain(named(before_head(architecture, input_shape, classes)))
         self._parameters = list(self._model.parameters())
+        self._predict_batch = images_at_once(_MOST_PREDICTED, input_shape)
         self._optimizer = OPTIMIZERS[config.optimizer].build_pytorch(config, self._parameters, torch)
         self._counts_on_device = any(self._optimizer.defaults.get(kind) for kind in ("fused", "capturable"))
         self._averages: list[torch.Tensor] = []
@@ -122,11 +126,23 @@ class Engine:
         """Return the logits of uint8 images, by the averaged weights where a run has them."""
         self._model.eval()
         batches = (
-            torch.tensor(images[i : i + _PREDICT_BATCH], device=self._device)
-            for i in range(0, len(images), _PREDICT_BATCH)
+            torch.tensor(images[i : i + self._predict_batch], device=self._device)
+            for i in range(0, len(images), self._predict_batch)
         )
         with self._averaged():
             return torch.cat([self._logits(self._normalise(batch)) for batch in batches]).cpu().numpy()
+
+    @torch.inference_mode()
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return what goes into the last layer that learns, of uint8 images, flattened in the canonical order."""
+        self._model.eval()
+        batches = (
+            torch.tensor(images[i : i + self._predict_batch], device=self._device)
+            for i in range(0, len(images), self._predict_batch)
+        )
+        with self._averaged():
+            found = torch.cat([self._body(self._normalise(batch)).float() for batch in batches])
+        return (found.permute(0, 2, 3, 1) if found.ndim == 4 else found).flatten(1).cpu().numpy()
 
     def gradients(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """Return the gradients of the loss on a batch of indices, in the canonical layout; all weights stay."""
@@ -141,6 +157,27 @@ class Engine:
         }
         self.load_weights(before)  # a batch norm's averages have moved
         return gradients
+
+    def output_gradients(
+        self, pixels: np.ndarray, labels: np.ndarray, layer: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of a layer, or the pixels, and the gradients by them of each image's output for a class."""
+        self._model.eval()
+        images = torch.tensor(pixels, device=self._device)
+        seen = [images.requires_grad_()]
+        hook = self._layers[layer].register_forward_hook(lambda *given: seen.append(given[-1])) if layer else None
+        try:
+            with self._averaged(), torch.enable_grad():
+                logits = self._logits(self._normalise(images.clone()))  # it changes them in place
+                chosen = logits.gather(1, torch.tensor(labels, device=self._device)[:, None]).sum()
+                (gradients,) = torch.autograd.grad(chosen, seen[-1])
+        finally:
+            if hook:
+                hook.remove()
+        found = [tensor.detach().float().cpu().numpy() for tensor in (seen[-1], gradients)]
+        if layer:  # between layers channels come first
+            found = [values.transpose(0, 2, 3, 1) if values.ndim == 4 else values for values in found]
+        return np.array(found[0], order="C"), np.array(found[1], order="C")
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return a copy of all weights in the canonical layout, the averaged ones where a run has them."""
@@ -403,7 +440,7 @@ class _Branches(nn.Module):
 def _device(name: str) -> torch.device:
     if name not in {device["name"] for device in devices()}:
         there = ", ".join(device["name"] for device in devices())
-        raise ValueError(f"Device (--device): PyTorch has {there} on this machine, received {name!r}.")
+        raise ValueError(f"Device (--device): PyTorch has {there} on this machine, received {quoted(name)}.")
     return torch.device(name.replace("gpu", "cuda"))
 
 

@@ -19,6 +19,7 @@ from core.export.format import Format
 from core.system.discovery import discover
 from core.system.paths import run_directory
 from core.system.processes import spawn
+from core.system.text import quoted
 from core.training import checkpoints
 from core.training.checkpoints import Checkpoint
 
@@ -36,7 +37,7 @@ def get_format(name: str) -> Format:
         ValueError: if there is none; the message lists those there are.
     """
     if name not in FORMATS:
-        raise ValueError(f"Format (--format): expected one of {', '.join(FORMATS)}, received {name!r}.")
+        raise ValueError(f"Format (--format): expected one of {', '.join(FORMATS)}, received {quoted(name)}.")
     return FORMATS[name]
 
 

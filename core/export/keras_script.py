@@ -318,7 +318,7 @@ $model
 $read_data
 
 
-${augment}${smoothing}${learning_rate_class}${averaging_decay}${averaging}def main():
+${grouping}${augment}${smoothing}${learning_rate_class}${averaging_decay}${averaging}def main():
 $read_options
 
     keras.utils.set_random_seed(SEED)$precision

@@ -430,7 +430,7 @@ $model
 $read_data
 
 
-${augment}${erase}${averaging_decay}${averaging}@torch.no_grad()
+${grouping}${augment}${erase}${averaging_decay}${averaging}@torch.no_grad()
 def evaluate(model, images, labels, device):
     """Return the mean loss and the share predicted correctly."""
     model.eval()

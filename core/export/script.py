@@ -8,12 +8,13 @@ a class name, gets into a script as a literal only.
 
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from string import Template
 from typing import Any
 
-from core.config import FRAMEWORK_TITLES, Framework, RunConfig
+from core.config import FRAMEWORK_TITLES, PRETRAINED_NETWORKS, Framework, RunConfig
 from core.config.optimizers import OPTIMIZERS
+from core.datasets.grouping import hold_out_groups, near_duplicate_groups
 from core.engines.averaging import averaging_decay
 from core.training.checkpoints import Checkpoint
 
@@ -25,6 +26,7 @@ def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[st
     config = checkpoint.description.config
     file = f"{config.checkpoint_policy}.{_SUFFIXES[framework]}"
     network = checkpoint.description.architecture.name.encode("unicode_escape").decode().replace('"', "'")
+    grouped = config.validation_part == "grouped"
     kept = _KEPT[config.monitor] if config.checkpoint_policy == "best" else "the last epoch"
     return {
         "header": Template(_HEADER).substitute(
@@ -36,9 +38,15 @@ def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[st
         "read_options": Template(_READ_OPTIONS).substitute(file=file),
         "read_data": _READ_DATA,
         "hold_back": _HOLD_BACK[config.validation_part],
+        "grouping": _source(near_duplicate_groups) + _source(hold_out_groups) if grouped else "",
         "count_classes": _COUNT_CLASSES if config.class_weights == "balanced" else "",
-        "averaging_decay": f"{inspect.getsource(averaging_decay)}\n\n" if config.ema_decay else "",
+        "averaging_decay": _source(averaging_decay) if config.ema_decay else "",
     }
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """Return the code of a function that needs nothing of Duet, with the empty lines that follow it."""
+    return f"{inspect.getsource(function)}\n\n"
 
 
 def arguments(*given: str | None) -> str:
@@ -68,6 +76,8 @@ def _notes(config: RunConfig, framework: Framework) -> list[str]:
         f"The run went on from the weights of run {config.initial_weights}; this script starts anew.": bool(
             config.initial_weights
         ),
+        f"The run began with published weights of {config.architecture}; this script draws its own, and so learns less "
+        "from few images.": config.architecture in PRETRAINED_NETWORKS,
         "The run computed in float64; this script computes in float32.": config.precision == "float64",
         f"The run was one of {FRAMEWORK_TITLES[config.framework]}; where the defaults of both differ, this script has "
         f"{title}'s.": not aligned and config.framework != framework,
@@ -159,6 +169,13 @@ _HOLD_BACK = {
     count = max(1, round(len(order) * VALIDATION_SHARE))
     validation = images[order[:count]], labels[order[:count]]
     images, labels = images[order[count:]], labels[order[count:]]""",
+    "grouped": """
+    order = np.sort(np.random.default_rng(SEED).permutation(len(images))[: options.train_limit])
+    count = max(1, round(len(order) * VALIDATION_SHARE))
+    groups = near_duplicate_groups(np.concatenate([images, test_images]))[order]
+    held_out = hold_out_groups(groups, labels[order], count, np.random.default_rng([SEED, 5]))
+    validation = images[order[held_out]], labels[order[held_out]]
+    images, labels = images[order[~held_out]], labels[order[~held_out]]""",
     "last": """
     order = np.sort(np.random.default_rng(SEED).permutation(len(images))[: options.train_limit])
     count = max(1, round(len(order) * VALIDATION_SHARE))

@@ -5,6 +5,9 @@
     for step in prepared.steps:           # what was done, as small images
         print(step.title, step.explanation, step.image.shape)
 
+    strokes = find_strokes(pixels, Adjustments(angle=10))     # the same in two halves, for several characters
+    draw(strokes.ink[10:60, 20:70], (28, 28, 1))              # one of them
+
 `photo` data are cropped to the right proportions and resized. `handwriting` data are made as MNIST was: the
 strokes are found on their paper, scaled into a box of 20×20 and put into 28×28 by their centre of mass
 (LeCun, Bottou, Bengio and Haffner: Gradient-based learning applied to document recognition, Proceedings
@@ -13,6 +16,7 @@ after Gatos, Pratikakis and Perantonis: Adaptive degraded document image binariz
 Recognition 39(3), 2006.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +76,58 @@ class Prepared(NamedTuple):
     steps: tuple[Step, ...]
 
 
-def prepare(image: np.ndarray, preparation: Preparation, shape: tuple[int, int, int], fit: Fit = "crop") -> Prepared:
+@dataclass(frozen=True)
+class Adjustments:
+    """What people choose themselves of how their image is prepared; as it is, all is found out.
+
+    Attributes:
+        crop: what is kept of the image: left, top, right and bottom as shares of its sides.
+        angle: by how many degrees it is turned, against the clock.
+        invert: whether the ink is lighter than the paper.
+        threshold: how strong ink is at least, as a share of the strongest.
+        single: whether all ink is one character.
+    """
+
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    angle: float = 0.0
+    invert: bool | None = None
+    threshold: float | None = None
+    single: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            ValueError: if one of them is out of its range.
+        """
+        left, top, right, bottom = self.crop
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise ValueError(
+                f"Crop: expected shares from 0 to 1, left before right and top before bottom, received {self.crop}."
+            )
+        if not -180 <= self.angle <= 180:
+            raise ValueError(f"Angle: expected degrees from -180 to 180, received {self.angle:g}.")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise ValueError(f"Threshold: expected a share between 0 and 1, received {self.threshold:g}.")
+
+
+AUTOMATIC = Adjustments()
+
+
+class Strokes(NamedTuple):
+    """The strokes of a picture, 1 where ink is full and 0 on the paper, float `(H, W)`, and the steps to them."""
+
+    ink: np.ndarray
+    steps: tuple[Step, ...]
+
+
+def prepare(
+    image: np.ndarray,
+    preparation: Preparation,
+    shape: tuple[int, int, int],
+    fit: Fit = "crop",
+    adjustments: Adjustments = AUTOMATIC,
+) -> Prepared:
     """Bring RGB pixels, uint8 `(H, W, 3)`, into the form of a data set with images of `shape`.
 
     `fit` says how a photo of other proportions is brought into those, as it was done with the training images.
@@ -82,46 +137,98 @@ def prepare(image: np.ndarray, preparation: Preparation, shape: tuple[int, int, 
     Raises:
         ValueError: if nothing is drawn on an image that should hold ink.
     """
-    if preparation == "handwriting":
-        return _prepare_ink(image, shape)
-    return _prepare_photo(image, shape, fit)
+    if preparation == "photo":
+        return _prepare_photo(image, shape, fit, adjustments)
+    if kept := keep_in_form(image, shape, adjustments):
+        return kept
+    strokes = find_strokes(image, adjustments)
+    drawn = draw(strokes.ink, shape)
+    return Prepared(drawn.pixels, strokes.steps + drawn.steps)
 
 
 def _received(image: np.ndarray) -> Step:
     return Step("Received", "The image as it came.", _small(image))
 
 
-def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int], fit: Fit) -> Prepared:
+def _prepare_photo(image: np.ndarray, shape: tuple[int, int, int], fit: Fit, adjustments: Adjustments) -> Prepared:
     height, width, channels = shape
-    cropped = in_proportion(Image.fromarray(image), (height, width), fit)
+    chosen, steps = _adjusted(image, adjustments)
+    if adjustments.invert:
+        chosen = 255 - chosen
+        steps.append(Step("Inverted", "Light is dark, as you have chosen.", _small(chosen)))
+    cropped = in_proportion(Image.fromarray(chosen), (height, width), fit)
     resized = cropped.resize((width, height), Image.Resampling.LANCZOS)
     if channels == 1:
         resized = resized.convert("L")
     return Prepared(
         np.array(resized).reshape(shape),
         (
-            _received(image),
+            *steps,
             *([] if fit == "squeeze" else [Step(*_FITTED[fit], _small(np.asarray(cropped)))]),
             Step("Resized", f"{width}×{height} pixels: what the network sees.", np.asarray(resized)),
         ),
     )
 
 
-def _prepare_ink(image: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
-    height, width, channels = shape
-    grey = np.asarray(Image.fromarray(image).convert("L"))
-    steps = [_received(image), Step("Grey", "Only brightness counts, colours do not.", _small(grey))]
-    if _is_in_form(grey, (height, width)):
-        steps.append(Step("Kept", "It already looks as the training images do.", grey))
-        return Prepared(_with_channels(grey, channels), tuple(steps))
+def _adjusted(image: np.ndarray, adjustments: Adjustments) -> tuple[np.ndarray, list[Step]]:
+    """Crop and turn an image as chosen; return it and the steps so far, the last of which shows it."""
+    steps = [_received(image)]
+    height, width = image.shape[:2]
+    left, top, right, bottom = (
+        round(share * side) for share, side in zip(adjustments.crop, (width, height) * 2, strict=True)
+    )
+    if (left, top, right, bottom) != (0, 0, width, height):
+        image = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+        steps.append(Step("Cut out", "The part that you have chosen.", _small(image)))
+    if adjustments.angle:
+        edge = np.concatenate([image[[0, -1]].reshape(-1, 3), image[:, [0, -1]].reshape(-1, 3)])
+        turned = Image.fromarray(image).rotate(
+            adjustments.angle,
+            Image.Resampling.BICUBIC,
+            expand=True,
+            fillcolor=tuple(int(value) for value in np.median(edge, axis=0)),
+        )
+        image = np.asarray(turned)
+        steps.append(Step("Turned", f"By {adjustments.angle:g}°, as you have chosen.", _small(image)))
+    return image, steps
 
-    contrast, dark = _divide_out_paper(grey)
+
+def keep_in_form(image: np.ndarray, shape: tuple[int, int, int], adjustments: Adjustments) -> Prepared | None:
+    """Return an image as it is if it already looks as a data set of handwriting, with images of `shape`, does."""
+    grey = np.asarray(Image.fromarray(image).convert("L"))
+    if adjustments != AUTOMATIC or not _is_in_form(grey, shape[:2]):
+        return None
+    kept = Step("Kept", "It already looks as the training images do.", grey)
+    return Prepared(_with_channels(grey, shape[2]), (_received(image), _greyed(grey), kept))
+
+
+def _greyed(grey: np.ndarray) -> Step:
+    return Step("Grey", "Only brightness counts, colours do not.", _small(grey))
+
+
+def find_strokes(image: np.ndarray, adjustments: Adjustments = AUTOMATIC) -> Strokes:
+    """Find the strokes on RGB pixels, uint8 `(H, W, 3)`, whichever of paper and ink is darker.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    image, steps = _adjusted(image, adjustments)
+    grey = np.asarray(Image.fromarray(image).convert("L"))
+    steps.append(_greyed(grey))
+
+    contrast, dark = _divide_out_paper(grey, adjustments.invert)
     found = f"{'Dark on light' if dark else 'Light on dark'}: turned to white on black."
     steps.append(Step("Paper removed", f"{found} Shadows are evened out.", _small(_as_bytes(contrast))))
 
-    ink = _clean_strokes(contrast)
+    ink = _clean_strokes(contrast, adjustments.threshold)
     steps.append(Step("Ink found", "Grain and specks of dirt are gone.", _small(_as_bytes(ink))))
+    return Strokes(ink, tuple(steps))
 
+
+def draw(ink: np.ndarray, shape: tuple[int, int, int]) -> Prepared:
+    """Draw the strokes of one character, float `(H, W)` from 0 to 1, as MNIST's were, into an image of `shape`."""
+    height, width, channels = shape
+    steps = []
     ink = _crop(ink)
     steps.append(Step("Cropped", "Only the strokes matter, not where they were.", _small(_as_bytes(ink))))
 
@@ -150,8 +257,8 @@ def _is_in_form(grey: np.ndarray, size: tuple[int, int]) -> bool:
     return all(abs(mass - side / 2) <= 0.5 for mass, side in zip(ndimage.center_of_mass(ink), size, strict=True))
 
 
-def _divide_out_paper(grey: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Find out which of paper and ink is darker and make the paper 0 everywhere.
+def _divide_out_paper(grey: np.ndarray, inverted: bool | None = None) -> tuple[np.ndarray, bool]:
+    """Find out which of paper and ink is darker, unless that is known, and make the paper 0 everywhere.
 
     Returns:
         The contrast of each pixel with the paper, float `(H, W)`, and whether the ink is the darker one.
@@ -160,7 +267,7 @@ def _divide_out_paper(grey: np.ndarray) -> tuple[np.ndarray, bool]:
     """
     small = np.asarray(Image.fromarray(grey).reduce(max(1, round(max(grey.shape) / 96))), dtype=float)
     # Ink is what deviates far and to one side; noise and shadows deviate less or to both.
-    dark = bool(((small - _continued_edge(small)) ** 3).sum() <= 0)
+    dark = bool(((small - _continued_edge(small)) ** 3).sum() <= 0) if inverted is None else not inverted
     values = grey.astype(float)
     if not dark:
         small, values = 255 - small, 255 - values
@@ -212,8 +319,10 @@ def _noise(contrast: np.ndarray) -> float:
     return float(np.sqrt(np.mean(brighter**2))) if brighter.size else 0.0
 
 
-def _clean_strokes(contrast: np.ndarray) -> np.ndarray:
+def _clean_strokes(contrast: np.ndarray, threshold: float | None = None) -> np.ndarray:
     """Return the strokes alone, 1 where the ink is full and 0 on the paper, float `(H, W)`.
+
+    With a `threshold`, a share of the fullest ink, what is fainter is no stroke.
 
     Raises:
         ValueError: if there are none.
@@ -223,7 +332,8 @@ def _clean_strokes(contrast: np.ndarray) -> np.ndarray:
     noise = _noise(contrast)
     inked = contrast[contrast > max(6 * noise, _LEAST_CONTRAST)]
     full = np.percentile(inked, 80) if inked.size else 0.0
-    blots, count = ndimage.label(contrast > max(0.4 * full, 4 * noise), np.ones((3, 3)))
+    least = max(0.4 * full, 4 * noise) if threshold is None else threshold * full
+    blots, count = ndimage.label(contrast > least, np.ones((3, 3)))
     weights = ndimage.sum_labels(contrast, blots, np.arange(count + 1))
     weights[0] = 0
     size = max(_crop(blots == weights.argmax()).shape) if count else 0
@@ -234,7 +344,7 @@ def _clean_strokes(contrast: np.ndarray) -> np.ndarray:
         )
     strokes = (weights > _SPECK * weights.max())[blots]
     full = np.percentile(contrast[strokes], 75)
-    floor = min(0.3 * full, 3 * noise)
+    floor = min(0.3 * full, 3 * noise) if threshold is None else 0.8 * least
     near = ndimage.binary_dilation(strokes, np.ones((3, 3)), iterations=2)
     return np.clip((contrast - floor) / (full - floor), 0, 1) * near
 
@@ -250,7 +360,7 @@ def _stroke_width(ink: np.ndarray) -> float:
 
     The pixels across a stroke of width w lie w/4 from its edge on average.
     """
-    inked = np.pad(ink > 0.5, 1)
+    inked = np.pad(ink > 0.5 * ink.max(), 1)
     depth = ndimage.distance_transform_edt(inked)[inked] - 0.5
     return 4 * depth.mean() / max(ink.shape)
 

@@ -1,11 +1,11 @@
 """An image from outside to probabilities, with a run's network, in a process that is kept warm.
 
     predictor = Predictor(run_directory(run_id))          # in this process: imports the framework
-    predictor.read(data, "seven.jpg").probabilities
+    predictor.read(data, "seven.jpg").label
 
     service = prediction_service("keras")            # in a process of its own
-    service.warm(run_id)                                  # returns at once
-    service.read(run_id, data, "seven.jpg")               # a Reading, or an Unreadable with its reason
+    service.warm(run_id)                                  # returns at once; what is familiar to it is measured
+    service.read(run_id, data, "seven.jpg")               # a Prediction, or an Unreadable with its reason
     service.augment(images, transforms)                   # images as training changes them
 
 The service's process is `python -m core.inference.service FRAMEWORK`. It imports the framework once, decodes
@@ -15,16 +15,14 @@ does, it does to itself alone.
 """
 
 import argparse
-import json
 import logging
 import os
-import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple, get_args
@@ -34,95 +32,73 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from core.config import FRAMEWORK_TITLES, Framework
-from core.datasets.decoding import decode
 from core.engines import EngineModule, get_engine
-from core.inference.preprocessing import Prepared, Step, prepare
-from core.system.paths import data_dir, run_directory
-from core.system.processes import fast_exit, spawn
-from core.training import checkpoints
-from core.training.metrics import probabilities
+from core.inference.answers import Found, Prediction, Unreadable
+from core.inference.explanations import explain
+from core.inference.predictor import NetworkPredictor
+from core.inference.preprocessing import AUTOMATIC, Adjustments, Step
+from core.inference.temperature import temperature_of
+from core.networks.layers import layer_rows
+from core.system.files import explain_refusal
+from core.system.frames import receive_frame, send_frame
+from core.system.paths import data_dir, place_in_home, run_directory
+from core.system.processes import fast_exit, killed_after, spawn
+from core.system.tensors import digest
+from core.training import checkpoints, familiarity
+from core.training.checkpoints import Description
 
 _log = logging.getLogger("duet.prediction")
 
 _START_DEADLINE_S = 120.0
 _ANSWER_DEADLINE_S = 20.0
+_MEASURE_DEADLINE_S = 120.0
 _WAIT_DEADLINE_S = 60.0
 _KEPT_PREDICTORS = 4
 
-
-class Prediction(NamedTuple):
-    """What a network made of an image.
-
-    steps: how it was brought into the form of the training images, from the image as it came.
-    pixels: what the network saw, uint8 `(H, W, C)`.
-    probabilities: of each class, float32 `(classes,)`.
-    class_names: of the data that the network learned from.
-    damage: that newer weights were damaged, so that older ones read this, in a sentence; empty if they were not.
-    """
-
-    name: str
-    steps: tuple[Step, ...]
-    pixels: np.ndarray
-    probabilities: np.ndarray
-    class_names: tuple[str, ...]
-    damage: str = ""
+_LARGE = 5e7
+"""What a network multiplies for an image, at least, where several threads work faster on one than they wait for one
+another: a small one predicts seven times as fast on one thread as on two, on two cores that others use as well."""
 
 
-class Unreadable(NamedTuple):
-    """An image without an answer, and the reason as a sentence that names it."""
-
-    name: str
-    reason: str
-
-
-class Predictor:
+class Predictor(NetworkPredictor):
     """The network of one run on the CPU of this process, in the framework it was trained in or in the other one."""
 
-    def __init__(self, directory: Path, framework: Framework | None = None):
+    def __init__(self, directory: Path, framework: Framework | None = None, epoch: int | None = None):
         """Load the checkpoint in a run's folder; it is built in `framework`, by default in its own.
+
+        Args:
+            epoch: whose weights predict, by default the checkpoint's. Those of another one have no temperature.
 
         Raises:
             ValueError: if there is none, or it is damaged.
         """
-        checkpoint = checkpoints.load(directory)
-        self.description, self._damage = checkpoint.description, checkpoint.damage
-        config = self.description.config.model_copy(update={"device": "cpu"})
+        checkpoint = checkpoints.load(directory, epoch)
+        description, weights = checkpoint.description, digest(checkpoint.weights)
+        config = description.config.model_copy(update={"device": "cpu", "threads": _threads(description)})
         self._engine = _cpu_engine(framework or config.framework).Engine(
             config,
-            self.description.architecture,
-            self.description.input_shape,
-            len(self.description.class_names),
-            self.description.scaling,
+            description.architecture,
+            description.input_shape,
+            len(description.class_names),
+            description.scaling,
         )
         self._engine.load_weights(checkpoint.weights)
+        super().__init__(
+            self._engine,
+            description,
+            weights,
+            temperature=temperature_of(directory.name) if epoch is None else 1.0,
+            damage=checkpoint.damage,
+            known=familiarity.read(directory, weights),
+        )
 
-    def predict(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the probabilities, float32 `(N, classes)`, of uint8 images `(N, H, W, C)`."""
-        return probabilities(self._engine.predict(pixels), self.description.architecture)
-
-    def read(self, data: bytes, name: str) -> Prediction:
-        """Read the bytes of an image file called `name`.
+    def explain(self, pixels: np.ndarray, method: str, label: int, layer: str | None = None) -> np.ndarray:
+        """Return what each pixel does for a class, float64 `(H, W)`, of one uint8 image `(H, W, C)`.
 
         Raises:
-            ValueError: as `read_image` does.
+            ValueError: as `core.inference.explanations.explain` does.
         """
-        prepared = read_image(data, name, self.description)
-        (found,) = self.predict(prepared.pixels[np.newaxis])
-        return Prediction(name, prepared.steps, prepared.pixels, found, self.description.class_names, self._damage)
-
-
-def read_image(data: bytes, name: str, description: checkpoints.Description) -> Prepared:
-    """Decode the bytes of an image file called `name` and bring it into the form a network was trained on.
-
-    Raises:
-        ValueError: if they are no image, or nothing is drawn on it; one sentence that names it.
-    """
-    image = decode(data, name)
-    try:
-        return prepare(image, description.preparation, description.input_shape, description.fit)
-    except ValueError as error:
-        sentence = str(error)
-        raise ValueError(f"{name}: {sentence[:1].lower()}{sentence[1:]}") from None
+        return explain(self._engine, self.description, pixels, method, label, layer)
 
 
 class _Process(NamedTuple):
@@ -151,6 +127,7 @@ class PredictionService:
         self._process: _Process | None = None
         self._started = False
         self._warmed: str | None = None
+        self._measured: set[str] = set()
 
     def warm(self, run_id: str | None = None) -> None:
         """See to it that the process starts, and has the network of a run at hand; come back at once."""
@@ -160,21 +137,68 @@ class PredictionService:
                 process = self._living_process()
                 if run_id not in (None, self._warmed):
                     with suppress(OSError):  # it has just died; the next image starts it anew
-                        _send(process.requests, {"directory": str(run_directory(run_id))})
+                        send_frame(process.requests, {"directory": str(run_directory(run_id))})
                     self._warmed = run_id
             finally:
                 self._lock.release()
 
-    def read(self, run_id: str, data: bytes, name: str) -> Prediction | Unreadable:
+    def read(
+        self,
+        run_id: str,
+        data: bytes,
+        name: str,
+        adjustments: Adjustments = AUTOMATIC,
+        *,
+        calibrated: bool = True,
+        epoch: int | None = None,
+    ) -> Prediction | Unreadable:
         """Read the bytes of an image file called `name` with the network of a run.
 
-        The first answer waits for the framework's import, seconds; later ones take milliseconds.
+        The first answer waits for the framework's import, and of a run that nobody has asked before until it is
+        measured what is familiar to it: seconds. Later ones take milliseconds.
+
+        Args:
+            calibrated: whether probabilities are those at the run's temperature, else they are the network's own.
+            epoch: whose weights read, of those that the run keeps; by default the checkpoint's.
         """
+        about = {"directory": str(run_directory(run_id))}
+        request = about | {"name": name, "adjustments": asdict(adjustments), "calibrated": calibrated}
+        request["epoch"] = epoch
         try:
-            answer, arrays = self._exchange({"directory": str(run_directory(run_id)), "name": name}, data)
+            if run_id not in self._measured and epoch is None:
+                self._measured.add(run_id)  # whatever comes of it, once: it shall keep no image from its answer
+                with suppress(NoAnswerError):
+                    self._exchange(about | {"measure": True}, b"", _MEASURE_DEADLINE_S)
+            told, arrays = self._exchange(request, data)
         except NoAnswerError as error:
             return Unreadable(name, f"{name}: {error}")
-        return _answer(name, answer, arrays)
+        return _unpacked(name, told, arrays)
+
+    def explain(
+        self,
+        run_id: str,
+        pixels: np.ndarray,
+        method: str,
+        label: int,
+        layer: str | None = None,
+        epoch: int | None = None,
+    ) -> np.ndarray:
+        """Return what each pixel does for a class by the network of a run, see `core.inference.explanations.explain`.
+
+        Args:
+            epoch: as for `read`.
+
+        Raises:
+            ValueError: if it cannot be explained so.
+            NoAnswerError: as `augment` does.
+        """
+        asked = {"method": method, "label": label, "layer": layer}
+        content = save_tensors({"pixels": np.ascontiguousarray(pixels)})
+        request = {"directory": str(run_directory(run_id)), "explain": asked, "epoch": epoch}
+        told, found = self._exchange(request, content)
+        if "reason" in told:
+            raise ValueError(told["reason"])
+        return load_tensors(found)["values"]
 
     def augment(self, images: np.ndarray, transforms: np.ndarray) -> np.ndarray:
         """Return uint8 images `(N, H, W, C)` as this framework's training changes them, uint8 too.
@@ -186,20 +210,22 @@ class PredictionService:
         _, changed = self._exchange({"augment": True}, save_tensors(arrays))
         return load_tensors(changed)["images"]
 
-    def _exchange(self, request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+    def _exchange(
+        self, request: dict[str, Any], content: bytes, deadline: float = _ANSWER_DEADLINE_S
+    ) -> tuple[dict[str, Any], bytes]:
         """Send a request to the process, started if need be, and return its answer."""
         if not self._lock.acquire(timeout=_WAIT_DEADLINE_S):
             raise NoAnswerError(f"{self._title} is busy with other images; try again in a minute.")
         try:
             process = self._living_process()
             if not self._started:
-                with _killed_after(_START_DEADLINE_S, process.process):
-                    _receive(process.answers)
+                with killed_after(_START_DEADLINE_S, process.process):
+                    receive_frame(process.answers)
                 self._started = True
             began = time.monotonic()
-            with _killed_after(_ANSWER_DEADLINE_S, process.process):
-                _send(process.requests, request, content)
-                return _receive(process.answers)
+            with killed_after(deadline, process.process):
+                send_frame(process.requests, request, content)
+                return receive_frame(process.answers)
         except (EOFError, OSError) as error:
             reason = self._loss(time.monotonic() - began if self._started else None)
             self._end()
@@ -218,7 +244,7 @@ class PredictionService:
     def _living_process(self) -> _Process:
         if self._process is None or self._process.process.poll() is not None:
             self._end()
-            with _log_file(self._framework).open("ab") as log:
+            with _opened_log(self._framework) as log:
                 process = spawn(
                     "core.inference.service", self._framework, log=log, stdin=subprocess.PIPE, stdout=subprocess.PIPE
                 )
@@ -241,7 +267,7 @@ class PredictionService:
     def _loss(self, seconds: float | None) -> str:
         """Say why there is no answer, `seconds` after the image was sent; None if it never was."""
         if seconds is None:
-            return f"{self._title} could not be started; {_log_file(self._framework)} says why."
+            return f"{self._title} could not be started; {place_in_home(_log_file(self._framework))} says why."
         if seconds >= _ANSWER_DEADLINE_S:
             return f"reading it took longer than {_ANSWER_DEADLINE_S:.0f} s, so it was given up; try a smaller image."
         return f"{self._title}'s process ended while it read this; try again, it starts anew."
@@ -255,60 +281,62 @@ def prediction_service(framework: Framework) -> PredictionService:
     return _SERVICES[framework]
 
 
+def _opened_log(framework: Framework) -> IO[bytes]:
+    """Open the log to add to; none where the disk is read-only, which shall not keep a network from predicting."""
+    try:
+        return _log_file(framework).open("ab")
+    except OSError as error:
+        if explain_refusal(error) is None:
+            raise
+        return Path(os.devnull).open("ab")
+
+
 def _log_file(framework: Framework) -> Path:
     return data_dir() / f"prediction-{framework}.log"
 
 
-@contextmanager
-def _killed_after(seconds: float, process: subprocess.Popen) -> Iterator[None]:
-    """Kill a process that the block still waits for after so many seconds; both its pipes then end."""
-    timer = threading.Timer(seconds, process.kill)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+def _packed(prediction: Prediction) -> tuple[dict[str, Any], bytes]:
+    """Return what goes over the pipe: what is said, and all arrays."""
+    arrays = {f"step {i}": np.ascontiguousarray(step.image) for i, step in enumerate(prediction.steps)}
+    arrays["pixels"] = np.stack([each.pixels for each in prediction.found])
+    arrays["probabilities"] = np.stack([each.probabilities for each in prediction.found])
+    told = {
+        "steps": [(step.title, step.explanation) for step in prediction.steps],
+        "class_names": prediction.class_names,
+        "damage": prediction.damage,
+        "size": prediction.size,
+        "found": [(each.box, each.score, each.touching) for each in prediction.found],
+    }
+    return told, save_tensors(arrays)
 
 
-def _answer(name: str, answer: dict[str, Any], arrays: bytes) -> Prediction | Unreadable:
-    if "reason" in answer:
-        return Unreadable(name, answer["reason"])
-    found = load_tensors(arrays)
-    steps = tuple(
-        Step(title, explanation, found[f"step {i}"]) for i, (title, explanation) in enumerate(answer["steps"])
-    )
+def _unpacked(name: str, told: dict[str, Any], content: bytes) -> Prediction | Unreadable:
+    """Undo `_packed`."""
+    if "reason" in told:
+        return Unreadable(name, told["reason"])
+    arrays = load_tensors(content)
+    width, height = told["size"]
     return Prediction(
-        name, steps, found["pixels"], found["probabilities"], tuple(answer["class_names"]), answer["damage"]
+        name,
+        tuple(Step(title, said, arrays[f"step {i}"]) for i, (title, said) in enumerate(told["steps"])),
+        arrays["pixels"][0],
+        arrays["probabilities"][0],
+        tuple(told["class_names"]),
+        told["damage"],
+        tuple(
+            Found(tuple(box), pixels, shares, score, touching)
+            for (box, score, touching), pixels, shares in zip(
+                told["found"], arrays["pixels"], arrays["probabilities"], strict=True
+            )
+        ),
+        (width, height),
     )
 
 
-_LENGTHS = struct.Struct(">QQ")
-
-
-def _send(stream: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None:
-    header = json.dumps(message).encode()
-    stream.write(_LENGTHS.pack(len(header), len(content)) + header)
-    stream.write(content)
-    stream.flush()
-
-
-def _receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
-    """Return the next message and its bytes.
-
-    Raises:
-        EOFError: if the stream ends instead.
-    """
-    lengths = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
-    header, content = (_exactly(stream, length) for length in lengths)
-    return json.loads(header), content
-
-
-def _exactly(stream: IO[bytes], length: int) -> bytes:
-    content = stream.read(length)
-    if len(content) < length:
-        raise EOFError
-    return content
+def _threads(description: Description) -> int:
+    """Return how many threads predict, 0 for one a core."""
+    rows = layer_rows(description.architecture, description.input_shape, len(description.class_names))
+    return 0 if sum(row.multiplications for row in rows) > _LARGE else 1
 
 
 def _cpu_engine(framework: Framework) -> EngineModule:
@@ -318,20 +346,23 @@ def _cpu_engine(framework: Framework) -> EngineModule:
 
 
 def _serve(framework: Framework, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer each request that names an image, in order; one without only loads the network."""
+    """Answer each request in order; one that asks for nothing loads a network and measures what is familiar to it."""
     engine_module = _cpu_engine(framework)
-    _send(answers, {"ready": True})
+    send_frame(answers, {"ready": True})
     while True:
         try:
-            request, data = _receive(requests)
+            request, data = receive_frame(requests)
         except EOFError:
             return
         if "augment" in request:
-            _send(answers, {}, _augmented(engine_module, data))
+            send_frame(answers, {}, _augmented(engine_module, data))
             continue
-        answer, arrays = _attempt(Path(request["directory"]), framework, request.get("name"), data)
-        if "name" in request:
-            _send(answers, answer, arrays)
+        if "explain" in request:
+            send_frame(answers, *_explained(Path(request["directory"]), framework, request, data))
+            continue
+        told, arrays = _attempt(Path(request["directory"]), framework, request, data)
+        if "name" in request or "measure" in request:
+            send_frame(answers, told, arrays)
 
 
 def _augmented(engine_module: EngineModule, content: bytes) -> bytes:
@@ -340,34 +371,55 @@ def _augmented(engine_module: EngineModule, content: bytes) -> bytes:
     return save_tensors({"images": np.clip(np.rint(changed), 0, 255).astype(np.uint8)})
 
 
-def _attempt(directory: Path, framework: Framework, name: str | None, data: bytes) -> tuple[dict[str, Any], bytes]:
+def _explained(
+    directory: Path, framework: Framework, request: dict[str, Any], content: bytes
+) -> tuple[dict[str, Any], bytes]:
     try:
-        predictor = _current_predictor(directory, framework)
+        predictor = _current_predictor(directory, framework, request["epoch"])
+        values = predictor.explain(load_tensors(content)["pixels"], **request["explain"])
+    except ValueError as error:
+        return {"reason": str(error)}, b""
+    except Exception as error:  # this process goes on, whatever a network does to it
+        _log.exception("Cannot explain with %s", directory)
+        return {"reason": f"It cannot be explained ({type(error).__name__})."}, b""
+    return {}, save_tensors({"values": np.ascontiguousarray(values)})
+
+
+def _adjustments(sent: dict[str, Any]) -> Adjustments:
+    return Adjustments(**sent | {"crop": tuple(sent["crop"])})  # JSON knows no tuples
+
+
+def _attempt(
+    directory: Path, framework: Framework, request: dict[str, Any], data: bytes
+) -> tuple[dict[str, Any], bytes]:
+    name = request.get("name")
+    try:
+        epoch = request.get("epoch")
+        predictor = _current_predictor(directory, framework, epoch)
         if name is None:
+            predictor.measure_familiarity(directory)
             return {}, b""
-        reading = predictor.read(data, name)
+        if epoch is None:  # what is familiar is measured with the checkpoint's weights
+            predictor.recall_familiarity(directory)
+        adjustments = _adjustments(request["adjustments"])
+        return _packed(predictor.read(data, name, adjustments, is_calibrated=request["calibrated"]))
     except ValueError as error:
         return {"reason": str(error)}, b""
     except Exception as error:  # this process goes on, whatever an image or a checkpoint does to it
         _log.exception("Cannot read %r with %s", name, directory)
         return {"reason": f"{name}: it cannot be read ({type(error).__name__})."}, b""
-    arrays = {f"step {i}": np.ascontiguousarray(step.image) for i, step in enumerate(reading.steps)}
-    arrays |= {"pixels": np.ascontiguousarray(reading.pixels), "probabilities": reading.probabilities}
-    steps = [(step.title, step.explanation) for step in reading.steps]
-    answer = {"steps": steps, "class_names": reading.class_names, "damage": reading.damage}
-    return answer, save_tensors(arrays)
 
 
-def _current_predictor(directory: Path, framework: Framework) -> Predictor:
-    """Return the predictor of a run's newest checkpoint, the one at hand unless it has been replaced."""
+def _current_predictor(directory: Path, framework: Framework, epoch: int | None) -> Predictor:
+    """Return the predictor of a run's newest checkpoint or kept epoch, the one at hand unless it has been replaced."""
     manifest = directory / "checkpoint.json"
     written = manifest.stat() if manifest.exists() else None
-    return _predictor(directory, framework, written and (written.st_ino, written.st_mtime_ns))
+    return _predictor(directory, framework, epoch, written and (written.st_ino, written.st_mtime_ns))
 
 
 @lru_cache(maxsize=_KEPT_PREDICTORS)
-def _predictor(directory: Path, framework: Framework, _written: tuple[int, int] | None) -> Predictor:
-    predictor = Predictor(directory, framework)
+def _predictor(directory: Path, framework: Framework, epoch: int | None, _written: tuple[int, int] | None) -> Predictor:
+    predictor = Predictor(directory, framework, epoch)
     # The first prediction is slow: TensorFlow traces, PyTorch allocates. No visitor should wait for it.
     predictor.predict(np.zeros((1, *predictor.description.input_shape), np.uint8))
     return predictor

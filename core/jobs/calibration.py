@@ -15,6 +15,7 @@ import logging
 import math
 import platform
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -23,11 +24,12 @@ from core.config import RunConfig
 from core.datasets import load
 from core.engines import available_cores, get_engine
 from core.engines.augmentation import is_augmented
+from core.engines.frozen import frozen_layers
 from core.engines.normalization import scaling_of
 from core.networks.registry import get_architecture
 from core.runs import Store, open_store
 from core.system.background import Job
-from core.system.files import write_json
+from core.system.files import make_folder, write_json
 from core.system.paths import data_dir
 from core.system.processes import fast_exit, lower_priority
 from core.training.loop import Listener, split_of, train
@@ -60,7 +62,9 @@ def speed(config: RunConfig) -> float | None:
 
 
 def calibration_progress(config: RunConfig) -> Progress:
-    """Say how far the timing of a run has come."""
+    """Say how far the timing of a run has come; one whose images are looked at once, and then no more, never is."""
+    if frozen_layers(config, get_architecture(config.architecture)):
+        return "failed"
     known = _known(config)
     if "images_per_second" in known:
         return "done"
@@ -71,13 +75,14 @@ def calibration_progress(config: RunConfig) -> Progress:
 
 
 def start_calibration(config: RunConfig) -> None:
-    """Begin to time a run, unless it has been tried, another one is timed, or its device trains."""
-    _job().start(
-        "core.jobs.calibration",
-        config.model_dump_json(),
-        key=_key(config),
-        unless=lambda: calibration_progress(config) != "never" or _is_busy(open_store(), config),
-    )
+    """Begin to time a run, unless it has been tried, another one is timed, its device trains, or none can be kept."""
+    with suppress(OSError):  # on a full or read-only disk the estimate stays a guess
+        _job().start(
+            "core.jobs.calibration",
+            config.model_dump_json(),
+            key=_key(config),
+            unless=lambda: calibration_progress(config) != "never" or _is_busy(open_store(), config),
+        )
 
 
 def time_steps(config: RunConfig, store: Store) -> float | None:
@@ -150,9 +155,7 @@ def _job() -> Job:
 
 
 def _folder() -> Path:
-    folder = data_dir() / "speeds"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return make_folder(data_dir() / "speeds")
 
 
 def _file(config: RunConfig) -> Path:

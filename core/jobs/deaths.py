@@ -22,10 +22,10 @@ from core.system.processes import ProcessId
 _log = logging.getLogger("duet.deaths")
 
 START_DEADLINE_S = 60.0
-"""Seconds within which a training process has to give its first sign of life."""
+"""Seconds within which a training process has to send its first heartbeat."""
 
 _CEASED_S = 3.0
-"""Signs of life come twice a second."""
+"""Heartbeats come twice a second."""
 
 GONE = "The training process is gone: it was killed, or the machine was restarted."
 
@@ -44,13 +44,15 @@ def alive(run: Run) -> bool:
 
 def note_deaths(store: Store) -> None:
     """Record the end of each run whose process has died, or was never started, and that nobody has noticed so far."""
+    if store.refusal:
+        return
     for run in store.find(states=ACTIVE, limit=1000, deleted=None):
         # The clock may have been set, in either direction.
         age = abs(time.time() - (run.heartbeat_at or run.started_at or 0.0))
         if run.pid is not None and age > _CEASED_S and not alive(run):
             record_end(store, run, GONE)
         elif run.pid is None and age > START_DEADLINE_S and not _scheduler_is_there():
-            record_end(store, run, no_sign_of_life(START_DEADLINE_S), cause="not_started")
+            record_end(store, run, no_heartbeat(START_DEADLINE_S), cause="not_started")
 
 
 def scheduler_lock() -> FileLock:
@@ -69,9 +71,9 @@ def _scheduler_is_there() -> bool:
     return False
 
 
-def no_sign_of_life(seconds: float) -> str:
+def no_heartbeat(seconds: float) -> str:
     """Return what is said of a process that was to be started, and did not report for so long."""
-    return f"The training process gave no sign of life within {seconds:.0f} s."
+    return f"The training process sent no heartbeat within {seconds:.0f} s."
 
 
 def record_end(store: Store, run: Run, failure: str, cause: Cause = "killed") -> None:

@@ -8,9 +8,10 @@ import math
 from typing import Literal, NamedTuple
 
 from core import datasets
-from core.config import Framework, RunConfig
+from core.config import PRETRAINED_NETWORKS, Framework, RunConfig
+from core.engines.frozen import trained_network
 from core.jobs import calibration
-from core.networks.layers import layer_rows
+from core.networks.layers import Architecture, Shape, layer_rows
 from core.networks.registry import get_architecture
 from core.runs import Store
 
@@ -35,19 +36,30 @@ def estimate_time(store: Store, config: RunConfig) -> Estimate:
     dataset = datasets.load(config.dataset)
     held_out = 0 if config.validation_part == "test" else config.validation_share
     images = min(len(dataset.train.images), config.train_limit or math.inf) * (1 - held_out)
-    speeds = store.speeds(config)
+    # How fast a pretrained network learns depends on what of it does.
+    speeds = {} if config.architecture in PRETRAINED_NETWORKS else store.speeds(config)
     basis: Basis
+    once = 0.0
     if speeds:
         nearest = min(speeds, key=lambda batch_size: abs(math.log(batch_size / config.batch_size)))
         seconds, basis = images / speeds[nearest], "runs"
     elif timed := calibration.speed(config):
         seconds, basis = images / timed, "timed"
     else:
-        rows = layer_rows(get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names))
-        forward_and_backward = 3 * sum(row.multiplications for row in rows)
+        architecture, classes = get_architecture(config.architecture), len(dataset.class_names)
+        forward = _multiplications(architecture, dataset.image_shape, classes)
+        trained = _multiplications(*trained_network(config, architecture, dataset.image_shape), classes)
+        # What is frozen sees each image once.
+        every = len(dataset.train.images) + len(dataset.test.images)
+        once = every * (forward - trained) / _MULTIPLICATIONS_PER_SECOND
+        forward_and_backward = 3 * trained
         seconds, basis = (
             images * forward_and_backward / _MULTIPLICATIONS_PER_SECOND
             + images / config.batch_size * _SECONDS_PER_STEP,
             "guess",
         )
-    return Estimate(config.epochs * seconds + _STARTING_SECONDS[config.framework], basis)
+    return Estimate(once + config.epochs * seconds + _STARTING_SECONDS[config.framework], basis)
+
+
+def _multiplications(architecture: Architecture, shape: Shape, classes: int) -> int:
+    return sum(row.multiplications for row in layer_rows(architecture, shape, classes))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig
 from core.runs import Run
+from core.training.checkpoints import DamagedStateError
 from core.training.records import DivergedError
 
 Cause = Literal[
@@ -25,6 +26,7 @@ Cause = Literal[
     "disk_full",
     "device_gone",
     "data_changed",
+    "damaged",
     "refused",
     "error",
 ]
@@ -37,6 +39,7 @@ CAUSES: dict[Cause, str] = {
     "disk_full": "disk full",
     "device_gone": "device gone",
     "data_changed": "data changed",
+    "damaged": "kept state damaged",
     "refused": "settings refused",
     "error": "error",
 }
@@ -93,6 +96,8 @@ def diagnose(error: Exception, config: RunConfig) -> FailureReport:
         return FailureReport("disk_full", "The disk is full.", "Free some space, then train again.")
     if isinstance(error, DataChangedError):
         return FailureReport("data_changed", text, "Begin anew, or put the data back as they were.")
+    if isinstance(error, DamagedStateError):
+        return FailureReport("damaged", text, "Begin anew, or put the run's folder back from a backup and resume.")
     if any(sign in text.lower() for sign in _DEVICE_GONE):
         return FailureReport(
             "device_gone", text, "Choose a device that is there, or bring this one back and train again."
@@ -130,7 +135,7 @@ def next_steps(run: Run, *, resumable: bool, learnt: bool) -> list[NextStep]:
 def _go_on(run: Run, resumable: bool, _learnt: bool) -> list[NextStep]:
     if not resumable:
         return [NextStep("Try again", "retry")]
-    return [NextStep(f"Resume from step {run.step:,}", "resume"), NextStep("Begin again", "retry")]
+    return [NextStep(f"Resume from step {run.step:,}", "resume"), NextStep("Restart", "retry")]
 
 
 def _use_less_memory(run: Run, _resumable: bool, _learnt: bool) -> list[NextStep]:
@@ -166,6 +171,7 @@ _STEPS: dict[str, Callable[[Run, bool, bool], list[NextStep]]] = {
     "diverged": _slow_down,
     "device_gone": _move,
     "data_changed": _begin_anew,
+    "damaged": lambda *_: [NextStep("Begin anew", "retry")],
     "refused": lambda *_: [],
 }
 """What suits each cause; any other is gone on from, or tried again."""

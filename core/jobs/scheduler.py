@@ -25,14 +25,16 @@ from filelock import Timeout
 from sqlalchemy.exc import OperationalError
 
 from core.config import RunConfig, with_seeds
-from core.jobs.deaths import GONE, START_DEADLINE_S, alive, no_sign_of_life, record_end, record_failure, scheduler_lock
+from core.jobs.deaths import GONE, START_DEADLINE_S, alive, no_heartbeat, record_end, record_failure, scheduler_lock
 from core.jobs.devices import known_devices
 from core.jobs.warm_pool import WarmPool, assign, request
 from core.networks.registry import get_architecture
 from core.runs import ACTIVE, Run, Store, SupersededError, open_store
 from core.runs.queue import Waiting
+from core.system.files import explain_refusal
 from core.system.paths import data_dir, run_directory, store_url
 from core.system.processes import kill_with_children, spawn
+from core.system.text import quoted
 
 _log = logging.getLogger("duet.scheduler")
 
@@ -127,20 +129,26 @@ def set_cpu_slots(store: Store, count: int) -> None:
 
 def _checked_slots(title: str, text: str) -> int:
     if not text.isdecimal() or int(text) not in CPU_SLOTS:
-        raise ValueError(f"{title}: expected a whole number from {CPU_SLOTS[0]} to {CPU_SLOTS[-1]}, received {text!r}.")
+        raise ValueError(
+            f"{title}: expected a whole number from {CPU_SLOTS[0]} to {CPU_SLOTS[-1]}, received {quoted(text)}."
+        )
     return int(text)
 
 
 def ensure_running() -> None:
-    """Start the scheduler's process unless there is one."""
+    """Start the scheduler's process unless there is one, or the disk can be written by none."""
     lock = scheduler_lock()
     try:
         lock.acquire(timeout=0)
+        lock.release()
+        with (data_dir() / "scheduler.log").open("ab") as log:
+            spawn("core.jobs.scheduler", log=log)
     except Timeout:
         return
-    lock.release()
-    with (data_dir() / "scheduler.log").open("ab") as log:
-        spawn("core.jobs.scheduler", log=log)
+    except OSError as error:  # what is queued waits until whoever comes next can start it
+        if explain_refusal(error) is None:
+            raise
+        _log.warning("The scheduler could not be started: %s", error)
 
 
 def resume_pending(store: Store) -> None:
@@ -155,7 +163,7 @@ class Scheduler:
     def __init__(self, store: Store):
         self._store = store
         self._children: dict[str, subprocess.Popen] = {}
-        self._spares = WarmPool()
+        self._warm_pool = WarmPool()
         # When each run was first seen starting, and asked to end, on the clock that nobody sets.
         self._seen: dict[str, float] = {}
         self._ending: dict[str, float] = {}
@@ -174,12 +182,12 @@ class Scheduler:
             device = self._device(waiting, active, slots)
             if device and self._start(waiting, device):
                 active.append(self._store.get(waiting.id))
-        spares_wanted = self._spares.tick(free=not active and not queued)
-        return bool(active or queued or spares_wanted)
+        processes_wanted = self._warm_pool.tick(free=not active and not queued)
+        return bool(active or queued or processes_wanted)
 
     def close(self) -> None:
         """Give back what nobody waits for any more."""
-        self._spares.close()
+        self._warm_pool.close()
 
     def _reap(self, listed: set[str]) -> None:
         """Forget the processes of runs whose end is recorded, once they are gone."""
@@ -191,7 +199,7 @@ class Scheduler:
                 del times[run_id]
 
     def _check_heartbeat(self, run: Run) -> None:
-        """Record that a run is not responding once its sign of life has long been the same.
+        """Record that a run is not responding once its last heartbeat is long ago.
 
         Time that this process was stopped itself, or slept through with the machine, does not count.
         """
@@ -237,13 +245,13 @@ class Scheduler:
             failure = f"The training process could not be started: {error}."
             record_failure(self._store, run.id, attempt, failure, cause="not_started")
             return False
-        self._spares.want([run.config])
+        self._warm_pool.want([run.config])
         _log.info("Started %s", run.id)
         return True
 
     def _process(self, run: Run, directory: Path) -> subprocess.Popen:
         """Return the process that trains a run: a warm one if there is one that fits, else a new one."""
-        if spare := self._spares.take(run.config):
+        if spare := self._warm_pool.take(run.config):
             try:
                 assign(spare, run.id, store_url())
             except OSError:  # it has just gone
@@ -268,7 +276,7 @@ class Scheduler:
             self._kill(run)
         if run.pid is None and _has_passed(START_DEADLINE_S, self._seen, run.id):
             self._kill(run)
-            record_end(self._store, run, no_sign_of_life(START_DEADLINE_S), cause="not_started")
+            record_end(self._store, run, no_heartbeat(START_DEADLINE_S), cause="not_started")
             return True
         return False
 
@@ -291,7 +299,7 @@ class Scheduler:
 
 
 class _Pulse(NamedTuple):
-    """The last sign of life that was seen of a run, when, and for how many seconds it has been the last."""
+    """The last heartbeat that was seen of a run, when, and for how many seconds it has been the last."""
 
     beat_at: float | None
     looked_at: float
@@ -333,12 +341,16 @@ def main() -> None:
 
 def _work(scheduler: Scheduler) -> None:
     idle_since = time.monotonic()
-    while time.monotonic() - idle_since < _IDLE_S:
+    while True:
+        busy = False
         try:
-            if scheduler.tick():
-                idle_since = time.monotonic()
-        except OperationalError as error:  # the database is busy, or the disk full: no reason to leave
+            busy = scheduler.tick()
+        except OperationalError as error:  # the database is busy, or the disk full: no reason to leave at once
             _log.info("Trying again: %s", error.orig)
+        if busy:
+            idle_since = time.monotonic()
+        elif time.monotonic() - idle_since >= _IDLE_S:  # asked right after a look, as this process may be held up
+            return
         time.sleep(_TICK_S)
 
 

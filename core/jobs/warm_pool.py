@@ -1,9 +1,9 @@
 """Spare processes: one for each framework, warm and waiting for a run, so that a click is training within a second.
 
     request(configs)                    # a user is about to launch these
-    spares = WarmPool()               # in the scheduler, which alone has them
-    spares.tick(free=True)          # start and give back what is wanted now
-    process = spares.take(config)   # None if none fits: the run is then started cold
+    pool = WarmPool()                # in the scheduler, which alone has them
+    pool.tick(free=True)            # start and give back what is wanted now
+    process = pool.take(config)     # None if none fits: the run is then started cold
     assign(process, run_id, url)
 
 A warm process is `python -m core.jobs.worker --spare`: it imports its framework, trains a small network for a moment
@@ -40,7 +40,8 @@ def request(configs: Iterable[RunConfig]) -> None:
     """Say which runs a user is about to launch, so that the scheduler has a spare process ready for them."""
     wanted = {config.framework: config.threads for config in configs if config.device == "cpu"}
     if wanted and not _is_asked_already(wanted):
-        write_json(data_dir() / "spares.json", wanted)
+        with suppress(OSError):  # without a spare a run starts all the same, only later
+            write_json(data_dir() / "spares.json", wanted)
 
 
 class WarmPool:

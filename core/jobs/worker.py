@@ -28,14 +28,25 @@ from sqlalchemy.exc import OperationalError
 from core.config import Framework, RunConfig
 from core.datasets import Dataset, load
 from core.engines import Engine, get_engine
-from core.engines.initialisation import initial_weights
+from core.engines.frozen import make_engine, trained_network
 from core.engines.normalization import scaling_of
+from core.engines.pretrained import first_weights
 from core.jobs import memory
 from core.jobs.failures import DataChangedError, FailureReport, diagnose
-from core.networks.layers import Architecture, BatchNorm, Shape, check_network, count_parameters, layer_rows
+from core.networks.layers import (
+    Architecture,
+    BatchNorm,
+    Shape,
+    check_network,
+    count_parameters,
+    layer_rows,
+    weight_shapes,
+)
+from core.networks.pretrained import check_pretrained
 from core.networks.registry import get_including_deleted
 from core.networks.zoo import ARCHITECTURES
 from core.runs import ENDED, Learning, Request, Results, Store, SupersededError, open_store
+from core.runs.epoch_predictions import is_kept, write_epoch_predictions
 from core.runs.predictions import Predictions, write_predictions
 from core.system.files import write_bytes, write_json
 from core.system.paths import run_directory, store_url
@@ -113,11 +124,8 @@ def starting_weights(store: Store, run_id: str, config: RunConfig, dataset: Data
             f"{source.state}: wait for its end or stop it."
         )
     checkpoint = checkpoints.load(run_directory(source.id))
-    expected = {
-        f"{row.name}/{key}": shape
-        for row in layer_rows(get_including_deleted(config.architecture), dataset.image_shape, len(dataset.class_names))
-        for key, shape in row.layer.weights(row.input_shape).items()
-    }
+    architecture = get_including_deleted(config.architecture)
+    expected = weight_shapes(architecture, dataset.image_shape, len(dataset.class_names))
     if {name: values.shape for name, values in checkpoint.weights.items()} != expected:
         other = checkpoint.description
         raise ValueError(
@@ -151,11 +159,12 @@ def _train(
     description = _describe(config, dataset)
     network = (description.architecture, dataset.image_shape, len(dataset.class_names))
     write_bytes(directory / "config.json", config.model_dump_json(indent=2).encode())
+    trained = (*trained_network(config, description.architecture, dataset.image_shape), len(dataset.class_names))
     if config.device == "cpu":
         batch_size = min(config.batch_size, len(dataset.train.images))
-        memory.check(memory.step_bytes(layer_rows(*network), batch_size, config.precision))
+        memory.check(memory.step_bytes(layer_rows(*trained), batch_size, config.precision))
     resume_from = _find_resume_state(directory, description) if store.get(run_id).resumes else None
-    engine = engine_module.Engine(config, *network, description.scaling)
+    engine = make_engine(engine_module, config, *network, description.scaling)
     if resume_from is None:
         checkpoints.drop_states(directory)
         _load_first_weights(store, config, dataset, description, engine, directory)
@@ -181,7 +190,7 @@ def _train(
     )
     if not outcome.stopped:
         engine.load_weights(checkpoints.load(directory).weights)
-        learning = _judge_learning(engine, config, network, dataset, store.epochs(run_id), outcome.best_epoch)
+        learning = _judge_learning(engine, config, trained, dataset, store.epochs(run_id), outcome.best_epoch)
         tested = _test(engine, description.architecture, dataset, directory)
         results = results.model_copy(update={**tested, "learning": learning})
         _predict_validation(engine, description, dataset, directory)
@@ -197,6 +206,7 @@ def _train(
 def _describe(config: RunConfig, dataset: Dataset) -> checkpoints.Description:
     architecture = get_including_deleted(config.architecture)
     check_network(architecture, dataset.image_shape, len(dataset.class_names), config.batch_size)
+    check_pretrained(config.architecture, dataset.image_shape)
     standard = config.normalization == "standard"
     return checkpoints.Description(
         config=config,
@@ -218,7 +228,8 @@ def _find_resume_state(
     """Return where an earlier attempt was broken off, or nothing where it had not come so far.
 
     Raises:
-        ValueError: if the data or the settings are others now, or what was kept is damaged.
+        ValueError: if the data or the settings are others now.
+        DamagedStateError: if what was kept is damaged.
     """
     resumable = checkpoints.load_state(directory)
     if resumable is None:
@@ -252,11 +263,10 @@ def _load_first_weights(
         # A copy, so that the run can be repeated whatever becomes of the other one.
         checkpoints.write_arrays(directory / "initial.safetensors", weights)
         engine.load_weights(weights)
-    elif config.initialisation != "framework":
-        classes = len(dataset.class_names)
-        engine.load_weights(
-            initial_weights(description.architecture, dataset.image_shape, classes, config.seed, config.initialisation)
-        )
+        return
+    drawn = first_weights(config, description.architecture, dataset.image_shape, len(dataset.class_names))
+    if drawn is not None:
+        engine.load_weights(drawn)
 
 
 def _test(engine: Engine, architecture: Architecture, dataset: Dataset, directory: Path) -> dict[str, Any]:
@@ -326,11 +336,18 @@ class _RunListener(Listener):
         if metrics.split == "validation":
             _log.info("Epoch %g: validation loss %.4f, accuracy %.4f", metrics.epoch, metrics.loss, metrics.accuracy)
 
+    def on_validation(self, epoch: int, predicted: np.ndarray) -> None:
+        classes, epochs = len(self._description.class_names), self._description.config.epochs
+        if is_kept(epoch, epochs, images=len(predicted), classes=classes):
+            fingerprint = self._description.fingerprint
+            write_epoch_predictions(self._directory, epoch, predicted, classes=classes, fingerprint=fingerprint)
+
     def on_epoch(self, epoch: Epoch) -> None:
         self._recorder.add_epoch(epoch)
 
     def on_checkpoint(self, epoch: int, weights: dict[str, np.ndarray]) -> None:
         checkpoints.save(self._directory, epoch, weights, self._description)
+        checkpoints.keep_epoch_weights(self._directory, epoch, weights)
 
     def on_state(self, progress: Progress, state: dict[str, np.ndarray]) -> None:
         self._recorder.flush()  # whoever resumes from this state relies on all that was measured before it
@@ -343,7 +360,7 @@ class _RunListener(Listener):
 class _Recorder:
     """Writes measurements to the store, gathered so that short epochs don't wait for the disk.
 
-    This happens between two chunks, when the training has left the processors free, and takes the place of a beat.
+    This happens between two chunks, when the training has left the processors free, and takes the place of a heartbeat.
     """
 
     def __init__(self, store: Store, run_id: str, attempt: int, written: int, heartbeat: "_Heartbeat"):
@@ -412,7 +429,7 @@ class _Heartbeat:
             }
 
     def given(self, request: Request | None) -> None:
-        """Note that somebody else has given a sign of life, and pass on what the store asks for."""
+        """Note that somebody else has sent a heartbeat, and pass on what the store asks for."""
         self._given_at = time.monotonic()
         self._pass_on(request)
 
@@ -430,8 +447,8 @@ class _Heartbeat:
             except SupersededError:
                 self._stop.set()
                 return
-            except OperationalError as error:  # busy, or the disk is full: the next beat may get through
-                _log.info("No sign of life could be written: %s", error.orig)
+            except OperationalError as error:  # busy, or the disk is full: the next heartbeat may get through
+                _log.info("No heartbeat could be written: %s", error.orig)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -54,6 +54,7 @@ __all__ = [
     "Padding",
     "Residual",
     "Shape",
+    "before_head",
     "check_network",
     "count_parameters",
     "explain_parameters",
@@ -61,6 +62,7 @@ __all__ = [
     "layer_rows",
     "named",
     "pool_before_relu",
+    "weight_shapes",
 ]
 
 
@@ -180,9 +182,34 @@ def _follow(network: str, layers: Iterable[tuple[str, Layer]], shape: Shape) -> 
         shape = output_shape
 
 
+def weight_shapes(architecture: Architecture, input_shape: Shape, classes: int) -> dict[str, Shape]:
+    """Return the canonical shape of each weight by its name, such as `dense_1/kernel`.
+
+    Raises:
+        LayerError: if a layer cannot take what comes to it.
+    """
+    return {
+        f"{row.name}/{key}": tuple(shape)
+        for row in iter_layer_rows(architecture, input_shape, classes)
+        for key, shape in row.layer.weights(row.input_shape).items()
+    }
+
+
 def count_parameters(architecture: Architecture, input_shape: Shape, classes: int) -> int:
     """Return the number of trainable parameters."""
     return sum(row.parameters for row in layer_rows(architecture, input_shape, classes))
+
+
+def before_head(architecture: Architecture, input_shape: Shape, classes: int) -> tuple[Layer, ...]:
+    """Return the layers before the last one that learns: what they give are a network's features."""
+    layers = architecture.for_classes(classes).layers
+    rows = {row.name: row for row in layer_rows(architecture, input_shape, classes)}
+    last = 0
+    for place, (name, layer) in enumerate(named(layers)):
+        shape = rows[name].input_shape
+        if layer.weights(shape) or layer.branches(shape):
+            last = place
+    return layers[:last]
 
 
 def pool_before_relu(layers: Iterable[tuple[str, Layer]]) -> list[tuple[str, Layer]]:

@@ -4,30 +4,36 @@
     architecture = get_architecture("my-cnn")
     save(Architecture(name="my-cnn", description="…", layers=…))
     delete("my-cnn", used_by); restore("my-cnn")
+    save_variant(changed)                     # for runs alone: on no list
 
-A network of a user's is one file, `data_dir()/networks/NAME.json`. A name stands for the same layers for
+A network of a user's is one file, `data_dir()/networks/NAME.json`; what a search makes of one, by the hundred, lies in
+a folder of its own beside them. A name stands for the same layers for
 good, also when it was deleted, so that what runs say about their network stays true.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
-from core.networks.layers import Architecture
+from core.networks.layers import Architecture, Layer
+from core.networks.pretrained import PRETRAINED
 from core.networks.zoo import ARCHITECTURES
-from core.system.files import write_json
+from core.system.files import make_folder, write_json
 from core.system.paths import data_dir
-from core.system.text import shortened
+from core.system.text import quoted, shortened
 from core.system.trash import Trash
+
+_BUILT_IN = ARCHITECTURES | {name: known.architecture for name, known in PRETRAINED.items()}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def names() -> list[str]:
     """Return the names of the networks there are: the built-in ones first, then the others in alphabetical order."""
-    return [*ARCHITECTURES, *custom_names()]
+    return [*_BUILT_IN, *custom_names()]
 
 
 def custom_names() -> list[str]:
@@ -41,10 +47,12 @@ def get_architecture(name: str) -> Architecture:
     Raises:
         ValueError: if there is none, with those there are, or if its file is damaged.
     """
-    if name in ARCHITECTURES:
-        return ARCHITECTURES[name]
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
+    if _NAME.fullmatch(name) and (variant := _variants() / f"{name}.json").exists():
+        return _read(variant)
     if name not in custom_names():
-        raise ValueError(f"Network (--architecture): expected one of {', '.join(names())}, received {name!r}.")
+        raise ValueError(f"Network (--architecture): expected one of {', '.join(names())}, received {quoted(name)}.")
     return _read(_place() / f"{name}.json")
 
 
@@ -68,9 +76,9 @@ def save(architecture: Architecture) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(
             "Name: expected 1 to 40 small letters, digits and hyphens, such as my-cnn, not beginning with a hyphen, "
-            f"received {name[:60]!r}."
+            f"received {quoted(name[:60])}."
         )
-    if name in ARCHITECTURES:
+    if name in _BUILT_IN:
         raise ValueError(f"Name: {name} is a network that comes with Duet: choose another name.")
     with _lock():
         path, deleted = _place() / f"{name}.json", _trash().find(name)
@@ -86,6 +94,21 @@ def save(architecture: Architecture) -> None:
             write_json(path, architecture.model_dump(mode="json"))
 
 
+def save_variant(layers: tuple[Layer, ...], base: Architecture, changes: str) -> str:
+    """Keep what was made of a network by changing settings of its layers, for runs to train; return its name.
+
+    The same layers get the same name. It is on no list: `names` does not have it.
+    """
+    digest = hashlib.sha256(Architecture(name="", description="", layers=layers).model_dump_json().encode()).hexdigest()
+    name = f"{base.name[:31]}-{digest[:8]}"
+    path = _variants() / f"{name}.json"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        description = f"{base.name} with {changes}."
+        write_json(path, Architecture(name=name, description=description, layers=layers).model_dump(mode="json"))
+    return name
+
+
 def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
     """Take a user's network away; `restore` brings it back. Runs that have ended keep their own description.
 
@@ -95,10 +118,10 @@ def delete(name: str, used_by: Callable[[str], list[str]]) -> None:
     Raises:
         ValueError: if there is none of that name, it is built in, or runs wait or train with it.
     """
-    if name in ARCHITECTURES:
+    if name in _BUILT_IN:
         raise ValueError(f"{name} comes with Duet and cannot be deleted.")
     if name not in custom_names():
-        raise ValueError(f"Expected the name of a network, received {name!r}.")
+        raise ValueError(f"Expected the name of a network, received {quoted(name)}.")
     if runs := used_by(name):
         raise ValueError(
             f"{name} cannot be deleted while runs wait or train with it: stop {shortened(runs)}, or wait for their end."
@@ -133,9 +156,11 @@ def _read(path: Path) -> Architecture:
 
 
 def _place() -> Path:
-    folder = data_dir() / "networks"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return make_folder(data_dir() / "networks")
+
+
+def _variants() -> Path:
+    return _place() / "variants"
 
 
 def _trash() -> Trash:

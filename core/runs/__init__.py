@@ -18,6 +18,7 @@ from core.runs.database import StoreError
 from core.runs.doubts import Doubt
 from core.runs.results import FinishedResults, Learning, Results
 from core.runs.run import ACTIVE, ENDED, INACTIVE, Attempt, FinishedRun, Request, Run, State, finished, new_id, summary
+from core.runs.searches import Search, SearchState, Trial, TrialState
 from core.runs.store import Store, open_store
 
 __all__ = [
@@ -32,10 +33,14 @@ __all__ = [
     "Request",
     "Results",
     "Run",
+    "Search",
+    "SearchState",
     "State",
     "Store",
     "StoreError",
     "SupersededError",
+    "Trial",
+    "TrialState",
     "finished",
     "new_id",
     "open_store",

@@ -87,11 +87,13 @@ class Annotations(Lists):
             raise ValueError(f"Run {self.get(run_id).id} is not deleted, so there is nothing to restore.")
 
     def purge(self, older_than_s: float = 0) -> list[str]:
-        """Remove for good what was deleted so many seconds ago or earlier; return the ids.
+        """Remove for good what was deleted so many seconds ago or earlier, by default all of it; return the ids.
 
         The folder goes first: if this is cut off, the run is still listed as deleted, and purged the next time.
         """
-        query = sa.select(runs.c.id).where(runs.c.deleted_at <= time.time() - older_than_s)
+        query = sa.select(runs.c.id).where(runs.c.deleted_at.is_not(None))
+        if older_than_s:  # all of it also where the clock was set back since
+            query = query.where(runs.c.deleted_at <= time.time() - older_than_s)
         with self._reading() as connection:
             doomed = list(connection.scalars(query))
         for run_id in doomed:

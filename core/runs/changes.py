@@ -37,7 +37,7 @@ def give_sign(
     load: dict[str, float] | None = None,
     **values: Any,
 ) -> Request | None:
-    """Change a run as `update` does, with a sign of life; return what it has been asked to do, if anything.
+    """Change a run as `update` does, with a heartbeat; return what it has been asked to do, if anything.
 
     Args:
         load: what the process uses, as `Run.process_load`.

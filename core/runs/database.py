@@ -2,11 +2,15 @@
 
 On SQLite every write is a `BEGIN IMMEDIATE` transaction; every process opens its own connections. A database that is
 damaged or newer than this code is refused and left as it is; an older one is copied before it is brought up to date.
+One on a disk that is full or read-only is read from a copy in the temporary folder, and every write is refused.
 """
 
 import json
+import shutil
 import sqlite3
+import tempfile
 import time
+import weakref
 from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
@@ -18,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from core.runs.migrations import OLDEST, migrate
 from core.runs.schema import VERSION, metadata, schema
-from core.system.files import replacing
+from core.system.files import explain_refusal, replacing
 
 _BUSY_TIMEOUT_S = 20
 _CONNECT_TIMEOUT_S = 10
@@ -50,17 +54,46 @@ class StoreError(RuntimeError):
 class Database:
     """One database, opened. Safe to share between threads, never across a fork.
 
+    Attributes:
+        refusal: why it can only be read, as it was when it was opened, and what to do about it; empty if it is not so.
+        opened_at: when it was opened, on the monotonic clock.
+
     Raises:
         StoreError: if it is damaged, empty, out of reach, or written by a newer Duet.
     """
 
     def __init__(self, url: str):
-        self._engine = _connect(url)
+        self._engine, self.refusal = _connect(url)
+        self.opened_at = time.monotonic()
         self._checkpoint_tried_at = -_CHECKPOINT_PAUSE_S
 
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    @property
+    def url(self) -> str:
+        """The database's URL, with its password if it has one."""
+        return self._engine.url.render_as_string(hide_password=False)
+
+    def engine_options(self) -> dict[str, Any]:
+        """Return the options with which the engine of another library opens this database as it is opened here.
+
+        On SQLite its transactions take the write lock with their first change: they are not to change what they have
+        read before, unless nobody else does.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_S}}
+        database = _file_of(self._engine)
+
+        def connect() -> sqlite3.Connection:
+            connection = sqlite3.connect(
+                database, timeout=_BUSY_TIMEOUT_S, isolation_level="IMMEDIATE", check_same_thread=False
+            )
+            _configure_sqlite(connection)
+            return connection
+
+        return {"creator": connect}
 
     def _reading(self) -> sa.Connection:
         """Return a connection whose queries each see the newest state, and keep nobody from writing."""
@@ -92,23 +125,67 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _connect(url: str) -> sa.Engine:
+def _connect(url: str) -> tuple[sa.Engine, str]:
+    """Return a database, and why it can only be read, if so."""
     if not url.startswith("sqlite"):
-        return _connect_to_server(url)
+        return _connect_to_server(url), ""
+    engine = _open_sqlite(url)
+    database = _file_of(engine)
+    try:
+        with FileLock(f"{database}.lock"):  # of two first starts at once, one makes the tables
+            if database.exists() and database.stat().st_size == 0:  # SQLite would take it for a new one
+                raise StoreError(
+                    f"The runs' database {database} has lost its content: the file is empty. Put a backup in its "
+                    f"place, or remove it to begin with no runs."
+                )
+            _bring_up_to_date(engine)
+    except (OSError, sqlite3.OperationalError, sa.exc.OperationalError) as error:
+        engine.dispose()
+        if (refusal := explain_refusal(error)) is None:
+            raise
+        return _copy_to_read(database, refusal), refusal
+    return engine, ""
+
+
+def _open_sqlite(url: str) -> sa.Engine:
     engine: sa.Engine = sa.create_engine(
         url,
         connect_args={"timeout": _BUSY_TIMEOUT_S},
         json_deserializer=lambda text: _read_json(_file_of(engine), text),
     )
     _prepare_sqlite(engine)
-    database = _file_of(engine)
-    with FileLock(f"{database}.lock"):  # of two first starts at once, one makes the tables
-        if database.exists() and database.stat().st_size == 0:  # SQLite would take it for a new one
-            raise StoreError(
-                f"The runs' database {database} has lost its content: the file is empty. Put a backup in its place, "
-                f"or remove it to begin with no runs."
-            )
-        _bring_up_to_date(engine)
+    return engine
+
+
+def _copy_to_read(database: Path, refusal: str) -> sa.Engine:
+    """Return a database as it is now, to read alone, which SQLite cannot where it can write nothing beside it.
+
+    Raises:
+        StoreError: if there is none, or it cannot be copied.
+    """
+    if not database.exists():
+        raise StoreError(f"The runs' database {database} cannot be made: {refusal}")
+    folder = tempfile.TemporaryDirectory(prefix="duet-runs-")
+    copy = Path(folder.name) / database.name
+    try:
+        for ending in ("", "-wal"):
+            if (source := Path(f"{database}{ending}")).exists():
+                shutil.copyfile(source, f"{copy}{ending}")
+    except OSError as error:
+        folder.cleanup()
+        raise StoreError(
+            f"The runs' database {database} cannot be written ({refusal}), nor be read from a copy in "
+            f"{tempfile.gettempdir()}: {explain_refusal(error) or error}"
+        ) from error
+    engine = _open_sqlite(f"sqlite:///{copy}")
+    weakref.finalize(engine, folder.cleanup)
+    _bring_up_to_date(engine)
+
+    @sa.event.listens_for(engine, "begin")
+    def refuse(connection: sa.Connection) -> None:
+        if not connection.get_execution_options().get(_READS):
+            raise StoreError(f"Nothing was changed, as {database} cannot be written: {refusal}")
+
     return engine
 
 
@@ -204,6 +281,11 @@ def _keep_a_copy(engine: sa.Engine, version: int) -> None:
         source.backup(target)
 
 
+def _configure_sqlite(connection: sqlite3.Connection) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
 def _prepare_sqlite(engine: sa.Engine) -> None:
     """Set what WAL mode needs, and make every transaction take the write lock at its start."""
 
@@ -211,8 +293,7 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN is deferred; ours below is not
         try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0"):
-                connection.execute(f"PRAGMA {pragma}")
+            _configure_sqlite(connection)
         except UnicodeDecodeError as error:  # the damage is in what SQLite would quote of it
             raise sqlite3.DatabaseError("malformed database schema") from error
 

@@ -149,9 +149,9 @@ def _tells_classes_apart(run: _Run) -> bool:
         return True
     there = run.matrix.sum(axis=1)
     recall = float((run.matrix.diagonal()[there > 0] / there[there > 0]).mean())
-    by_chance = 1 / int(np.count_nonzero(there))
-    is_uneven = run.guessing > 1.5 * by_chance
-    return is_uneven and (recall - by_chance) / (1 - by_chance) >= _RECALL_SKILL
+    guessed = 1 / int(np.count_nonzero(there))
+    is_uneven = run.guessing > 1.5 * guessed
+    return is_uneven and (recall - guessed) / (1 - guessed) >= _RECALL_SKILL
 
 
 def _lags(learning: Learning) -> bool:

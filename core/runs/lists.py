@@ -9,8 +9,9 @@ from core.config import RunConfig
 from core.engines.augmentation import is_augmented
 from core.runs.database import Database, StoreError
 from core.runs.results import Results
-from core.runs.run import ACTIVE, Attempt, Run, State
+from core.runs.run import ACTIVE, Attempt, Run, State, share_of_steps
 from core.runs.schema import attempts, runs, tags
+from core.system.text import quoted
 
 Order = Literal["newest", "oldest", "most accurate", "name"]
 Column = Literal["architecture", "dataset", "framework"]
@@ -23,6 +24,14 @@ _ORDERS: dict[Order, tuple[sa.ColumnElement, ...]] = {
 }
 
 
+class PastSpeed(NamedTuple):
+    """How fast a finished run trained."""
+
+    run_id: str
+    batch_size: int
+    images_per_second: float
+
+
 class PendingRun(NamedTuple):
     """A run that waits or trains, or is about to."""
 
@@ -31,6 +40,14 @@ class PendingRun(NamedTuple):
     state: State
     device: str
     architecture: str
+    pair: str | None
+    step: int
+    total_steps: int | None
+
+    @property
+    def progress(self) -> float:
+        """The share of its steps that it has taken, 0 to 1."""
+        return share_of_steps(self.step, self.total_steps)
 
 
 class Lists(Database):
@@ -45,8 +62,8 @@ class Lists(Database):
         with self._reading() as connection:
             row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().first()
             if row is None:
-                raise ValueError(f"There is no run {run_id!r} here. Listed runs: python -m core.runs.")
-            return _with_tags(connection, [row])[0]
+                raise ValueError(f"There is no run {quoted(run_id)} here. Listed runs: python -m core runs.")
+            return with_tags(connection, [row])[0]
 
     def find(
         self,
@@ -57,9 +74,9 @@ class Lists(Database):
         **filters: Any,
     ) -> list[Run]:
         """Return a page of runs; `filters` are those of `count`."""
-        query = sa.select(runs).where(*_conditions(**filters)).order_by(*_ORDERS[order]).limit(limit).offset(offset)
+        query = sa.select(runs).where(*conditions(**filters)).order_by(*_ORDERS[order]).limit(limit).offset(offset)
         with self._reading() as connection:
-            return _with_tags(connection, connection.execute(query).mappings().all())
+            return with_tags(connection, connection.execute(query).mappings().all())
 
     def count(self, **filters: Any) -> int:
         """Return how many runs there are that fit.
@@ -69,7 +86,7 @@ class Lists(Database):
                 `framework`, `dataset`; `pair`, `group`, `submitter`; `deleted`, which is False, True for those alone,
                 or None for both.
         """
-        query = sa.select(sa.func.count()).select_from(runs).where(*_conditions(**filters))
+        query = sa.select(sa.func.count()).select_from(runs).where(*conditions(**filters))
         with self._reading() as connection:
             return connection.scalars(query).one()
 
@@ -83,7 +100,7 @@ class Lists(Database):
 
     def values(self, column: Column) -> list[str]:
         """Return what runs have in a column, to filter by, in the order of the alphabet."""
-        query = sa.select(runs.c[column]).where(*_conditions()).distinct().order_by(runs.c[column])
+        query = sa.select(runs.c[column]).where(*conditions()).distinct().order_by(runs.c[column])
         with self._reading() as connection:
             return list(connection.scalars(query))
 
@@ -105,10 +122,21 @@ class Lists(Database):
         with self._reading() as connection:
             return [Attempt(**row) for row in connection.execute(query).mappings()]
 
-    def speeds(self, config: RunConfig, limit: int = 200) -> dict[int, float]:
+    def speeds(self, config: RunConfig) -> dict[int, float]:
         """Return the images per second of the newest finished runs like `config`, by batch size."""
-        query = (
-            sa.select(runs.c.config, runs.c.results["images_per_second"].as_float())
+        found: dict[int, float] = {}
+        for past in self.past_speeds(config):
+            found.setdefault(past.batch_size, past.images_per_second)
+        return found
+
+    def past_speeds(self, config: RunConfig, limit: int = 200) -> list[PastSpeed]:
+        """Return how fast finished runs like `config` trained, whatever their batch size, the newest first.
+
+        Args:
+            limit: how many runs of its network, framework and device are looked at.
+        """
+        newest = (
+            sa.select(runs.c.id)
             .where(
                 runs.c.state == "done",
                 *(runs.c[name] == getattr(config, name) for name in ("dataset", "architecture", "framework", "device")),
@@ -116,12 +144,18 @@ class Lists(Database):
             .order_by(runs.c.created_at.desc())
             .limit(limit)
         )
-        found: dict[int, float] = {}
+        # Apart from their order, as that would have the results of all that there are read.
+        query = (
+            sa.select(runs.c.id, runs.c.config, runs.c.results["images_per_second"].as_float())
+            .where(runs.c.id.in_(newest))
+            .order_by(runs.c.created_at.desc())
+        )
+        found = []
         with self._reading() as connection:
-            for values, speed in connection.execute(query):
+            for run_id, values, speed in connection.execute(query):
                 other = RunConfig.model_validate(values)
-                if _costs_of(other) == _costs_of(config):
-                    found.setdefault(other.batch_size, speed)
+                if speed is not None and _costs_of(other) == _costs_of(config):
+                    found.append(PastSpeed(run_id, other.batch_size, speed))
         return found
 
 
@@ -130,7 +164,7 @@ def _costs_of(config: RunConfig) -> tuple[Any, ...]:
     return config.threads, config.precision, is_augmented(config)
 
 
-def _conditions(
+def conditions(
     *,
     ids: Iterable[str] | None = None,
     states: Iterable[State] | None = None,
@@ -139,7 +173,7 @@ def _conditions(
     deleted: bool | None = False,
     **values: str | None,
 ) -> list[sa.ColumnElement[bool]]:
-    """Return what a run must fulfil; a filter that is None or empty is none."""
+    """Return what a run must fulfil, by the filters of `Lists.count`; a filter that is None or empty is none."""
     conditions: list[sa.ColumnElement[bool]] = []
     if deleted is not None:
         conditions.append(runs.c.deleted_at.is_not(None) if deleted else runs.c.deleted_at.is_(None))
@@ -164,7 +198,8 @@ def _conditions(
     return conditions
 
 
-def _with_tags(connection: sa.Connection, rows: Iterable[sa.RowMapping]) -> list[Run]:
+def with_tags(connection: sa.Connection, rows: Iterable[sa.RowMapping]) -> list[Run]:
+    """Return the runs of some rows of the table of runs."""
     rows = list(rows)
     found: dict[str, list[str]] = {}
     if rows:

@@ -20,7 +20,7 @@ class Measurements(Database):
     ) -> Request | None:
         """Append measurements numbered from `first`, and move the run's progress on.
 
-        It is a sign of life, too, like `Store.beat`: with what the process uses, it returns what the run has been
+        It is a heartbeat, too, like `Store.beat`: with what the process uses, it returns what the run has been
         asked to do.
         """
         speed = [point.images_per_second for point in points if point.images_per_second]
@@ -92,13 +92,16 @@ class Measurements(Database):
             give_sign(connection, run_id, attempt, ("running",))
             connection.execute(epochs.insert().values(run_id=run_id, **epoch._asdict()))
 
-    def epochs(self, run_id: str, after: int = 0) -> list[Epoch]:
-        """Return the records of a run's epochs, in order, those up to epoch `after` left out."""
-        query = (
-            sa.select(*(epochs.c[name] for name in Epoch._fields))
-            .where(epochs.c.run_id == run_id, epochs.c.epoch > after)
-            .order_by(epochs.c.epoch)
+    def epochs(self, run_id: str, after: int = 0, *, matrices: bool = True) -> list[Epoch]:
+        """Return the records of a run's epochs, in order, those up to epoch `after` left out.
+
+        Args:
+            matrices: whether the confusion matrices are read, which are most of it; else they are None.
+        """
+        columns = (
+            epochs.c[name] if matrices or name != "confusion" else sa.null().label(name) for name in Epoch._fields
         )
+        query = sa.select(*columns).where(epochs.c.run_id == run_id, epochs.c.epoch > after).order_by(epochs.c.epoch)
         with self._reading() as connection:
             return [Epoch(*row) for row in connection.execute(query)]
 

@@ -67,9 +67,9 @@ class Run:
     resumed_step: int
     """The step that its last attempt began from."""
     unresponsive: bool
-    """Whether its process has given no sign of life for a while: not responding, but there."""
+    """Whether its process has sent no heartbeat for a while: not responding, but there."""
     process_load: dict[str, float] | None
-    """What its process used at its last sign of life: `memory_bytes`, `cpu_percent`."""
+    """What its process used at its last heartbeat: `memory_bytes`, `cpu_percent`."""
     deleted_at: float | None
     cause: str | None
     """What made it fail, as one of `core.jobs.failures.CAUSES`."""
@@ -102,7 +102,7 @@ class Run:
     @property
     def progress(self) -> float:
         """The share of its steps that a run has taken, 0 to 1."""
-        return min(self.step / self.total_steps, 1.0) if self.total_steps else 0.0
+        return share_of_steps(self.step, self.total_steps)
 
     @property
     def seconds_left(self) -> float | None:
@@ -135,6 +135,11 @@ class Attempt:
     resumed_step: int
     """The step that it went on from; 0 from the beginning."""
     failure: str | None
+
+
+def share_of_steps(step: int, total_steps: int | None) -> float:
+    """Return how much of its steps a run has taken, 0 to 1; 0 before it is known how many there are."""
+    return min(step / total_steps, 1.0) if total_steps else 0.0
 
 
 def new_id() -> str:

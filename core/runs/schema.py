@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 5
+VERSION = 7
 
 DOWNSAMPLED = ("loss", "accuracy", "gradient_norm")
 """The measurements whose extremes are kept when a curve is downsampled."""
@@ -62,6 +62,14 @@ runs = sa.Table(
     sa.Column("test_accuracy", sa.Float),
     # Since version 3.
     sa.Column("cause", sa.String(24)),
+    # Since version 7: what the table of runs folds and sorts by, see core.runs.folding.
+    sa.Column("settings_key", sa.String(12), nullable=False, server_default=""),
+    sa.Column("val_accuracy", sa.Float),
+    sa.Column("test_loss", sa.Float),
+    sa.Column("train_seconds", sa.Float),
+    sa.Column("parameters", sa.Integer),
+    sa.Index("ix_runs_rows", "deleted_at", "settings_key", "name", "created_at"),
+    sa.Index("ix_runs_best", "deleted_at", "state", "dataset", "settings_key", "name", "val_accuracy"),
     sa.Index("ix_runs_submitter_started_at", "submitter", "started_at"),
     # Lists leave the deleted ones out, so these answer without a look at the rows, which are long.
     *(
@@ -71,6 +79,8 @@ runs = sa.Table(
 )
 
 FROM_CONFIG = ("dataset", "architecture", "framework", "device")
+FROM_RESULTS = ("test_accuracy", "val_accuracy", "test_loss", "train_seconds", "parameters")
+"""The columns of `runs` that repeat what is in `config` or `results`."""
 
 attempts = sa.Table(
     "attempts",
@@ -140,4 +150,45 @@ settings = sa.Table(
     metadata,
     sa.Column("name", sa.String(40), primary_key=True),
     sa.Column("value", sa.JSON, nullable=False),
+)
+
+# Since version 6. What Optuna knows of the same searches lies in tables of its own: core.studies.search.suggestions.
+searches = sa.Table(
+    "searches",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("submission", sa.String(64), nullable=False, unique=True),
+    sa.Column("specification", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text),
+    sa.Column("submitter", sa.String(64)),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("spent_s", sa.Float, nullable=False, server_default="0"),
+)
+
+search_trials = sa.Table(
+    "search_trials",
+    metadata,
+    sa.Column("search_id", sa.String(12), sa.ForeignKey("searches.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("val_accuracy", sa.Float),
+    sa.Column("spread", sa.Float),
+    sa.Column("images", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("seconds", sa.Float, nullable=False, server_default="0"),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float),
+    sa.Index("ix_search_trials_state", "search_id", "state"),
+)
+
+search_runs = sa.Table(
+    "search_runs",
+    metadata,
+    _run_id(primary_key=True),
+    sa.Column("search_id", sa.String(12), sa.ForeignKey("searches.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Index("ix_search_runs_trial", "search_id", "number"),
 )

@@ -10,15 +10,21 @@ from core.config import RunConfig, configure
 from core.networks.registry import get_architecture
 from core.runs.annotations import Annotations
 from core.runs.changes import SupersededError, give_sign, record_attempt, update
+from core.runs.folding import settings_key
 from core.runs.measurements import Measurements, forget_after
 from core.runs.queue import Queue, next_position
 from core.runs.results import Results
-from core.runs.run import ACTIVE, Request, Run, new_id
-from core.runs.schema import FROM_CONFIG, attempts, runs, settings
-from core.system.paths import store_url
+from core.runs.run import ACTIVE, INACTIVE, Request, Run, new_id
+from core.runs.schema import FROM_CONFIG, FROM_RESULTS, attempts, runs, settings
+from core.runs.searches import Searches
+from core.runs.table import Table
+from core.system.paths import run_directory, store_url
+from core.training import checkpoints
+
+_TRY_AGAIN_S = 5.0
 
 
-class Store(Queue, Annotations, Measurements):
+class Store(Queue, Annotations, Table, Measurements, Searches):
     """The runs of one database. Safe to share between threads, never across a fork.
 
     Raises:
@@ -51,6 +57,7 @@ class Store(Queue, Annotations, Measurements):
             "name": name,
             "priority": priority,
             "config": config.model_dump(mode="json"),
+            "settings_key": settings_key(config.model_dump()),
             "created_at": now,
             "state": "queued",
             **{column: getattr(config, column) for column in FROM_CONFIG},
@@ -94,7 +101,8 @@ class Store(Queue, Annotations, Measurements):
         with self._engine.begin() as connection:
             config = connection.scalar(sa.select(runs.c.config).where(runs.c.id == run_id)) if device else None
             if config:
-                values = {"device": device, "config": {**config, "device": device}}
+                settled = {**config, "device": device}
+                values = {"device": device, "config": settled, "settings_key": settings_key(settled)}
             attempt = connection.scalar(
                 runs.update()
                 .where(runs.c.id == run_id, runs.c.state == "queued")
@@ -152,12 +160,12 @@ class Store(Queue, Annotations, Measurements):
             return forget_after(connection, run_id, step)
 
     def heartbeat(self, run_id: str, attempt: int, load: dict[str, float] | None = None) -> Request | None:
-        """Give a sign of life, with what the process uses; return what the run has been asked to do, if anything."""
+        """Send a heartbeat, with what the process uses; return what the run has been asked to do, if anything."""
         with self._engine.begin() as connection:
             return give_sign(connection, run_id, attempt, ACTIVE, load)
 
     def mark_unresponsive(self, run_id: str, attempt: int) -> None:
-        """Record that a run's process gives no sign of life; its next one takes this back."""
+        """Record that a run's process sends no heartbeat; its next one takes this back."""
         with self._engine.begin() as connection:
             update(connection, run_id, attempt, ACTIVE, unresponsive=True)
 
@@ -182,8 +190,10 @@ class Store(Queue, Annotations, Measurements):
         """Put a run that has failed, or was stopped or paused, back into the queue, to go on where it was.
 
         Raises:
-            ValueError: if there is no such run, or it is in another state.
+            ValueError: if there is no such run, it is in another state, or what it has kept to go on from is damaged.
         """
+        if self.get(run_id).state in INACTIVE:
+            checkpoints.load_state(run_directory(run_id))
         self._queue_again(run_id, ("failed", "stopped", "paused"), "resumed", resumes=True)
 
     def retry(self, run_id: str) -> None:
@@ -205,7 +215,8 @@ class Store(Queue, Annotations, Measurements):
             asked = sa.select(runs.c.stop_requested).where(runs.c.id == run_id).with_for_update()
             if state == "paused" and connection.scalar(asked):
                 state = "stopped"
-            values = {"results": results.as_json(), "test_accuracy": results.test_accuracy, "unresponsive": False}
+            figures = {name: getattr(results, name) for name in FROM_RESULTS}
+            values = {"results": results.as_json(), **figures, "unresponsive": False}
             update(connection, run_id, attempt, ACTIVE, state=state, ended_at=now, **values)
             record_attempt(connection, run_id, attempt, state=state, ended_at=now)
 
@@ -285,8 +296,15 @@ class Store(Queue, Annotations, Measurements):
 
 
 def open_store(url: str | None = None) -> Store:
-    """Return this process's store for `url`, by default the one of this installation."""
-    return _opened(url or store_url())
+    """Return this process's store for `url`, by default the one of this installation.
+
+    One that could only be read is opened anew after a while, in case it can be written by now.
+    """
+    store = _opened(url or store_url())
+    if store.refusal and time.monotonic() - store.opened_at > _TRY_AGAIN_S:
+        _opened.cache_clear()
+        store = _opened(url or store_url())
+    return store
 
 
 @lru_cache(maxsize=4)

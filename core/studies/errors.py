@@ -6,6 +6,7 @@ class_blocks(matrix)[0]                             # the classes that are confu
 """
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -129,6 +130,27 @@ def with_other_classes(matrix: np.ndarray, classes: Sequence[int] | np.ndarray) 
     part[:-1, -1] = matrix[chosen].sum(axis=1) - part[:-1, :-1].sum(axis=1)
     part[-1, :-1] = matrix[:, chosen].sum(axis=0) - part[:-1, :-1].sum(axis=0)
     return part
+
+
+class CellChange(NamedTuple):
+    """By how many images, more or fewer, the cell of a true class and a predicted one has changed."""
+
+    label: int
+    predicted: int
+    more: int
+
+
+def greatest_changes(before: np.ndarray, after: np.ndarray, limit: int = 3) -> list[CellChange]:
+    """Return the errors that have become more or fewer by most images, the greatest change first, without zeros.
+
+    Args:
+        before, after: confusion matrices of the same images.
+    """
+    more = after - before
+    np.fill_diagonal(more, 0)
+    order = np.argsort(-np.abs(more), axis=None, kind="stable")[:limit]
+    places = zip(*np.unravel_index(order, more.shape), strict=True)
+    return [CellChange(int(i), int(j), int(more[i, j])) for i, j in places if more[i, j]]
 
 
 def agreement(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from core.config import FRAMEWORK_TITLES, LEARNING_RATES, OPTIMIZER_TITLES, Defaults, Optimizer, Precision, configure
 from core.datasets import load
@@ -233,19 +234,29 @@ def to_json(parities: Sequence[Parity]) -> dict[str, Any]:
     }
 
 
+_PARITY = TypeAdapter(Parity)
+
+
 def from_json(values: Mapping[str, Any]) -> list[Parity]:
-    """Return the measurements that `to_json` has written."""
-    return [
-        Parity(
-            **{name: each[name] for name in Parity.__dataclass_fields__}
-            | {
-                "steps": tuple(Step(**step) for step in each["steps"]),
-                "divergence": Divergence(**each["divergence"]) if each["divergence"] else None,
-                "losses": tuple(each["losses"]),
-            }
-        )
-        for each in values["measured"]
-    ]
+    """Return the measurements that `to_json` has written.
+
+    Raises:
+        ValueError, KeyError or TypeError: if there are none, or something else stands in their places.
+    """
+    found = []
+    for each in values["measured"]:
+        given = {name: each[name] for name in Parity.__dataclass_fields__} | {
+            "steps": tuple(Step(**step) for step in each["steps"]),
+            "divergence": Divergence(**each["divergence"]) if each["divergence"] else None,
+        }
+        try:
+            found.append(_PARITY.validate_python(given))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from None
+        if not found[-1].steps:
+            raise ValueError("no steps")
+    return found
 
 
 def _rows(parity: Parity) -> dict[str, Any]:
@@ -292,7 +303,7 @@ def to_markdown(parities: Sequence[Parity]) -> str:
         "images, with aligned defaults. A figure is the greatest difference over all steps, relative to the greatest "
         "value. Networks marked * have dropout, which is off here, as its masks cannot be aligned.",
         "",
-        f"Promised: logits in float32 within {LOGITS_BAR:g}, losses in float64 within {LOSS_BAR:g}.",
+        f"Tolerance: logits in float32 within {LOGITS_BAR:g}, losses in float64 within {LOSS_BAR:g}.",
         "",
         "| network | optimizer | logits before step 1, float32 | loss, first 10 steps, float32 | "
         f"loss, {steps} steps, float32 | **loss, {steps} steps, float64** | gradients, float64 | weights, float64 | "

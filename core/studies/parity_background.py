@@ -64,7 +64,7 @@ def parity_progress(asked: Asked) -> Progress:
         case "done":
             return Progress("done", 1.0, parities=_parities(asked))
         case "failed":
-            return Progress("failed", sentence=job.last_words() or "It ended without a word.")
+            return Progress("failed", sentence=job.last_words())
         case _:
             return Progress("never")
 

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import bdtr, betaincinv, stdtr, stdtrit
 
 from core.studies.comparison import MeanStd, mean_std
+from core.system.text import quoted
 
 Kind = Literal["no difference", "difference", "undecided"]
 
@@ -169,6 +170,7 @@ def compare_groups(
     images: int,
     names: tuple[str, str],
     margin: float | None = None,
+    matched: bool = False,
 ) -> Verdict:
     """Compare the accuracies of two groups of seeds by Welch's t interval for the difference of their means.
 
@@ -178,12 +180,16 @@ def compare_groups(
         first, second: an accuracy a seed, 0 to 1, at least one each.
         images: the test images that they are measured on.
         names, margin: as in `compare_runs`.
+        matched: whether the figures are of the same seeds in the same order, in runs that are matched pairs: what a
+            seed does to both is then left out, by Student's t interval for the mean of the differences.
 
     Raises:
-        ValueError: if a group is empty, or the margin is none.
+        ValueError: if a group is empty, matched ones are not of one size, or the margin is none.
     """
     if not first or not second:
         raise ValueError(f"Comparison: expected at least one seed each, received {len(first)} and {len(second)}.")
+    if matched and len(first) != len(second):
+        raise ValueError(f"Comparison: expected as many seeds of both, received {len(first)} and {len(second)}.")
     one, other = mean_std(first), mean_std(second)
     difference = other.mean - one.mean
     margin = _margin(margin, (one.mean, other.mean), images)
@@ -191,14 +197,20 @@ def compare_groups(
         missing = _FEW_SEEDS - min(one.count, other.count)
         sentence = _sentence("undecided", names, 0, 0, margin, missing)
         return Verdict("undecided", sentence, one, other, difference, None, None, margin, None, missing)
-    spreads = one.deviation**2, other.deviation**2
-    variances = spreads[0] / one.count, spreads[1] / other.count
-    error = math.sqrt(sum(variances))
-    freedom = _freedom(variances, (one.count, other.count))
+    if matched:
+        apart = mean_std([right - left for left, right in zip(first, second, strict=True)]).deviation or 0.0
+        variance, freedom = apart**2, one.count - 1.0
+        error = apart / math.sqrt(one.count)
+    else:
+        variance = one.deviation**2 + other.deviation**2
+        variances = one.deviation**2 / one.count, other.deviation**2 / other.count
+        error = math.sqrt(sum(variances))
+        freedom = _freedom(variances, (one.count, other.count))
     half = float(stdtrit(freedom, 1 - LEVEL / 2)) * error
     low, high = difference - half, difference + half
     kind = _kind(low, high, margin)
-    more = _more_seeds(sum(spreads), min(one.count, other.count), difference, margin) if kind == "undecided" else None
+    fewest, groups = min(one.count, other.count), 1 if matched else 2
+    more = _more_seeds(variance, fewest, groups, difference, margin) if kind == "undecided" else None
     return Verdict(
         kind=kind,
         sentence=_sentence(kind, names, low, high, margin, more),
@@ -217,7 +229,7 @@ def _margin(given: float | None, accuracies: tuple[float, float], images: int) -
     if given is None:
         return noise_floor(sum(accuracies) / 2, images)
     if not 0 <= given <= 1:
-        raise ValueError(f"Margin: expected a difference of accuracies from 0 to 1, received {given!r}.")
+        raise ValueError(f"Margin: expected a difference of accuracies from 0 to 1, received {quoted(given)}.")
     return given
 
 
@@ -242,18 +254,19 @@ def _kind(low: float, high: float, margin: float) -> Kind:
     return "undecided" if low <= 0 <= high else "difference"
 
 
-def _more_seeds(variance: float, fewest: int, difference: float, margin: float) -> int:
+def _more_seeds(variance: float, fewest: int, groups: int, difference: float, margin: float) -> int:
     """Return about how many more seeds of each tell, if the difference and the spread stay what they are.
 
     The interval must become so short that it excludes 0 or lies within the margin, whichever is nearer.
 
     Args:
-        variance: of both groups' seeds, summed.
+        variance: of both groups' seeds, summed, or of the differences of matched ones.
         fewest: how many seeds the smaller group has.
+        groups: 2, or 1 of matched ones, whose differences are one group.
     """
     needed = max(abs(difference), margin - abs(difference))
     for count in range(fewest + 1, fewest + _MOST_SEEDS):
-        if float(stdtrit(2 * count - 2, 1 - LEVEL / 2)) * math.sqrt(variance / count) < needed:
+        if float(stdtrit(groups * (count - 1), 1 - LEVEL / 2)) * math.sqrt(variance / count) < needed:
             return count - fewest
     return _MOST_SEEDS
 

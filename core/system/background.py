@@ -3,7 +3,7 @@
     job = Job(data_dir() / "parity" / key, is_done=result.exists)
     job.start("core", "parity", "--json")        # False if it is running already
     job.status()                                 # Status("running", 0.4, "cnn-quick, Adam")
-    job.last_words()                             # the end of its log, where it has failed
+    job.last_words()                             # why it has failed, where it did not say so itself
     job.cancel()
 
 In the folder lie notes only: `process.json` (the process, with what else `start` was told), `log.txt`, and
@@ -12,6 +12,7 @@ log that begin with a share in percent, such as "40% cnn-quick".
 """
 
 import json
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -23,6 +24,7 @@ from filelock import FileLock
 
 from core.system.files import write_json
 from core.system.logs import read_on
+from core.system.paths import place_in_home
 from core.system.processes import ProcessId, kill_with_children, spawn
 
 State = Literal["never", "running", "done", "failed", "cancelled"]
@@ -95,12 +97,8 @@ class Job:
             return True
 
     def is_running(self) -> bool:
-        """Say whether its process lives."""
-        known = self.note()
-        try:
-            return ProcessId(known["pid"], known["started_at"]).is_alive()
-        except (KeyError, TypeError):  # never started, or the note is damaged
-            return False
+        """Say whether its process is at work: one that has said how it ended only takes a while to go."""
+        return self._known().state == "running" and self._lives()
 
     def note(self) -> dict[str, Any]:
         """Return what its last start has noted of the process; nothing if there was none."""
@@ -108,9 +106,9 @@ class Job:
 
     def status(self) -> Status:
         """Return how far it has come. One whose process is gone is done or has failed, never running."""
-        running = self.is_running()
+        lives = self._lives()  # asked first: what has ended since has said how
         known = self._known()
-        if running or known.state != "running":  # it has said how it ended
+        if lives or known.state != "running":
             return known
         if self._is_done():
             return Status("done", 1.0)
@@ -119,8 +117,26 @@ class Job:
         return Status("failed", known.share)
 
     def last_words(self) -> str:
-        """Return the last line of its log; empty if there is none."""
-        return read_on(self.log).text.strip().rpartition("\n")[2].strip()
+        """Return why it has failed: the sentence that its log ends with, or where to look.
+
+        What ended it is no sentence for those who look at a page if it is an exception, which names paths and code.
+        """
+        text, last = self._printed()
+        if last and "Traceback (most recent call last):" not in text:
+            return last
+        return f"It ended unexpectedly; {place_in_home(self.log)} may say why."
+
+    def enter(self) -> None:
+        """Let the process that calls this be the one that is at work, though another may have been begun beside it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._process, ProcessId.of(os.getpid())._asdict())
+
+    def leave(self) -> None:
+        """Be at work no more, though the process still lives: from here on another one is begun beside it.
+
+        One that waits for work looks for it once more after this, as what was asked for before has relied on it.
+        """
+        self._process.unlink(missing_ok=True)
 
     def cancel(self) -> None:
         """End its process, with all that this has started. A job that has ended stays as it is."""
@@ -141,12 +157,24 @@ class Job:
     def _progress(self) -> Path:
         return _progress_of(self.folder)
 
+    def _lives(self) -> bool:
+        known = self.note()
+        try:
+            return ProcessId(known["pid"], known["started_at"]).is_alive()
+        except (KeyError, TypeError):  # never started, or the note is damaged
+            return False
+
+    def _printed(self) -> tuple[str, str]:
+        """Return the end of its log, and the last line of it."""
+        text = read_on(self.log).text.strip()
+        return text, text.rpartition("\n")[2].strip()
+
     def _known(self) -> Status:
         """Return what the process has said of itself, by its journal or on its log."""
         values = _read(self._progress)
         if values.get("state") in get_args(State):
             return Status._make(values.get(name) for name in Status._fields)
-        share, is_one, sentence = self.last_words().partition("% ")
+        share, is_one, sentence = self._printed()[1].partition("% ")
         return Status("running", int(share) / 100, sentence) if is_one and share.isdecimal() else Status("running")
 
 

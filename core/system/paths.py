@@ -7,6 +7,8 @@ import os
 import re
 from pathlib import Path
 
+from core.system.text import quoted
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
@@ -19,6 +21,11 @@ def data_dir() -> Path:
     return place
 
 
+def place_in_home(path: Path) -> str:
+    """Return what a page calls a file of Duet's: by where it lies in `data_dir()`, whose place is nobody's business."""
+    return f"{path.relative_to(data_dir()).as_posix()} in Duet's folder"
+
+
 def checked_run_id(run_id: str) -> str:
     """Return a run's id as it is.
 
@@ -26,7 +33,9 @@ def checked_run_id(run_id: str) -> str:
         ValueError: if it is not twelve hexadecimal digits.
     """
     if not _RUN_ID.fullmatch(run_id):
-        raise ValueError(f"Run id: expected twelve digits or letters a–f such as 3f9c0a1b2c3d, received {run_id!r}.")
+        raise ValueError(
+            f"Run id: expected twelve digits or letters a–f such as 3f9c0a1b2c3d, received {quoted(run_id)}."
+        )
     return run_id
 
 

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, NamedTuple, NoReturn, Self
 
 import psutil
@@ -85,6 +87,18 @@ def kill_with_children(pid: int) -> None:
         for process in started:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+@contextmanager
+def killed_after(seconds: float, process: subprocess.Popen) -> Iterator[None]:
+    """Kill a process that the block still waits for after so many seconds; both its pipes then end."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def fast_exit() -> NoReturn:

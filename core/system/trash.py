@@ -12,6 +12,7 @@ from pathlib import Path
 from time import time_ns
 
 from core.system.files import move
+from core.system.text import quoted
 
 
 class Trash:
@@ -39,7 +40,7 @@ class Trash:
         """
         place = self._place / f"{name}{self._suffix}"
         if not place.exists():
-            raise ValueError(f"Expected the name of a {self._kind}, received {name!r}.")
+            raise ValueError(f"Expected the name of a {self._kind}, received {quoted(name)}.")
         self._trash.mkdir(parents=True, exist_ok=True)
         # By the newest that is there, as a clock may have been set back since.
         number = max((time_ns(), *(number + 1 for number, _ in self._entries(name))))
@@ -53,11 +54,11 @@ class Trash:
         """
         deleted = self.find(name)
         if deleted is None:
-            raise ValueError(f"Expected the name of a {self._kind} that was deleted, received {name!r}.")
+            raise ValueError(f"Expected the name of a {self._kind} that was deleted, received {quoted(name)}.")
         place = self._place / f"{name}{self._suffix}"
         if place.exists():
             raise ValueError(
-                f"Expected that the name {name!r} is free, but a newer {self._kind} has it: delete that first."
+                f"Expected that the name {quoted(name)} is free, but a newer {self._kind} has it: delete that first."
             )
         move(deleted, place)
 

@@ -18,6 +18,7 @@ from core.config import RunConfig
 from core.datasets import Dataset, Split, TrainSplit, split_train
 from core.engines import Chunk, Engine
 from core.engines.augmentation import draw_transforms, is_augmented
+from core.training.checkpoints import DamagedStateError
 from core.training.metrics import confusion, loss_and_accuracy
 from core.training.records import DivergedError, Epoch, Outcome, Progress, StepMetrics, Validated
 from core.training.schedules import learning_rates
@@ -35,8 +36,11 @@ class Listener:
     def on_metrics(self, metrics: StepMetrics) -> None:
         """Take note of a measurement: of some steps, a few times a second, or of a validation."""
 
+    def on_validation(self, epoch: int, predicted: np.ndarray) -> None:
+        """Take note of the predicted class of each validation image, int64 `(N,)`, after an epoch, from 1."""
+
     def on_epoch(self, epoch: Epoch) -> None:
-        """Take note of a whole epoch."""
+        """Take note of a whole epoch; where it was validated, after `on_validation`."""
 
     def on_checkpoint(self, epoch: int, weights: dict[str, np.ndarray]) -> None:
         """Keep the canonical weights after an epoch, counted from 1: they are the best, or the last, so far."""
@@ -64,6 +68,7 @@ def train(
 
     Raises:
         DivergedError: if a loss is infinite or not a number.
+        DamagedStateError: if what it is to go on from does not fit the network and its optimizer.
     """
     split = split_of(config, dataset)
     rates = learning_rates(config, math.ceil(len(split.train) / config.batch_size))
@@ -71,7 +76,7 @@ def train(
     progress = Progress()
     if resume_from is not None:
         progress, state = resume_from
-        engine.load_state(state)
+        _load_state(engine, state)
     chunk_steps, state_at, early, stopped = 4, progress.seconds, False, False
 
     while progress.epoch < config.epochs and not early and not stopped:
@@ -114,6 +119,15 @@ def train(
         val_loss=kept.loss if kept else None,
         val_accuracy=kept.accuracy if kept else None,
     )
+
+
+def _load_state(engine: Engine, state: dict[str, np.ndarray]) -> None:
+    try:
+        engine.load_state(state)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:  # the frameworks agree on none
+        raise DamagedStateError(
+            f"What was kept to go on from does not fit the network and its optimizer ({type(error).__name__}: {error})."
+        ) from error
 
 
 def _report(
@@ -181,7 +195,9 @@ def _close_epoch(
         outputs = engine.predict(images)
         loss, accuracy = loss_and_accuracy(outputs, labels)
         validated = Validated(epoch, _finite(loss, progress.step), accuracy)
-        matrix = confusion(labels, outputs.argmax(axis=1), len(dataset.class_names)).tolist()
+        predicted = outputs.argmax(axis=1)
+        matrix = confusion(labels, predicted, len(dataset.class_names)).tolist()
+        listener.on_validation(epoch, predicted)
         listener.on_metrics(StepMetrics(progress.step, float(epoch), "validation", loss, accuracy, progress.seconds))
     listener.on_epoch(
         Epoch(

@@ -26,7 +26,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """How often images of class `label` are read as `predicted`, and which share of the class that is."""
+    """How often images of class `label` are predicted as `predicted`, and which share of the class that is."""
 
     label: int
     predicted: int
@@ -89,12 +89,14 @@ def confused_pairs(matrix: np.ndarray, limit: int = 10) -> list[ConfusedPair]:
     return [ConfusedPair(i, j, int(wrong[i, j]), _share(wrong[i, j], matrix[i].sum())) for i, j in pairs if wrong[i, j]]
 
 
-def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy measured on `count` images.
+def wilson_interval(accuracy: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Return the interval of an accuracy measured on `count` images: by default that of 95 %.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+
+    Args:
+        z: how many standard deviations it reaches to either side.
     """
-    z = 1.96
     centre = (accuracy + z * z / (2 * count)) / (1 + z * z / count)
     spread = z / (1 + z * z / count) * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
     return centre - spread, centre + spread

@@ -57,12 +57,13 @@ def find_browser() -> str | None:
 class Server:
     """`streamlit run dashboard.py` on a free port of this machine, with a home of its own."""
 
-    def __init__(self, home: Path, **environment: str):
+    def __init__(self, home: Path, log: Path | None = None, **environment: str):
+        """Describe a server; `environment` are variables of its own, and its log lies in its home if nowhere else."""
         self.home = home
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = environment
-        self._log = home / "server.log"
+        self._log = log or home / "server.log"
         self._process: subprocess.Popen | None = None
 
     @property

@@ -14,7 +14,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from core.system.paths import PROJECT
 from tests.browser.app import Server, open_page, screenshot, settled
 from tests.browser.waiting import PATIENCE_MS
-from tests.sample_data import noise, plant_faults, store
+from tests.sample_data import noise, plant_faults, store, store_checked
 
 SIGNS = PROJECT.parent / "shared" / "data" / "sign_mnist" / "sign_mnist_test.csv.gz"
 
@@ -121,4 +121,29 @@ def test_a_mark_on_the_map_shows_its_image_and_so_does_the_keyboard(page: Page, 
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: f"point={clicked}" not in url, timeout=PATIENCE_MS)
+    assert complaints == []
+
+
+def test_a_suspect_is_decided_on_and_a_data_set_is_made(
+    page: Page, server: Server, complaints: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DUET_HOME", str(server.home))
+    store_checked()
+    open_page(page, "data", dataset="tiny", view="Labels")
+    see(page.get_by_text("training image 3", exact=False).first)
+    page.get_by_role("button", name="Relabel as cat").click()
+    see(page.get_by_text("1 relabelled."))
+    settled(page)
+    page.get_by_role("button", name="It is right").focus()
+    page.keyboard.press("Enter")
+    see(page.get_by_text("1 relabelled and 1 found right."))
+    see(page.get_by_text("All suspects are decided on."))
+    page.get_by_role("button", name="Undo the last").click()
+    see(page.get_by_text("1 relabelled.", exact=True))
+    settled(page)
+    screenshot(page, "labels")
+    page.get_by_role("button", name="Make data set").click()
+    see(page.get_by_text("Tiny, corrected is here"))
+    page.get_by_role("button", name="See it").click()
+    see(page.get_by_text("How it was made"))
     assert complaints == []

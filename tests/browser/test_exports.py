@@ -44,7 +44,7 @@ def downloads(
     context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    open_page(page, "results", run=run.id)
+    open_page(page, "results", run=run.id, view="Export")
     yield {name: download(page, name, tmp_path_factory.mktemp(name)) for name in FORMATS}
     context.close()
 

@@ -1,5 +1,6 @@
 """Letting a network read: draw, upload, bad files; and what the dashboard's process stays free of."""
 
+import base64
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,27 @@ def test_an_upload_is_read_and_a_bad_file_explained(page: Page, run_ids: list[st
     expect(page.get_by_text("Prediction: 0").first).to_be_visible(timeout=PATIENCE_MS)
     settled(page)
     screenshot(page, "uploaded")
+    assert complaints == []
+
+
+def test_a_pasted_image_is_read_like_an_uploaded_one(page: Page, run_ids: list[str], complaints: list[str]):
+    test = load("mnist").test
+    data = base64.b64encode(png(test.images[int((test.labels == 0).argmax())])).decode()
+    open_page(page, "predict", run=run_ids[1], **{"from": "Upload"})
+    expect(page.get_by_role("button", name="Paste an image")).to_be_visible(timeout=PATIENCE_MS)
+    page.evaluate(
+        """(data) => {
+            const image = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))
+            const clipboardData = new DataTransfer()
+            clipboardData.items.add(new File([image], "image.png", { type: "image/png" }))
+            document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }))
+        }""",
+        data,
+    )
+
+    expect(page.get_by_text("Prediction: 0").first).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+    screenshot(page, "pasted")
     assert complaints == []
 
 

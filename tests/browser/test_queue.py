@@ -57,7 +57,8 @@ def test_two_visitors_fill_the_queue_and_nothing_but_a_pause_comes_of_kills(
     server.start()
     page.reload()
     settled(page)
-    wait_until(lambda: all(run.state in INACTIVE for run in store.find(limit=100)))
+    # One training after the other, each of which may take as long as anything on a busy machine.
+    wait_until(lambda: all(run.state in INACTIVE for run in store.find(limit=100)), PATIENCE_MS * len(expected))
 
     expect(page.get_by_text("Waiting:")).to_have_count(0, timeout=PATIENCE_MS)
     after = {run.id: run for run in store.find(limit=100)}

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from core.config import configure
 from core.runs import Results, Store, new_id
-from tests.browser.app import Server, open_page
+from tests.browser.app import Server, open_page, screenshot
 
 NETWORKS = ("cnn-quick", "ann-100", "cnn-64-32-32")
 _HEAD_PX, _ROW_PX = 36, 35
@@ -51,3 +51,22 @@ def test_a_head_sorts_and_a_network_opens_its_run(
 
     table.click(position=first_row)
     page.wait_for_url(re.compile(f"run={runs[min(NETWORKS)]}"))  # the head has sorted by network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("url_path", ["", "results"])
+def test_a_run_is_opened_by_keyboard(own_server: Server, new_page, runs: dict[str, str], url_path: str) -> None:
+    page = new_page(own_server)
+    open_page(page, url_path)
+
+    page.get_by_role("button", name="Open a run").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem").first).to_have_attribute("data-focused", "true")
+    # The first one is marked a moment before the keys go to the menu.
+    page.wait_for_function("() => document.activeElement.closest('[role=menu]')")
+    screenshot(page, f"menu-of-runs-{url_path or 'home'}")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("menuitem").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(re.compile(f"run={runs[NETWORKS[-2]]}"))

@@ -6,9 +6,7 @@ tests/browser/test_typed_values.py`. A press that did nothing counts as a value 
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sized
-from contextlib import contextmanager
 from itertools import count, cycle
 from pathlib import Path
 
@@ -20,22 +18,11 @@ from core.config import RunConfig
 from core.networks.layers import Activation, Architecture, BatchNorm, Convolution, Dense, Dropout, Flatten, MaxPool
 from core.runs import Run, Store
 from tests.browser.app import Server, open_page, settled
+from tests.browser.slow import REPETITIONS, SlowPage, press, type_into
 from tests.browser.waiting import wait_until
-
-REPETITIONS = int(os.environ.get("DUET_TYPING_REPETITIONS", "2"))
-PRESS_MS = 80
-"""How long a hand holds a button of the mouse down."""
 
 WAYS = ("mouse", "enter")
 """Whether a button follows the last key that was typed, or Enter does first."""
-
-_FREE_LINK = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-_SLOW_LINK = {"offline": False, "latency": 150, "downloadThroughput": 60_000, "uploadThroughput": 60_000}
-SLOW = {
-    "slow-browser": ("Emulation.setCPUThrottlingRate", {"rate": 6}, {"rate": 1}),
-    "slow-link": ("Network.emulateNetworkConditions", _SLOW_LINK, _FREE_LINK),
-}
-"""Chromium's command for each way to be slow, with what makes it so and what ends that."""
 
 LAYERS = (
     *(Convolution(filters=2), BatchNorm(), MaxPool(), Dropout(), Flatten(), Dense(units=8)),
@@ -93,46 +80,10 @@ def times(fields: Sized) -> int:
     return REPETITIONS if len(fields) > REPETITIONS else REPETITIONS * len(fields)
 
 
-class SlowPage:
-    """A window that is slow in one of the ways, but for the time in which a page is loaded anew."""
-
-    def __init__(self, page: Page, way: str):
-        self.page = page
-        self._session = page.context.new_cdp_session(page)
-        self._command, self._slow, self._fast = SLOW[way]
-
-    @contextmanager
-    def hurried(self) -> Iterator[None]:
-        """Be as fast as the machine for a while, and slow from then on."""
-        self._session.send(self._command, self._fast)
-        yield
-        self._session.send(self._command, self._slow)
-
-    def open(self, url_path: str, **query: object) -> Page:
-        """Load a page anew, and be slow from then on."""
-        with self.hurried():
-            open_page(self.page, url_path, **query)
-        return self.page
-
-
 @pytest.fixture(params=["slow-browser", pytest.param("slow-link", marks=pytest.mark.exhaustive)])
 def slow_page(request: pytest.FixtureRequest, own_server: Server, new_page: Callable[..., Page]) -> SlowPage:
     """A window on the module's server, slow in each of the ways."""
     return SlowPage(new_page(own_server), request.param)
-
-
-def type_into(field: Locator, value: object, way: str) -> None:
-    """Type over what is there as a hand does, key by key."""
-    field.click()
-    field.press("Control+a")
-    field.press_sequentially(str(value))
-    if way == "enter":
-        field.press("Enter")
-
-
-def press(button: Locator) -> None:
-    """Press a button at once, and hold it down for as long as a hand does: the page may move it meanwhile."""
-    button.click(delay=PRESS_MS)
 
 
 class Editor:
@@ -241,6 +192,7 @@ def test_units_after_layers_were_rearranged(editor: Editor, way: str, check: Cal
         press(editor.button(FIRST_SPARE, "Remove"))
         press(editor.button(4, "Add"))
         editor.dialog.page.get_by_role("menuitem", name="Dropout").click()
+        expect(editor.field(len(LAYERS), "rate")).to_be_visible()
         type_into(editor.field(5, "units"), 33, way)
         press(editor.dialog.get_by_role("button", name="Save and use"))
         expect(editor.dialog).to_have_count(0)

@@ -119,7 +119,7 @@ def test_no_page_runs_what_is_in_names(page, complaints, address, query):
 
 
 def test_results_show_names_notes_and_classes_as_text(page: Page, trained: Run, complaints: list[str]):
-    open_page(page, "results", run=trained.id)
+    open_page(page, "results", run=trained.id, view="Errors")
     expect(page.get_by_text("All errors")).to_be_visible(timeout=PATIENCE_MS)
 
     expect(page.get_by_role("heading", level=1).first).to_have_text(SCRIPT)
@@ -129,7 +129,7 @@ def test_results_show_names_notes_and_classes_as_text(page: Page, trained: Run, 
 
 
 def test_confusion_matrix_shows_class_names_as_they_are_written(page: Page, trained: Run, complaints: list[str]):
-    open_page(page, "results", run=trained.id)
+    open_page(page, "results", run=trained.id, view="Errors")
     heads = page.get_by_role("grid", name="Confusion matrix").get_by_role("rowheader")
     expect(heads.first).to_be_attached(timeout=PATIENCE_MS)
     settled(page)
@@ -161,8 +161,9 @@ def test_headings_badges_and_captions_show_names_as_they_are_written(
 
 def test_failure_traceback_and_log_are_text(page: Page, failed: Run, complaints: list[str]):
     open_page(page, "results", run=failed.id)
-    for title, words in (("Traceback", "Traceback <img"), ("Log", "Log <img")):
-        page.get_by_text(f"{title}, PyTorch").click()
+    page.get_by_text("Traceback, PyTorch").click()
+    page.get_by_role("tab", name="Log").click()
+    for words in ("Traceback <img", "Log <img"):
         expect(page.get_by_text(words)).to_be_visible(timeout=PATIENCE_MS)
 
     is_text(page, complaints)
@@ -178,12 +179,14 @@ def test_names_of_uploaded_files_are_text(page: Page, trained: Run, complaints: 
         ]
     )
 
-    expect(page.get_by_text(re.compile("^(Prediction|Low confidence): ")).first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(re.compile("^(Prediction|Low confidence|Unfamiliar): ")).first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
     is_text(page, complaints)
     screenshot(page, "untrusted-predict")
 
 
-def test_bell_tells_of_a_run_that_ended(server, store, new_page, complaints):
+def test_bell_tells_of_runs_that_ended_by_their_names_as_they_are_written(server, store, new_page, complaints):
     page = new_page(server, permissions=["notifications"])
     page.add_init_script(
         """
@@ -193,7 +196,10 @@ def test_bell_tells_of_a_run_that_ended(server, store, new_page, complaints):
         window.Notification.requestPermission = async () => "granted"
         """
     )
-    run_id = store.create(configure(), submission="bell", name="Rung for", claimed=True)
+    run_ids = [
+        store.create(configure(), submission=f"bell {number}", name=name, claimed=True)
+        for number, name in enumerate(HOSTILE_NAMES)
+    ]
     missed = store.create(configure(), submission="missed", claimed=True)
     store.fail(missed, 1, failure="It ended before.", advice="")
     open_page(page)
@@ -201,10 +207,12 @@ def test_bell_tells_of_a_run_that_ended(server, store, new_page, complaints):
     bell.click()
     expect(page.get_by_role("button", name="Telling when a run ends")).to_have_attribute("aria-pressed", "true")
 
-    store.fail(run_id, 1, failure="Out of memory.", advice="Use less.", cause="out_of_memory")
+    for run_id, name in zip(run_ids, HOSTILE_NAMES, strict=True):
+        store.fail(run_id, 1, failure=name, advice="Use less.", cause="out_of_memory")
 
-    page.wait_for_function("() => window.told.length === 1", timeout=PATIENCE_MS)
-    assert page.evaluate("window.told") == ["Rung for: failed: out of memory|Out of memory."]
+    page.wait_for_function("count => window.told.length === count", arg=len(run_ids), timeout=PATIENCE_MS)
+    told = [f"{name}: failed: out of memory|{name}" for name in HOSTILE_NAMES]
+    assert sorted(page.evaluate("window.told")) == sorted(told)
     page.reload()
     settled(page)
     expect(page.get_by_role("button", name="Telling when a run ends")).to_be_visible()

@@ -64,7 +64,7 @@ def test_the_map_has_a_mark_for_each_image_and_rings_the_picked() -> None:
     chart = map_chart(dataset, found, picked=3)
     frame = chart.layer[0].data
     assert frame["class"].tolist() == ["7", "B", "7", "B", "7"]
-    assert frame["image"].tolist()[3:] == ["training image 3", "test image 0"]
+    assert frame["place"].tolist()[3:] == ["training image 3", "test image 0"]
     assert frame[frame["ring"] == "picked"]["position"].tolist() == [3]
     written = chart.layer[1].data.set_index("class")
     assert written.loc["B", ["x", "y"]].tolist() in ([9, 9], [9, 8])

@@ -5,15 +5,12 @@ import pytest
 
 from core.charts.runs import (
     FRAMEWORK_COLOURS,
-    changing_confusion,
     curve_frame,
-    curves,
     downsample,
     probability_bars,
     schedule_curve,
     step_curves,
 )
-from core.config import FRAMEWORK_TITLES
 from core.training.records import StepMetrics
 
 
@@ -96,40 +93,6 @@ class TestCurveFrame:
         assert list(curve_frame({}, {}).columns) == list(curve_frame({"a": points(1)}, {"a": "pytorch"}).columns)
 
 
-@pytest.mark.parametrize("metric", ["loss", "accuracy"])
-class TestCurves:
-    def draw(self, metric, measured, epochs=3):
-        frameworks = {"a": "pytorch", "b": "keras"}
-        return curves(curve_frame(measured, {name: frameworks[name] for name in measured}), metric, epochs=epochs)
-
-    def test_are_told_alike_at_every_tick(self, metric):
-        """Else the chart would be built anew, and a zoom lost."""
-        first = self.draw(metric, {})
-        later = [
-            self.draw(metric, {"a": points(1)}),
-            self.draw(metric, {"a": points(7)}),
-            self.draw(metric, {"a": [*points(3000), *points(3, "validation")], "b": points(2)}),
-        ]
-
-        for chart in later:
-            assert specification(chart) == specification(first)
-        assert [len(data(chart)) for chart in later][:2] == [1, 7]
-
-    def test_show_the_metric_with_the_colour_of_the_framework(self, metric):
-        told = specification(self.draw(metric, {"a": points(2)}))
-
-        for layer in told["layer"]:
-            assert (layer["encoding"]["x"]["field"], layer["encoding"]["y"]["field"]) == ("epoch", metric)
-            assert dict(
-                zip(*(layer["encoding"]["color"]["scale"][key] for key in ("domain", "range")), strict=True)
-            ) == {FRAMEWORK_TITLES[framework]: colour for framework, colour in FRAMEWORK_COLOURS.items()}
-
-    def test_can_be_zoomed(self, metric):
-        (zoom,) = specification(self.draw(metric, {"a": points(2)}))["params"]
-
-        assert (zoom["name"], zoom["bind"]) == ("zoom", "scales")
-
-
 @pytest.mark.parametrize("metric", ["learning_rate", "gradient_norm"])
 class TestStepCurves:
     def test_are_told_alike_at_every_tick(self, metric):
@@ -150,27 +113,6 @@ class TestScheduleCurve:
         chart = schedule_curve(np.array([0.0, 0.5]), np.array([0.1, 0.2]))
 
         assert data(chart) == [{"epoch": 0.0, "rate": 0.1}, {"epoch": 0.5, "rate": 0.2}]
-
-
-class TestChangingConfusion:
-    MATRIX = np.array([[3, 1], [0, 4]])
-
-    def test_has_a_cell_for_each_two_classes(self):
-        cells = data(changing_confusion(self.MATRIX, ("a", "b"), "pytorch"))
-
-        assert [(cell["true"], cell["answer"], cell["images"], cell["share"]) for cell in cells] == [
-            ("a", "a", 3, 0.75),
-            ("a", "b", 1, 0.25),
-            ("b", "a", 0, 0.0),
-            ("b", "b", 4, 1.0),
-        ]
-
-    def test_is_told_alike_for_every_epoch(self):
-        first, later = (
-            changing_confusion(matrix, ("a", "b"), "pytorch") for matrix in (self.MATRIX, self.MATRIX[::-1])
-        )
-
-        assert specification(first) == specification(later)
 
 
 class TestProbabilityBars:

@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from core import datasets
+from core.cli import datasets as cli
 from core.cli.datasets import main
 from core.config import configure
+from core.datasets.grouping import known_groups
 from core.runs import open_store
 from core.system.paths import PROJECT
 from core.system.text import is_no_text, printable
@@ -48,6 +50,15 @@ def test_imports_and_prints_the_report(archive, capsys):
     assert "pets (pets) is here: Folders of images, 2 classes" in printed
     assert "12×20×3, SHA-256 " in printed
     assert "cat/a.txt: It is no image. Remove it, or save it as PNG or JPEG." in printed
+
+
+@pytest.mark.parametrize(("most", "is_known"), [(1_000, True), (5, False)])
+def test_near_duplicates_are_looked_for_among_not_too_many(archive, monkeypatch, most, is_known):
+    monkeypatch.setattr(cli, "_MOST_COMPARED", most)
+
+    main(["import", archive, "--name", "Pets"])
+
+    assert (known_groups(datasets.load("pets")) is not None) is is_known
 
 
 def test_looks_without_importing(archive, capsys):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from core import cli
@@ -260,3 +261,24 @@ def test_what_can_be_changed_is_changed_and_the_rest_told(store, capsys, not_sta
     with pytest.raises(SystemExit):
         main(["tag", done])
     assert "expected at least one" in capsys.readouterr().err
+
+
+def test_command_shows_a_run_with_what_is_to_be_said_of_it(store, capsys):
+    matrix = np.diag([100] * 10)
+    matrix[4, 4], matrix[4, 9] = 60, 40
+    run_id, attempt = running(store)
+    store.finish(run_id, attempt, "done", finished_results(confusion=matrix.tolist(), test_accuracy=0.96))
+    waiting = store.create(CONFIG, submission="b")
+
+    assert main(["show", run_id, waiting]) == 0
+    first, said, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{run_id}  done")
+    assert said.strip().startswith("4 and 9 are confused: 40 of 200 test images of the two (20.0%)")
+    assert second.startswith(f"{waiting}  queued")
+
+    assert main(["show", "--json", run_id, waiting]) == 0
+    shown, other = json.loads(capsys.readouterr().out)
+    (finding,) = shown["findings"]
+    assert (finding["name"], finding["view"], finding["cell"]) == ("classes_confused", "Errors", "4-9")
+    assert finding["figures"]["count"] == 40
+    assert other["findings"] == []

@@ -3,7 +3,7 @@
 from tests.contributing.copying import copy_project, insert, run_tests
 
 ENTRY = """    Entry(
-        _specify("tried-letters", "Tried letters", tuple(string.ascii_lowercase), "Nobody: Letters, 2026", "CC0"),
+        _specification("tried-letters", "Tried letters", tuple(string.ascii_lowercase), "Nobody: Letters, 2026", "CC0"),
         "EMNIST",
         10,
         {"split": "letters"},

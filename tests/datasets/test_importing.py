@@ -18,9 +18,12 @@ from PIL import Image
 
 from core import datasets
 from core.datasets import importing, storage
+from core.datasets.choices import Choices
 from core.datasets.importing import import_dataset, inspect, report_of
 from core.system.paths import PROJECT
 from tests.datasets import sources
+from tests.datasets.test_grouping import alike, variations
+from tests.sample_data import noise
 
 SIGNS = PROJECT.parent / "shared" / "data" / "sign_mnist" / "sign_mnist_test.csv.gz"
 
@@ -172,6 +175,44 @@ def test_the_held_out_test_split_keeps_each_class_in_proportion_and_is_always_th
     assert import_dataset(path).fingerprint == first.fingerprint
 
 
+@pytest.mark.parametrize("how", ["stratified", "grouped"])
+def test_a_held_out_test_split_of_whole_groups_has_no_near_duplicate_across_it(tmp_path, how):
+    """By comparing all pairs; held out image by image, most test images have one."""
+    images = variations(noise(60, (10, 10, 1)), 5)
+    path = sources.written(tmp_path, {"t.csv": sources.csv([0] * 150 + [1] * 150, images)}) / "t.csv"
+    assert inspect(path).guesses[-1] == ("test_part", "stratified", ("stratified", "grouped"))
+
+    report = import_dataset(path, choices=Choices(test_part=how))
+
+    dataset = datasets.load(report.name)
+    count = len(dataset.train.labels)
+    across = alike(np.concatenate([dataset.train.images, dataset.test.images]))[:count, count:].any(axis=0)
+    assert count + len(across) == 300
+    assert abs(len(across) - 60) <= 5
+    assert across.mean() > 0.9 if how == "stratified" else not across.any()
+    assert set(dataset.test.labels) == set(dataset.train.labels) == {0, 1}
+    assert ("in whole groups" in report.notes[0]) == (how == "grouped")
+    datasets.delete(report.name, lambda _: [])
+    assert import_dataset(path, choices=Choices(test_part=how)).fingerprint == report.fingerprint
+
+
+def test_whole_groups_that_cannot_be_held_out_are_refused(tmp_path):
+    images = variations(noise(2, (10, 10, 1)), 5)
+    path = sources.written(tmp_path, {"t.csv": sources.csv([0] * 5 + [1] * 5, images)}) / "t.csv"
+
+    with pytest.raises(ValueError, match="each class is one group: choose stratified"):
+        import_dataset(path, choices=Choices(test_part="grouped"))
+
+
+def test_a_choice_for_test_images_is_refused_where_these_came(tmp_path):
+    tables = {f"{part}.csv": sources.csv([0, 1] * 5, sources.pixels(10, 8, 8)) for part in ("train", "test")}
+    path = sources.written(tmp_path, tables)
+    assert "test_part" not in [guess.name for guess in inspect(path).guesses]
+
+    with pytest.raises(ValueError, match=r"--test-part\): expected data of one split"):
+        import_dataset(path, choices=Choices(test_part="grouped"))
+
+
 def test_a_class_of_one_image_is_trained_on(tmp_path):
     path = sources.written(tmp_path, {"t.csv": sources.csv([0] * 9 + [1], sources.pixels(10, 8, 8))}) / "t.csv"
 
@@ -206,11 +247,44 @@ def test_size_and_colour_are_those_chosen_and_the_old_sizes_are_kept(tmp_path):
     assert datasets.original_sizes("mnist") is None
 
 
-@pytest.mark.parametrize("size", [(7, 32), (32, 97), (0, 0)])
+@pytest.mark.parametrize(
+    ("sides", "colour", "proposed"),
+    [
+        ([(300, 400), (500, 280)], "colour", (224, 224)),
+        ([(224, 224), (224, 224)], "colour", (224, 224)),
+        ([(300, 400), (60, 40), (50, 40)], "colour", (32, 32)),
+        ([(300, 400), (500, 280)], "grey", (32, 32)),
+        ([(90, 70), (90, 70)], "colour", (90, 70)),
+    ],
+)
+def test_a_few_photographs_are_proposed_large(tmp_path, sides, colour, proposed):
+    generator = sources.rng()
+    shapes = [side if colour == "grey" else (*side, 3) for side in sides]
+    files = {
+        f"{name}/{i}.png": sources.encoded(generator.integers(0, 256, shape, dtype=np.uint8), "PNG")
+        for name in ("cat", "dog")
+        for i, shape in enumerate(shapes)
+    }
+
+    plan = inspect(sources.written(tmp_path, files))
+
+    assert plan.size == proposed
+    assert plan.colour == colour
+
+
+def test_a_lot_of_photographs_are_proposed_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "FEW_IMAGES", 3)
+    pixels = sources.rng().integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    files = {f"{name}/{i}.png": sources.encoded(pixels, "PNG") for name in ("cat", "dog") for i in range(2)}
+
+    assert inspect(sources.written(tmp_path, files)).size == (32, 32)
+
+
+@pytest.mark.parametrize("size", [(7, 32), (32, 225), (0, 0)])
 def test_sizes_beyond_the_bounds_are_refused(size, tmp_path):
     path = sources.written(tmp_path, sources.photographs("cat", "dog"))
 
-    with pytest.raises(ValueError, match=rf"^Size: expected sides of 8 to 96 pixels, received {size[0]}×{size[1]}\.$"):
+    with pytest.raises(ValueError, match=rf"^Size: expected sides of 8 to 224 pixels, received {size[0]}×{size[1]}\.$"):
         import_dataset(path, size=size)
 
 

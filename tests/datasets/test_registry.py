@@ -119,6 +119,15 @@ def test_two_that_would_publish_the_same_name_do_not_overwrite_each_other(pets):
     assert datasets.load("pets").fingerprint == pets.fingerprint
 
 
+@pytest.mark.usefixtures("pets")
+@pytest.mark.parametrize(
+    ("title", "free"), [("pets", "pets 2"), ("PETS", "PETS 2"), ("p" * 80, "p" * 80), ("dogs", "dogs")]
+)
+def test_a_title_that_is_taken_gets_a_number(title, free):
+    assert datasets.free_title(title) == free
+    assert datasets.check_free_title(free) == free
+
+
 def damage(file: Path, harm: str) -> None:
     """Harm a file, and none of the others that share its content by a hard link."""
     whole = file.read_bytes()

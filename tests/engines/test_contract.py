@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from core.config import Framework
-from core.engines import Engine, EngineModule, get_engine
+from core.engines import Engine, EngineModule, get_engine, images_at_once
 from core.engines.engine import EngineFactory
 
 FRAMEWORKS: tuple[Framework, ...] = get_args(Framework)
@@ -43,3 +43,9 @@ def test_engine_is_made_as_the_contract_says(framework):
 @pytest.mark.parametrize("function", verbs(EngineModule))
 def test_module_has_the_functions_of_the_contract(framework, function):
     assert parameters(getattr(get_engine(framework), function)) == parameters(getattr(EngineModule, function))
+
+
+def test_fewer_large_images_are_predicted_at_once():
+    assert images_at_once(1000, (28, 28, 1)) == 1000
+    assert images_at_once(1000, (224, 224, 3)) == 20
+    assert images_at_once(250, (5000, 5000, 3)) == 1

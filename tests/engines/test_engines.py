@@ -238,7 +238,7 @@ class TestOneEngine:
 
     @each_framework
     def test_predicts_any_number_of_images_in_their_order(self, framework, monkeypatch):
-        monkeypatch.setattr(get_engine(framework), "_PREDICT_BATCH", 4)
+        monkeypatch.setattr(get_engine(framework), "_MOST_PREDICTED", 4)
         engine = small_engine(framework)
         images, _ = draw_data(SMALL_SHAPE, CLASSES, 11)
 

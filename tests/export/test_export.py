@@ -17,7 +17,7 @@ import safetensors.numpy
 from core.cli.export import main
 from core.config import Framework, Normalization, choices_of, configure
 from core.engines.normalization import Scaling
-from core.export import FORMATS, build, export, file_name, get_format
+from core.export import FORMATS, build, export, file_name, get_format, onnx
 from core.inference.service import Predictor
 from core.networks.layers import Architecture, Shape
 from core.system.paths import PROJECT, run_directory
@@ -49,7 +49,9 @@ def save(
     )
     directory = run_directory(RUN)
     directory.mkdir(parents=True, exist_ok=True)
-    checkpoints.save(directory, 1, draw_weights(architecture, shape, len(class_names)), description)
+    dtype = np.float64 if config.precision == "float64" else np.float32
+    weights = {name: each.astype(dtype) for name, each in draw_weights(architecture, shape, len(class_names)).items()}
+    checkpoints.save(directory, 1, weights, description)
     return checkpoints.load(directory)
 
 
@@ -90,6 +92,22 @@ def test_onnx_predicts_as_duet_does(architecture, shape):
 
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, duets_answer("pytorch", images), rtol=0, atol=1e-5)
+
+
+@each_network
+def test_onnx_gives_what_the_engine_sees(architecture, shape):
+    checkpoint = save(architecture, shape)
+    images, _ = draw_data(shape, len(NAMES), 7)
+    predictor = Predictor(run_directory(RUN), "pytorch")
+
+    graph = onnx.build(RUN, checkpoint, features=True)
+
+    outputs = onnxruntime.InferenceSession(graph).run(None, {"images": images})
+    engine = predictor._engine
+    expected = (predictor.predict(images), engine.predict(images), engine.features(images))
+    for found, wanted in zip(outputs, expected, strict=True):
+        assert found.shape == wanted.shape
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 @each_network
@@ -156,9 +174,7 @@ def test_preprocessing_is_the_runs_own(name: str, normalization: Normalization, 
 
 def test_a_run_in_float64_leaves_as_float32(tmp_path):
     architecture, shape = NETWORKS["ann-100"]
-    checkpoint = save(architecture, shape, precision="float64")
-    exact = {name: values.astype(np.float64) for name, values in checkpoint.weights.items()}
-    checkpoints.save(run_directory(RUN), 2, exact, checkpoint.description)
+    save(architecture, shape, precision="float64")
     images, _ = draw_data(shape, len(NAMES), 7)
 
     np.testing.assert_allclose(run_onnx(build(RUN, "onnx"), images), duets_answer("pytorch", images), atol=1e-5)

@@ -4,21 +4,25 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from core.config import LEARNING_RATES, RunConfig, choices_of, configure
 from core.config.optimizers import OPTIMIZERS
-from core.datasets import Dataset, Split, mnist
+from core.datasets import Dataset, Split, mnist, split_train
 from core.engines import get_engine
 from core.engines.averaging import averaging_decay
 from core.export import build
 from core.export.formats import data
+from core.export.script import _HOLD_BACK
 from core.networks.layers import Activation, BatchNorm, Convolution, Dense, Dropout, Flatten, Residual
 from core.training.schedules import SCHEDULES, learning_rates
 from tests.export.test_export import NAMES, RUN, load_module, save
+from tests.sample_data import make_dataset, noise
 from tests.sample_networks import NETWORKS, draw_data, network
 
 MNIST = Path(mnist.__file__).parent / "bundled" / "mnist"
@@ -127,6 +131,7 @@ NOT_CONCERNED = {
     "framework": "there is a script for each, whichever it was",
     "device": "each takes the graphics processor where there is one",
     "threads": "it changes the speed only",
+    "fine_tuning": "a script begins with drawn weights, which it says of a pretrained network, and trains all layers",
 }
 
 PARTS = {
@@ -199,9 +204,29 @@ def test_every_setting_is_in_the_script(script, name):
 
 
 @each_script
+def test_grouped_validation_images_are_exactly_those_of_the_run(script, tmp_path):
+    images = noise(40, (28, 28, 1)).repeat(5, axis=0)
+    labels = np.arange(200) // 5 % 4
+    dataset = make_dataset(images, labels, images[::10], labels[::10], class_names="abcd")
+    split = split_train(dataset, share=0.2, seed=7, part="grouped", limit=None)
+    path = tmp_path / "train.py"
+    path.write_text(source_of(script, validation_part="grouped", validation_share=0.2, seed=7))
+
+    names = vars(load_module(path))
+    names |= {"options": SimpleNamespace(train_limit=None), "images": images, "labels": labels}
+    names["test_images"] = images[::10]
+    exec(textwrap.dedent(_HOLD_BACK["grouped"]), names)
+
+    np.testing.assert_array_equal(names["images"], images[split.train])
+    np.testing.assert_array_equal(names["labels"], labels[split.train])
+    np.testing.assert_array_equal(names["validation"][0], images[split.validation])
+    assert_tidy(path.read_text())
+
+
+@each_script
 @pytest.mark.parametrize("name", NOT_CONCERNED)
 def test_other_settings_are_not(script, name):
-    other = {"dataset": "kmnist", "framework": "keras", "device": "gpu:0", "threads": 1}
+    other = {"dataset": "kmnist", "framework": "keras", "device": "gpu:0", "threads": 1, "fine_tuning": "last"}
 
     settings = {"defaults": "aligned"}  # or the script says whose defaults it has
     assert source_of(script, **settings, **{name: other[name]}) == source_of(script, **settings)

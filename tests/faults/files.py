@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from core.config import configure
-from core.networks.registry import get_architecture
+from core.networks.layers import Architecture, Dense, Flatten
 from core.runs import Run, new_id
 from core.system.paths import run_directory
 from core.training import checkpoints
@@ -24,7 +24,7 @@ from tests.waiting import wait_for
 
 _DESCRIPTION = Description(
     config=configure(architecture="ann-100"),
-    architecture=get_architecture("ann-100"),
+    architecture=Architecture(name="one-layer", description="", layers=(Flatten(), Dense(units="classes"))),
     input_shape=(28, 28, 1),
     class_names=tuple("0123456789"),
     preparation="handwriting",
@@ -36,7 +36,10 @@ _CHILD_S = 60.0
 
 def _weights(epoch: int) -> dict[str, np.ndarray]:
     """Return weights that say of which epoch they are."""
-    return {"dense_1/kernel": np.full((784, 20), epoch, np.float32), "dense_1/bias": np.arange(20) * float(epoch)}
+    return {
+        "dense_1/kernel": np.full((784, 10), epoch, np.float32),
+        "dense_1/bias": np.arange(10, dtype=np.float32) * epoch,
+    }
 
 
 def _new_directory() -> Path:

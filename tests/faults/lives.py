@@ -245,7 +245,7 @@ def died_before_a_sign_of_life(place: Place) -> Trial:
         place.schedule(worker=["tests.workers", conduct], deadlines=deadlines)
         within = START_S if conduct == "dies" else deadline + NOTICED_S  # it has to be there before it can die
         run = place.wait_for_state(run_id, "failed", within)
-        expected = "exit code 3" if conduct == "dies" else "no sign of life"
+        expected = "exit code 3" if conduct == "dies" else "no heartbeat"
         assert expected in run.failure, run.failure
         wait_for(lambda: place.training(run_id) is None, 5, "The silent process was left running.")
         place.kill_scheduler()

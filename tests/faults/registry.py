@@ -15,7 +15,7 @@ CASES = [
     ),
     Case(
         number=2,
-        name="no sign of life",
+        name="no heartbeat",
         done="a training process exits at once, or is silent, or is claimed and never started: failed at its deadline",
         prepare=lives.died_before_a_sign_of_life,
         quick=3,

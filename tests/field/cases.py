@@ -73,6 +73,9 @@ def _labels(*labels: str) -> Make:
 
 _DIGITS, _OF = digits(70)
 
+_NO_TEXT = {"an escape": "a\x1b[2Jb", "turned letters": "a\u202eb", "a paragraph's end": "a\u2029b", "a tab": "a\tb"}
+"""What no class is called, by what is wrong with it."""
+
 CASES = (
     # Layouts
     Case(
@@ -431,12 +434,25 @@ CASES = (
     Case("1 and 1.0", _labels("1", "1.0", "2"), ("1", "2"), 10, 2, ("Joined: '1' and '1.0' are one class, 1",)),
     Case("names of nothing", _labels("nan", "NA", "None"), ("NA", "None", "nan"), 10, 2),
     *(
-        Case(
-            f"no text: {name}",
-            npz(x=np.resize(GREY, (8, 8, 8)), y=np.array([label, "b"] * 4)),
-            refused="y.npy: expected text",
+        Case(f"no text in {kind}: {name}", make, refused=f"expected text, received {told}")
+        for name, label in _NO_TEXT.items()
+        for kind, make, told in (
+            ("arrays", npz(x=np.resize(GREY, (8, 8, 8)), y=np.array([label, "b"] * 4)), ascii(label)),
+            ("a table", _labels(label, "b"), ascii(label)),
+            # Names of files are shown with what is no text replaced.
+            ("folders", folder(pictures({label: 5, "b": 5})), r"'a\ufffd"),
+            ("a zip", zipped("a.zip", pictures({label: 5, "b": 5})), r"'a\ufffd"),
         )
-        for name, label in (("a line's end", "a\nb"), ("half of a letter", "\ud800"), ("turned letters", "a\u202eb"))
+    ),
+    Case(
+        "no text: half of a letter",
+        npz(x=np.resize(GREY, (8, 8, 8)), y=np.array(["\ud800", "b"] * 4)),
+        refused=r"expected text, received '\ud800'",
+    ),
+    Case(
+        "no text: beyond Unicode",
+        npz(x=np.resize(GREY, (8, 8, 8)), y=np.array([0x7FFFFFFF, 98] * 4, np.uint32).view("<U1")),
+        refused="y.npy: expected text, received a label with the letter 0x7fffffff",
     ),
     Case("no text: empty", npz(x=np.resize(GREY, (4, 8, 8)), y=np.array([""] * 4, "<U0")), refused="empty text"),
     # Arrays

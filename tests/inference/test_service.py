@@ -17,10 +17,13 @@ from core.config import FRAMEWORK_TITLES, Framework
 from core.datasets import Split, load
 from core.datasets.inspection.gallery import png
 from core.inference import service as service_module
-from core.inference.service import Prediction, PredictionService, Unreadable
+from core.inference.answers import Prediction, Unreadable
+from core.inference.service import PredictionService
+from core.inference.temperature import temperature_of
 from core.runs import new_id, open_store
 from core.system.paths import PROJECT, run_directory
 from core.training import checkpoints
+from core.training.calibration import apply_temperature
 from tests import processes
 from tests.bad_files import bad_files
 
@@ -70,12 +73,15 @@ def test_probabilities_are_those_of_the_test_after_training(service, run_id, dig
     compared = 0
     for digit, probabilities in zip(digits.images, tested, strict=False):
         reading = service.read(run_id, png(digit), "digit.png")
+        own = service.read(run_id, png(digit), "digit.png", calibrated=False)
         assert reading.pixels.dtype == np.uint8
         assert reading.pixels.shape == (28, 28, 1)
         assert reading.probabilities.dtype == np.float32
         assert reading.probabilities.sum() == pytest.approx(1, abs=1e-5)
         if np.array_equal(reading.pixels, digit):  # it was in MNIST's form and has been kept
-            np.testing.assert_allclose(reading.probabilities, probabilities, atol=1e-5)
+            np.testing.assert_allclose(own.probabilities, probabilities, atol=1e-5)
+            expected = apply_temperature(probabilities[np.newaxis], temperature_of(run_id))[0]
+            np.testing.assert_allclose(reading.probabilities, expected, atol=1e-5)
             compared += 1
     assert compared > 10
 
@@ -209,7 +215,8 @@ def test_a_framework_that_cannot_start_gets_a_sentence(framework, run_id, digits
 
     answer = PredictionService(framework).read(run_id, png(digits.images[0]), "seven.png")
 
-    assert f"{FRAMEWORK_TITLES[framework]} could not be started" in answer.reason
+    log = f"prediction-{framework}.log in Duet's folder"
+    assert f": {FRAMEWORK_TITLES[framework]} could not be started; {log} says why." in answer.reason
 
 
 @pytest.mark.slow
@@ -232,3 +239,14 @@ def test_the_dashboard_s_side_imports_no_framework():
     script = "import sys, core.inference.service; print(sorted({'torch', 'tensorflow', 'keras'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_an_explanation_is_that_of_this_process(service, run_id, digits, framework):
+    predictor = service_module.Predictor(run_directory(run_id), framework)
+
+    found = service.explain(run_id, digits.images[0], "integrated-gradients", 7)
+
+    np.testing.assert_allclose(found, predictor.explain(digits.images[0], "integrated-gradients", 7), atol=1e-5)
+    with pytest.raises(ValueError, match="needs a convolution, and ann-100 has none"):
+        service.explain(run_id, digits.images[0], "layer-cam", 7)
+    assert isinstance(service.read(run_id, png(digits.images[0]), "seven.png"), Prediction)

@@ -1,6 +1,6 @@
 """Store and scheduler under random sequences of what users, processes and clocks do, beside a model of what must hold.
 
-    run_machine(examples=20, steps=25)
+    run_sequences(Machine, examples=20, steps=25)
 
 The store and the scheduler are Duet's own. The training processes are stand-ins that do nothing by themselves, and the
 clocks stand still but for the rules, so a sequence that fails is found again, and made as short as it can be.
@@ -17,15 +17,15 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from core.config import configure
 from core.jobs import deaths, scheduler
 from core.jobs.deaths import note_deaths
 from core.jobs.scheduler import Scheduler
 from core.runs import ACTIVE, Results, Run, Store, SupersededError
+from tests.stepping import CountedMachine
 
 CONFIG = configure(architecture="ann-100", train_limit=100)
 CHOICE = st.integers(0, 1_000_000)
@@ -77,7 +77,7 @@ class Model:
         return "stopped" if self.stop else "paused" if self.pause else "failed"
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(CountedMachine):
     """Random steps; after each the store must say what the model says."""
 
     def __init__(self) -> None:
@@ -206,7 +206,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(choice=CHOICE)
     def heed(self, choice: int) -> None:
-        """Give a sign of life, and do as asked."""
+        """Send a heartbeat, and do as asked."""
         for run_id, run in self.with_process(choice):
             if run.process.entered:
                 asked = self.store.heartbeat(run_id, run.attempt)
@@ -334,23 +334,3 @@ class Machine(RuleBasedStateMachine):
             with suppress(ValueError):
                 do(run_id)
                 raise AssertionError(f"{do.__name__} of a run that is {run.state} said nothing.")
-
-
-def run_machine(*, examples: int, steps: int, shorten: bool = True) -> None:
-    """Run so many sequences of so many steps at the most; `shorten` is whether to look for the shortest that fails.
-
-    Raises:
-        AssertionError: if the store says anything else than the model.
-    """
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            derandomize=not shorten,
-            phases=[Phase.generate, *([Phase.shrink] if shorten else [])],
-            suppress_health_check=list(HealthCheck),
-        ),
-    )

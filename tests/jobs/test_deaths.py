@@ -28,7 +28,7 @@ def gone() -> dict[str, float]:
 
 @pytest.fixture
 def ceased(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any sign of life is long ago."""
+    """Any heartbeat is long ago."""
     monkeypatch.setattr(deaths, "_CEASED_S", -1.0)
 
 

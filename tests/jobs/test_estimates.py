@@ -8,6 +8,8 @@ from core.config import configure
 from core.jobs.estimates import estimate_time
 from core.runs import Results, open_store
 
+LITE0 = {"architecture": "efficientnet-lite0"}
+
 
 def untrained() -> SimpleNamespace:
     """A store in which nothing was trained yet."""
@@ -56,6 +58,8 @@ class TestGuessed:
         [
             ({"architecture": "cnn-64-32-32"}, {"architecture": "ann-100"}),
             ({"batch_size": 1}, {"batch_size": 64}),
+            (LITE0 | {"fine_tuning": "all"}, LITE0 | {"fine_tuning": "last"}),
+            (LITE0 | {"fine_tuning": "last"}, LITE0 | {"fine_tuning": "head"}),
             ({"validation_share": 0.1}, {"validation_share": 0.5}),
             ({}, {"train_limit": 1000}),
         ],

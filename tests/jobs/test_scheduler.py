@@ -54,8 +54,8 @@ def queue(store: Store, *configs: RunConfig) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def no_spares(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Schedulers of this process keep no spare processes; `tests/test_spares.py` is about them."""
+def no_warm_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedulers of this process keep no spare processes; `tests/jobs/test_warm_pool.py` is about them."""
     monkeypatch.setattr("core.jobs.warm_pool._WANTED_S", 0.0)
 
 
@@ -371,7 +371,7 @@ def test_process_that_dies_before_its_first_sign_of_life_is_found(store, use_wor
 
 
 @pytest.mark.parametrize("asked_to_stop", [False, True])
-def test_process_that_gives_no_sign_of_life_is_ended(store, duet_home, use_workers, monkeypatch, asked_to_stop):
+def test_process_that_sends_no_heartbeat_is_ended(store, duet_home, use_workers, monkeypatch, asked_to_stop):
     use_workers("silent")
     monkeypatch.setattr(scheduler, "START_DEADLINE_S", 0.3)
     (run_id,) = queue(store, QUICK)
@@ -386,7 +386,7 @@ def test_process_that_gives_no_sign_of_life_is_ended(store, duet_home, use_worke
     if asked_to_stop:
         assert run.state == "stopped"
     else:
-        assert run.failure == "The training process gave no sign of life within 0 s."
+        assert run.failure == "The training process sent no heartbeat within 0 s."
 
 
 def test_start_that_a_scheduler_did_not_live_to_make_is_found(store, monkeypatch):
@@ -637,6 +637,23 @@ def test_scheduler_leaves_when_there_is_nothing_to_do(store, duet_home, use_work
     assert [store.get(run_id).state for run_id in queued] == ["done", "done"]
     with FileLock(duet_home / "scheduler.lock", timeout=0):
         pass
+
+
+@pytest.mark.usefixtures("hasty")
+def test_scheduler_that_was_held_up_itself_stays_while_runs_train(store, use_workers, monkeypatch):
+    use_workers("quick")
+    (run_id,) = queue(store, QUICK)
+    tick = Scheduler.tick
+
+    def tick_and_be_held_up(looked: Scheduler) -> bool:
+        busy = tick(looked)
+        time.sleep(0.2)  # longer than it stays idle
+        return busy
+
+    monkeypatch.setattr(Scheduler, "tick", tick_and_be_held_up)
+    scheduler.main()
+
+    assert store.get(run_id).state == "done"
 
 
 @pytest.mark.usefixtures("hasty")

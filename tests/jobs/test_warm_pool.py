@@ -215,8 +215,8 @@ def test_warm_run_equals_a_cold_one(framework, duet_home, monkeypatch):
     looked = Scheduler(store)
     config = QUICK.model_copy(update={"framework": framework})
     cold = store.create(config, submission="cold")
-    tick_until(looked, lambda: store.get(cold).state == "done" and spare_processes(looked._spares), seconds=120)
-    (spare,) = spare_processes(looked._spares).values()
+    tick_until(looked, lambda: store.get(cold).state == "done" and spare_processes(looked._warm_pool), seconds=120)
+    (spare,) = spare_processes(looked._warm_pool).values()
 
     warm = store.create(config, submission="warm")
     tick_until(looked, lambda: store.get(warm).state == "done", seconds=120)

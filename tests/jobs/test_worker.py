@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,10 +18,13 @@ from core.datasets import load
 from core.jobs import worker
 from core.jobs.worker import execute
 from core.runs import Request, Results, Run, Store
+from core.runs.epoch_predictions import kept_epochs, read_epoch_predictions
+from core.runs.integrity import find_damage
 from core.runs.predictions import read_predictions
 from core.system.paths import run_directory, store_url
 from core.training import checkpoints
 from core.training.loop import split_of
+from core.training.metrics import confusion
 from core.training.records import StepMetrics
 from tests.conftest import furnish
 from tests.waiting import wait_for
@@ -98,6 +102,21 @@ def test_keeps_what_it_predicts_on_the_validation_images(trained, monkeypatch):
     assert read_predictions(run.id, "test").rows.tolist() == list(range(10_000))
 
 
+def test_keeps_which_classes_it_predicts_after_each_epoch(trained, monkeypatch):
+    run, directory = trained
+    monkeypatch.setenv("DUET_HOME", str(directory.parent.parent))
+    dataset = load("mnist")
+    labels = dataset.train.labels[split_of(CONFIG, dataset).validation]
+    with closing(Store(store_url())) as store:
+        epochs = store.epochs(run.id)
+
+    assert kept_epochs(run.id) == [epoch.epoch for epoch in epochs] == [1, 2, 3]
+    for epoch in epochs:
+        found = read_epoch_predictions(run.id, epoch.epoch)
+        assert found.fingerprint == dataset.fingerprint
+        assert confusion(labels, found.predicted, 10).tolist() == epoch.confusion
+
+
 def test_network_and_settings_are_kept(trained):
     run, directory = trained
     checkpoint = checkpoints.load(directory)
@@ -106,6 +125,25 @@ def test_network_and_settings_are_kept(trained):
     assert (checkpoint.epoch, checkpoint.description.config) == (run.results.best_epoch, CONFIG)
     assert sum(array.size for array in checkpoint.weights.values()) == run.results.parameters
     assert not list(directory.glob("state*")), "a finished run has nothing to go on from"
+
+
+def test_early_weights_are_kept_and_checked(trained, monkeypatch):
+    run, directory = trained
+    monkeypatch.setenv("DUET_HOME", str(directory.parent.parent))
+    early = checkpoints.epochs_with_weights(directory)[:-1]
+    assert early, "the validation loss falls in its first epochs"
+    assert set(early) <= {1, 2}
+    assert checkpoints.load(directory, early[0]).epoch == early[0]
+    assert find_damage(run) == []
+
+    file = directory / "epoch-0001.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-4])
+    try:
+        (said,) = find_damage(run)
+        assert "the weights of epoch 1 cannot be used" in said
+    finally:
+        file.write_bytes(content)
 
 
 def test_every_measurement_is_in_the_store():

@@ -16,6 +16,7 @@ from core.export import build
 from core.inference.service import Predictor
 from core.jobs.worker import execute
 from core.networks.layers import Architecture, Dense, Flatten, Residual
+from core.networks.pretrained import PRETRAINED
 from core.networks.registry import (
     custom_names,
     delete,
@@ -48,7 +49,7 @@ def test_built_in_networks_come_first():
     save(own("a-net"))
     save(own("my-net"))
 
-    assert names() == [*ARCHITECTURES, "a-net", "my-net"]
+    assert names() == [*ARCHITECTURES, *PRETRAINED, "a-net", "my-net"]
     assert custom_names() == ["a-net", "my-net"]
 
 
@@ -62,9 +63,8 @@ def test_network_is_kept_as_it_was(name):
 
 def test_unknown_network_is_refused_with_those_there_are():
     save(own())
-    sentence = (
-        rf"^Network \(--architecture\): expected one of {', '.join([*ARCHITECTURES, 'my-net'])}, received 'vgg'\.$"
-    )
+    there = ", ".join([*ARCHITECTURES, *PRETRAINED, "my-net"])
+    sentence = rf"^Network \(--architecture\): expected one of {there}, received 'vgg'\.$"
     with pytest.raises(ValueError, match=sentence):
         get_architecture("vgg")
 

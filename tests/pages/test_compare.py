@@ -8,11 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import configure
 from core.engines.framework_defaults import FRAMEWORK_DEFAULTS
-from core.runs import open_store
+from core.runs import Store, new_id, open_store
+from core.runs.schema import runs
 from core.studies.parity_background import Asked, Progress
-from core.training.records import Epoch
-from tests.page import page_at
-from tests.runs.making import finished_results
+from tests.page import page_at, plain
+from tests.runs.making import finished_results, point
 from tests.studies.test_parity import MEASURED
 
 
@@ -27,80 +27,172 @@ def test_without_finished_runs_it_says_what_to_do() -> None:
     assert "Train page" in page.info[0].value
 
 
-def test_finished_runs_are_laid_over_one_another(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
+def test_runs_called_as_columns_are_columns_beside_those(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
+    monkeypatch.setenv("DUET_HOME", str(trained_home))
+    store = open_store()
+    runs = sorted(store.find(states=("done",)), key=lambda run: run.config.framework, reverse=True)  # as the page does
+    for run, name in zip(runs, ("Setting", "Class"), strict=True):
+        store.rename(run.id, name)
+
+    page = compare_page()
+
+    for run in runs:
+        store.rename(run.id, run.name or "")
+    assert not page.exception
+    tables = {next(iter(table.value.columns)): table.value for table in page.dataframe}
+    assert [name.replace("\u2060", "") for name in tables["Setting"].columns] == ["Setting", "Setting", "Class"]
+    assert list(tables["Setting"]["Setting"]) == ["Framework"]
+    assert set(tables["Class"]["Class"]) == {str(digit) for digit in range(10)}
+    assert [name.replace("\u2060", "") for name in tables["Class"].columns][:4] == [
+        *("Class", "Test images"),
+        *("Setting", "Class"),
+    ]
+
+
+def test_a_pair_is_set_against_each_other(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
     monkeypatch.setenv("DUET_HOME", str(trained_home))
     runs = open_store().find(states=("done",), order="oldest")
 
     page = compare_page()
 
     assert not page.exception
-    assert len(page.get("vega_lite_chart")) == 2
-    differing, figures, apart = (table.value for table in page.dataframe)
-    assert list(differing["Setting"]) == ["Framework"]
-    assert sorted(figures["Test accuracy"]) == sorted(run.results.test_accuracy for run in runs)
-    assert figures["95% interval"].str.contains(" to ").all()
-    ones = apart["Only the first is right"][0] - apart["Only the other is right"][0]
-    reading = [int(np.trace(run.results.confusion)) for run in runs]
-    assert ones == reading[0] - reading[1]
+    assert len(page.get("vega_lite_chart")) == 3
+    tables = {next(iter(table.value.columns)): table.value for table in page.dataframe}
+    assert list(tables["Setting"]["Setting"]) == ["Framework"]
+    assert list(tables["Setting"].columns) == ["Setting", "PyTorch", "Keras"]
+    assert sorted(tables["Run"]["Test accuracy"]) == sorted(f"{run.results.test_accuracy:.2%}" for run in runs)
+    assert tables["Run"]["95% interval"].str.contains(" to ").all()
+    metrics = {metric.label: metric.value for metric in page.metric}
+    right = {run.config.framework: int(np.trace(run.results.confusion)) for run in runs}
+    assert metrics["Difference, Keras − PyTorch"] == f"{(right['keras'] - right['pytorch']) / 100:+.2f} points"
+    classes = tables["Class"]
+    per_class = (classes["Test images"] * classes["Difference, points"].astype(float) / 100).round()
+    assert per_class.sum() == right["keras"] - right["pytorch"]
+
+
+def test_what_does_not_matter_can_be_set_and_is_in_the_address(
+    monkeypatch: pytest.MonkeyPatch, trained_home: Path
+) -> None:
+    monkeypatch.setenv("DUET_HOME", str(trained_home))
+    page = compare_page(margin="100")
+
+    assert page.number_input(key="margin").value == 100
+    assert "**No difference beyond 100\\.00 points\\.**" in [text.value for text in page.markdown]
+    page.number_input(key="margin").set_value(0.0).run()
+    assert not page.exception
+    assert not any("beyond 100" in text.value for text in page.markdown)
 
 
 def test_one_run_is_not_enough(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> None:
     monkeypatch.setenv("DUET_HOME", str(trained_home))
     page = compare_page()
-    page.multiselect(key="compared").set_value(page.multiselect(key="compared").value[:1]).run()
+    chosen = page.multiselect(key="compared").value[:1]
+    page.multiselect(key="compared").set_value(chosen).run()
 
     assert not page.exception
     assert "two finished runs" in page.info[0].value
+    assert len(page.metric) == 1
 
 
-def launched_together(seeds: int, done: int) -> str:
-    """A group of pairs of which `done` have finished, Keras a little better each time; return its id."""
+def launched_together(seeds: int, done: int, **settings: object) -> list[str]:
+    """A group of pairs of which `done` have finished, Keras a little better each time; return the runs' ids."""
     store = open_store()
+    run_ids = []
     for seed in range(seeds):
         for framework, better in (("pytorch", 0.0), ("keras", 0.01 + seed / 1000)):
             run_id = store.create(
-                configure(framework=framework, seed=seed),
-                submission=f"{framework}{seed}",
+                configure(framework=framework, seed=seed, **settings),
+                submission=new_id(),
                 group="0123456789ab",
                 claimed=seed < done,
             )
             if seed < done:
                 store.begin(run_id, 1, total_steps=10)
-                store.add_epoch(run_id, 1, Epoch(1, 10, 0.5, 0.8, 0.4, 0.9 + better, 0.01, 1.0, None))
+                store.add_metrics(run_id, 1, 1, [point(9, accuracy=0.8), point(10, "validation", accuracy=0.9)])
                 store.finish(run_id, 1, "done", finished_results(test_accuracy=0.9 + better))
-            else:
-                store.request_stop(run_id)
-    return "0123456789ab"
+            run_ids.append(run_id)
+    return run_ids
 
 
-def test_seeds_are_shown_with_their_spread_and_the_difference() -> None:
-    group = launched_together(seeds=4, done=3)
+def test_seeds_are_shown_with_their_spread_and_the_difference(store: Store) -> None:
+    launched_together(seeds=4, done=3)
 
-    page = compare_page(comparison="Seeds", group=group)
+    page = compare_page(group="0123456789ab")
 
-    figures = page.dataframe[0].value
+    metrics = {metric.label: metric.value for metric in page.metric}
     assert not page.exception
-    assert len(page.get("vega_lite_chart")) == 2
-    assert list(figures["Seeds"]) == [3, 3]
-    assert list(figures["Test accuracy"]) == ["90.00% ± 0.00%", "91.10% ± 0.10%"]
+    assert metrics["Test accuracy, PyTorch"] == "90.00% ± 0.00%"
+    assert metrics["Test accuracy, Keras"] == "91.10% ± 0.10%"
+    assert metrics["Difference, Keras − PyTorch"] == "+1.10 points"
     captions = "\n".join(caption.value for caption in page.caption)
-    assert "6 of 8 runs are done" in captions
+    assert "95% interval +0.85 to +1.35 points, seed by seed." in captions
     assert "From 3 seeds it is known only roughly" in captions
-    assert "**+1.10 percentage points** on average over 3 seeds" in page.info[0].value
-    assert "Significant at the 5% level" in page.info[0].value
+    assert page.get("progress")[0].proto.text.startswith("2 runs still to come")
+    assert store.count(states=("queued",)) == 2
 
 
-def test_one_seed_is_told_to_have_no_spread() -> None:
-    page = compare_page(comparison="Seeds", group=launched_together(seeds=2, done=1))
+def test_each_run_stands_alone_where_that_is_chosen(store: Store) -> None:  # noqa: ARG001 (nobody trains its queue)
+    launched_together(seeds=2, done=2)
+
+    page = compare_page(group="0123456789ab", **{"seeds-together": "false"})
 
     assert not page.exception
-    assert "One seed has no spread yet." in [caption.value for caption in page.caption]
-    assert list(page.dataframe[0].value["Test accuracy"]) == ["90.00%", "91.00%"]
-    assert "two seeds" in page.info[0].value
+    assert set(page.multiselect(key="compared").value) == {run.id for run in open_store().find()}
+    tables = {next(iter(table.value.columns)): table.value for table in page.dataframe}
+    assert sorted(tables["Run"]["Run"]) == [
+        f"{framework} · seed {seed}" for framework in ("Keras", "PyTorch") for seed in (0, 1)
+    ]
+
+
+def test_what_is_picked_is_in_the_address(store: Store) -> None:  # noqa: ARG001 (as above)
+    run_ids = launched_together(seeds=2, done=2)
+    others = launched_together(seeds=2, done=2, batch_size=256)
+    page = compare_page(runs=",".join(run_ids))
+    assert len(page.multiselect(key="compared").value) == 2
+
+    page.multiselect(key="compared").select("Keras · batch 256 · 2 seeds").run()
+
+    assert not page.exception
+    assert page.query_params["runs"].split(",") == [*run_ids[::2], *run_ids[1::2], *others[1::2]]
+    tables = {next(iter(table.value.columns)): table.value for table in page.dataframe}
+    assert set(tables["Run"]["Run"]) == {"PyTorch · batch 64", "Keras · batch 64", "Keras · batch 256"}
+    assert page.selectbox(key="coloured-by").options == ["Each its own", "Framework", "Batch size"]
+    assert len(page.selectbox(key="two-of-them").options) == 3
+
+
+def test_as_many_seeds_as_would_tell_are_launched_as_pairs(store: Store) -> None:
+    launched_together(seeds=3, done=3, epochs=5)
+    runs = store.find(limit=6)
+    for run, accuracy in zip(runs, (0.90, 0.90, 0.93, 0.91, 0.96, 0.92), strict=True):
+        _set_accuracy(store, run.id, accuracy)
+    page = compare_page(runs=",".join(run.id for run in runs), margin="0")
+    button = page.button(key="more-seeds")
+    assert f"Cannot be told yet: about {button.label.split()[1]} more" in plain(" ".join(_texts(page)))
+    more = int(button.label.split()[1])
+
+    button.click().run()
+
+    assert not page.exception
+    queued = store.find(states=("queued",), order="oldest", limit=100)
+    assert [(run.config.framework, run.config.seed) for run in queued] == [
+        (framework, seed) for seed in range(3, 3 + more) for framework in ("pytorch", "keras")
+    ]
+    assert all(run.pair and run.config.epochs == 5 for run in queued)
+    assert set(page.query_params["runs"].split(",")) == {run.id for run in (*runs, *queued)}
+
+
+def _texts(page: AppTest) -> list[str]:
+    return [text.value for text in page.markdown]
+
+
+def _set_accuracy(store: Store, run_id: str, accuracy: float) -> None:
+    with store._engine.begin() as connection:
+        results = finished_results(test_accuracy=accuracy).as_json()
+        connection.execute(runs.update().where(runs.c.id == run_id).values(results=results, test_accuracy=accuracy))
 
 
 def test_without_seeds_it_says_how_to_get_them() -> None:
-    page = compare_page(comparison="Seeds")
+    page = compare_page()
 
     assert not page.exception
     assert "Train page" in page.info[0].value
@@ -135,14 +227,39 @@ def test_a_measurement_is_shown_as_far_as_it_is(monkeypatch: pytest.MonkeyPatch,
 
     assert not page.exception
     texts = [text.value for text in (*page.markdown, *page.error)] + [bar.proto.text for bar in page.get("progress")]
-    assert any(shown in text for text in texts)
+    assert any(shown in plain(text) for text in texts)
     assert len(page.get("vega_lite_chart")) == (found.state == "done")
 
 
-def test_group_of_the_address_that_has_gone_is_not_replaced_by_another() -> None:
+def test_a_setting_is_shown_against_its_effect(store: Store) -> None:  # noqa: ARG001 (nobody trains its queue)
+    launched_together(seeds=2, done=2)
+    launched_together(seeds=2, done=2, batch_size=256)
+    launched_together(seeds=1, done=1, optimizer="adam", learning_rate=0.5)
+
+    page = compare_page(comparison="Settings")
+
+    assert not page.exception
+    assert page.selectbox(key="effect-setting").options == ["Batch size"]
+    assert len(page.get("vega_lite_chart")) == 2
+    assert any(caption.value.startswith("8 runs with") for caption in page.caption)
+    page.selectbox(key="effect-metric").set_value("Images per second").run()
+    page.segmented_control(key="cost").set_value("Parameters").run()
+    assert not page.exception
+
+
+def test_without_varied_settings_it_says_how_to_get_some() -> None:
+    page = compare_page(comparison="Settings")
+
+    assert not page.exception
+    assert "batch size" in page.info[0].value
+
+
+@pytest.mark.parametrize("query", [{"group": "ba9876543210"}, {"runs": "ba9876543210,nonsense"}, {"runs": "<b>"}])
+def test_runs_of_the_address_that_have_gone_are_not_replaced_by_others(store: Store, query: dict[str, str]) -> None:  # noqa: ARG001
     launched_together(seeds=2, done=2)
 
-    page = compare_page(comparison="Seeds", group="ba9876543210")
+    page = compare_page(**query)
 
+    assert not page.exception
     assert "not here" in page.warning[0].value
-    assert page.selectbox(key="seed-group").value is None
+    assert page.multiselect(key="compared").value == []

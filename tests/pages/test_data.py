@@ -1,6 +1,7 @@
 """The data page, without a browser: what each view shows for what is chosen or asked for in the address."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from core import datasets
 from core.config import RunConfig
 from core.datasets import load
 from core.datasets.importing import import_dataset
+from core.datasets.inspection import near_duplicates
 from core.datasets.inspection.cache import write_cached
 from core.datasets.inspection.image_map import principal_components
 from core.runs import new_id, open_store
@@ -248,6 +250,25 @@ def test_planted_faults_are_found_and_opened(page: AppTest, finding: str, remark
     assert not page.exception
     assert any(remark in caption.value for caption in page.caption)
     assert len(grids(page)[0]["names"]) == int(finding[-2])
+
+
+def test_near_duplicates_are_looked_for_when_asked_and_opened(page: AppTest) -> None:
+    dataset = store(plant_faults())
+    page.query_params.update({"dataset": "Tiny", "view": "Health"})
+    page.run()
+    page.button(key="look-for-near-duplicates").click().run()
+    assert not page.exception
+    deadline = time.monotonic() + 120
+    while near_duplicates.progress(dataset.fingerprint).state == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    page = page_at("data", dataset="Tiny", view="Health", finding="Near-duplicates across the splits (2)").run()
+
+    assert "1 test image is a variation of one to train on" in texts(page)
+    assert any(
+        "Like training image 3" in caption.value or "Like test image 5" in caption.value for caption in page.caption
+    )
 
 
 def test_sound_data_have_no_images_to_show(page: AppTest) -> None:

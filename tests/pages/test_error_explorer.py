@@ -1,10 +1,8 @@
 """The error explorer without a browser: cells and the images behind them, on Results and on Compare."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +14,9 @@ from core.runs import FinishedRun, finished, new_id, open_store
 from core.system.paths import run_directory
 from core.training.checkpoints import read_arrays, write_arrays
 from core.training.metrics import confusion
-from tests.page import page_at
+from tests.page import given, page_at
 from tests.runs.making import finished_results
 from ui.shared.matrix_grid import _read_place
-
-
-def given(page: AppTest, key: str) -> dict[str, Any]:
-    """Return what a component of the page was given."""
-    return next(json.loads(each.proto.json) for each in page.get("bidi_component") if each.key == key)
 
 
 def shown_images(page: AppTest, key: str = "errors-images") -> list[int]:
@@ -39,7 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch, trained_home: Path) -> FinishedRun:
 
 
 def test_the_matrix_is_that_of_the_run(run: FinishedRun) -> None:
-    matrix = given(page_at("results", run=run.id).run(), "errors-matrix")
+    matrix = given(page_at("results", run=run.id, view="Errors").run(), "errors-matrix")
 
     counts = [[int(text.replace(",", "").replace("·", "0")) for text in line] for line in matrix["texts"]]
     assert counts == run.results.confusion
@@ -91,7 +84,7 @@ def test_the_most_confused_classes_are_one_click_away(run: FinishedRun) -> None:
     np.fill_diagonal(matrix, 0)
     label, predicted = (int(i) for i in np.unravel_index(matrix.argmax(), matrix.shape))
 
-    page = page_at("results", run=run.id).run()
+    page = page_at("results", run=run.id, view="Errors").run()
     page.button(key=f"errors-worst-{label}-{predicted}").click().run()
 
     assert page.query_params["cell"] == f"{label}-{predicted}"
@@ -102,7 +95,7 @@ def test_the_most_confused_classes_are_one_click_away(run: FinishedRun) -> None:
 
 def test_rates_are_of_rows_or_of_columns(run: FinishedRun) -> None:
     matrix = np.array(run.results.confusion)
-    page = page_at("results", run=run.id).run()
+    page = page_at("results", run=run.id, view="Errors").run()
 
     page.segmented_control(key="errors-cells").set_value("By true class").run()
     assert given(page, "errors-matrix")["texts"][4][4] == f"{matrix[4, 4] / matrix[4].sum():.1%}"
@@ -111,7 +104,7 @@ def test_rates_are_of_rows_or_of_columns(run: FinishedRun) -> None:
 
 
 def test_an_image_is_shown_with_its_pixels_and_neighbours_when_asked_for(run: FinishedRun) -> None:
-    page = page_at("results", run=run.id).run()
+    page = page_at("results", run=run.id, view="Errors").run()
     before = len(page.dataframe)
     page.session_state["errors-numbers"] = page.session_state["errors-neighbours"] = True
     page.run()
@@ -157,12 +150,13 @@ def many_classes(monkeypatch: pytest.MonkeyPatch) -> str:
     specification = replace(mnist.specification, class_names=tuple(f"c{i}" for i in range(200)))
     test = Split(mnist.test.images[: len(labels)], labels)
     dataset = replace(mnist, specification=specification, test=test)
-    monkeypatch.setattr("ui.shared.open_dataset.load", lambda _name: dataset)
+    for module in ("ui.shared.open_dataset", "core.studies.findings.evidence"):
+        monkeypatch.setattr(f"{module}.load", lambda _name: dataset)
     store = open_store()
     run_id = store.create(configure(), submission=new_id(), claimed=True)
     store.begin(run_id, 1, total_steps=10)
     matrix = confusion(labels, predicted, 200).tolist()
-    store.finish(run_id, 1, "done", finished_results(confusion=matrix))
+    store.finish(run_id, 1, "done", finished_results(confusion=matrix, fingerprint=dataset.fingerprint))
     run_directory(run_id).mkdir(parents=True, exist_ok=True)
     write_arrays(run_directory(run_id) / "test.safetensors", {"probabilities": probabilities, "labels": labels})
     return run_id
@@ -173,7 +167,7 @@ def heads(page: AppTest) -> Sequence[str]:
 
 
 def test_of_many_classes_the_worst_block_is_shown_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = page_at("results", run=many_classes(monkeypatch)).run()
+    page = page_at("results", run=many_classes(monkeypatch), view="Errors").run()
 
     assert not page.exception
     assert {"c7", "c150", "rest"} <= set(heads(page))
@@ -183,7 +177,7 @@ def test_of_many_classes_the_worst_block_is_shown_first(monkeypatch: pytest.Monk
 
 
 def test_a_class_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = page_at("results", run=many_classes(monkeypatch)).run()
+    page = page_at("results", run=many_classes(monkeypatch), view="Errors").run()
 
     page.selectbox(key="errors-class").set_value(150).run()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.runs import Store
+from core.runs import Results, Store, open_store
 from tests.page import page_at
 
 
@@ -51,6 +51,30 @@ def test_second_press_asks_before_it_queues_another_pair(store: Store, monkeypat
     assert "again" not in {button.key for button in page.button}
 
 
+def test_a_reload_shows_the_pair_again_and_a_press_in_any_tab_asks_first(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.shared.launching._DOUBLE_CLICK_S", 0.0)
+    page = home_page()
+    page.button[0].click().run()
+    (pair,) = {run.pair for run in store.find()}
+    assert "".join(page.query_params["pair"]) == pair
+
+    another_tab = home_page()
+    another_tab.button[0].click().run()
+    assert "again" in {button.key for button in another_tab.button}
+    assert store.count() == 2
+
+    for run in store.find():
+        store.claim(run.id, device="cpu")
+        store.finish(run.id, 1, "stopped", Results())
+    reloaded = page_at(pair=pair).run()
+    assert not reloaded.exception
+    assert "Just trained" in [heading.value for heading in reloaded.subheader]
+    reloaded.button[0].click().run()
+    assert store.count() == 4, "the pair before has ended"
+
+
 def test_the_stop_button_stops_a_waiting_run(store: Store) -> None:
     page = home_page()
     page.button[0].click().run()
@@ -65,9 +89,10 @@ def test_the_last_runs_are_listed(monkeypatch: pytest.MonkeyPatch, trained_home:
     page = home_page()
 
     table = page.dataframe[0].value
-    assert set(table["Framework"]) == {"PyTorch", "Keras"}
-    assert set(table["State"]) == {"done"}
-    assert table["Test accuracy"].between(0.5, 1).all()
+    runs = {run.config.framework: run.results.test_accuracy for run in open_store().find()}
+    (row,) = table.to_dict("records")  # a row a pair
+    assert (row["PyTorch"], row["Keras"]) == (f"{runs['pytorch']:.2%}", f"{runs['keras']:.2%}")
+    assert row["State"] == "2 done"
 
 
 def test_damaged_images_of_its_own_are_there_again(store: Store, duet_home: Path) -> None:  # noqa: ARG001 (it is empty)

@@ -64,7 +64,38 @@ def test_of_several_data_sets_one_must_be_chosen(page: AppTest, tmp_path: Path) 
     assert next(button for button in page.button if button.label == "Import").disabled
     page.selectbox(key="import-dataset").select("two").run()
     assert not page.exception
+    assert _says(page, "2 classes: emus, owls.")
+    page.selectbox(key="import-dataset").select("one").run()
+    assert _says(page, "2 classes: cats, dogs.")
+    page.selectbox(key="import-dataset").select("two").run()
     assert datasets.load(_import(page)).class_names == ("emus", "owls")
+
+
+def test_folders_that_were_no_splits_can_be_splits_again(page: AppTest, tmp_path: Path) -> None:
+    path = sources.written(tmp_path, images(train__a=5, train__b=5, test__a=2, test__b=2))
+
+    page.text_input(key="import-path").set_value(str(path)).run()
+    page.selectbox(key="import-splits").select(False).run()
+    assert _says(page, "2 classes: test, train.")
+    page.selectbox(key="import-splits").select(True).run()
+    assert _says(page, "2 classes: a, b.")
+
+
+@pytest.mark.usefixtures("ends_processes")
+def test_another_test_folder_leaves_the_training_images(page: AppTest, tmp_path: Path) -> None:
+    path = sources.written(tmp_path, images(train__a=6, train__b=6, val__a=3, val__b=3, test__a=2, test__b=2))
+
+    page.text_input(key="import-path").set_value(str(path)).run()
+    page.text_input(key="import-test").set_value("val").run()
+
+    for _ in range(2):  # the second one changes nothing
+        shown = [page.text_input(key=f"import-{part}").value for part in ("train", "validation", "test")]
+        assert shown == ["train", "", "val"]
+        assert _says(page, "Train: 12 images, from train")
+        assert _says(page, "Test: 6 images, from val")
+        page.run()
+    dataset = datasets.load(_import(page))
+    assert (len(dataset.train.images), len(dataset.test.images)) == (12, 6)
 
 
 def test_a_choice_that_cannot_be_met_is_a_sentence(page: AppTest, tmp_path: Path) -> None:

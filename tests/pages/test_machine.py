@@ -8,25 +8,27 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule
 from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig
 from core.jobs.scheduler import submit
+from core.recipes import get_recipe
 from core.runs import ACTIVE, INACTIVE, Results, Store, new_id
 from core.system.paths import data_dir
 from tests.page import page_at
+from tests.stepping import CountedMachine, run_sequences, run_steps
 from ui.shared.run_actions import ACTIONS
 
 CHOICE = st.integers(0, 1_000_000)
 TAB = st.integers(0, 1)
+_QUICK = get_recipe("quick").settings
 _MOVES = ("", "train", "results", "compare", "predict")
-_PRESSED = ("Stop", "Pause", "Resume", "Begin again", "Restart", "Restore")
+_PRESSED = ("Stop", "Pause", "Resume", "Restart", "Restore")
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(CountedMachine):
     """Two tabs; after each step no page shows an exception, and there are just the runs that were launched."""
 
     def __init__(self) -> None:
@@ -63,12 +65,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(tab=TAB)
     def train_both(self, tab: int) -> None:
-        """Press the button of Home: a pair comes of it, unless one from there still goes on."""
+        """Press the button of Home: a pair comes of it, unless one like it still goes on."""
         if self.places[tab]:
             return
         page = self.tabs[tab]
-        shown = page.session_state.get("shown", [])
-        going_on = any(self.store.get(run_id).state not in INACTIVE for run_id in shown)
+        pending = self.store.find(states=("queued", *ACTIVE), limit=1000)
+        going_on = any(run.config.architecture == _QUICK["architecture"] for run in pending)
         next(button for button in page.button if button.label == "Train both now").click().run()
         self.expected += 0 if going_on else 2
 
@@ -126,27 +128,14 @@ class Machine(RuleBasedStateMachine):
         assert self.store.count(deleted=None) == self.expected
 
 
-def run_machine(*, examples: int, steps: int, shorten: bool = True) -> None:
-    """Run so many sequences of so many steps at the most.
-
-    Raises:
-        AssertionError: if a page shows an exception, or other runs than were launched.
-    """
-    phases = [Phase.generate, *([Phase.shrink] if shorten else [])]
-    options = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "phases": phases}
-    run_state_machine_as_test(
-        Machine, settings=settings(max_examples=examples, stateful_step_count=steps, derandomize=not shorten, **options)
-    )
-
-
 @pytest.mark.slow
 def test_pages_do_what_the_model_says():
-    run_machine(examples=4, steps=20)
+    run_sequences(Machine, examples=4, steps=20)
 
 
 @pytest.mark.exhaustive
 def test_pages_do_what_the_model_says_in_five_thousand_steps():
-    run_machine(examples=100, steps=60)
+    run_steps(Machine, 5000)
 
 
 def _submit_half(store: Store, configs: Sequence[RunConfig], **options: Any) -> list[str]:
@@ -173,4 +162,4 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_planted_fault_is_found(fault: Any) -> None:
     with fault, pytest.raises(AssertionError):
-        run_machine(examples=50, steps=30, shorten=False)
+        run_sequences(Machine, examples=50, steps=30, shorten=False)

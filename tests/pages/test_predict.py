@@ -2,9 +2,11 @@
 
 import base64
 import io
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -13,7 +15,11 @@ from core.config import configure
 from core.datasets import load
 from core.datasets.inspection.gallery import png
 from core.runs import new_id, open_store
+from core.system.paths import run_directory
+from core.training import checkpoints
 from tests.bad_files import bad_files
+from tests.datasets.test_decoding import png_of
+from tests.image_modes import in_all_modes
 from tests.page import page_at, plain
 
 
@@ -38,6 +44,11 @@ def sevens() -> list[bytes]:
 
 def run_of(framework: str) -> str:
     return next(run.id for run in open_store().find(states=("done",)) if run.config.framework == framework)
+
+
+def best_run() -> str:
+    runs = open_store().find(states=("done",))
+    return max(runs, key=lambda run: (run.doubt is None, run.results.val_accuracy)).id
 
 
 def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
@@ -70,7 +81,7 @@ def test_the_run_in_the_address_reads(page, framework, sevens):
     assert page.selectbox[0].value == run_of(framework)
     assert len(answers(page)) == 1
     title = {"pytorch": "PyTorch", "keras": "Keras"}[framework]
-    assert f"{title} · ann-100" in [caption.value for caption in page.caption]
+    assert f"{title} · ann-100" in [plain(caption.value) for caption in page.caption]
     assert len(page.get("vega_lite_chart")) == 1
     assert not page.error
 
@@ -85,29 +96,46 @@ def test_a_chosen_run_gets_into_the_address(page):
     assert page.query_params["run"] == other
 
 
-def test_a_run_that_is_not_there_is_said_and_the_newest_used(page):
+def test_a_run_that_is_not_there_is_said_and_not_replaced_by_another(page):
     page.query_params["run"] = "<b>x</b>"
     page.run()
 
     assert not page.exception
     assert "There is no run" in page.warning[0].value
     assert "<b>" not in page.warning[0].value
-    assert page.selectbox[0].value == open_store().find(states=("done",))[0].id
+    assert page.selectbox[0].value is None
+    assert len(page.selectbox) == 1, "nothing is read until another one is chosen"
+    page.selectbox[0].set_value(best_run()).run()
+    assert page.query_params["run"] == best_run()
+    assert not page.exception
 
 
-def test_a_run_that_is_not_done_is_said_and_the_newest_used(page):
+def test_a_run_that_is_not_done_is_said_and_not_replaced_by_another(page):
     queued = open_store().create(configure(), submission=new_id())
     page.query_params["run"] = queued
     page.run()
 
     assert f"Run {queued} is queued" in page.warning[0].value
-    assert page.selectbox[0].value == open_store().find(states=("done",))[0].id
+    assert page.selectbox[0].value is None
     open_store().request_stop(queued)
+
+
+def test_a_chosen_run_that_another_tab_deletes_is_not_replaced_by_another(page):
+    page.run()
+    chosen = page.selectbox[0].value
+    open_store().delete(chosen)
+    try:
+        page.run()
+        assert not page.exception
+        assert "not here any more" in page.warning[0].value
+        assert page.selectbox[0].value is None
+    finally:
+        open_store().restore(chosen)
 
 
 def test_a_second_opinion_reads_the_same_image(page, sevens):
     upload(page, ("seven.png", sevens[0]))
-    page.toggle[0].set_value(True).run()
+    next(toggle for toggle in page.toggle if toggle.label.startswith("Second opinion")).set_value(True).run()
 
     assert not page.exception
     assert len(answers(page)) == 2
@@ -139,7 +167,7 @@ def test_many_files_become_a_table_beside_the_errors(page, sevens):
 
     assert not page.exception
     table = page.dataframe[0].value
-    assert list(table["File"]) == ["=one.png", "b.png"]
+    assert list(table["File"]) == ["\u2060=one.png", "b.png"]  # no formula in what is downloaded
     assert all(data_url.startswith("data:image/png;base64,") for data_url in table["image"])
     shown = [error.value.replace("\\", "") for error in page.error]
     for (name, (_, reason)), sentence in zip(bad_files().items(), shown, strict=True):
@@ -176,3 +204,82 @@ def test_a_test_image_can_be_read_and_changed_for_another(page):
     first = page.session_state["test-row"]
     page.button[0].click().run()
     assert page.session_state["test-row"] != first
+
+
+def test_several_digits_are_shown_in_their_boxes_in_order(page):
+    digits = load("mnist").test.images[:3, ..., 0]
+    upload(page, ("line.png", png(255 - np.pad(np.hstack(list(digits)).repeat(4, 0).repeat(4, 1), 20)[..., None])))
+
+    assert not page.exception
+    assert len(page.dataframe[0].value) == 3
+    assert len(plain(answers(page)[0]).split(": ")[1].split()[0]) == 3
+
+
+def test_an_earlier_epoch_predicts_with_its_own_weights(page, sevens):
+    run_id = best_run()
+    directory = run_directory(run_id)
+    newest = checkpoints.load(directory)
+    forgetful = {name: np.zeros_like(values) for name, values in newest.weights.items()}
+    checkpoints.keep_epoch_weights(directory, 1, forgetful)
+    page.query_params["run"] = run_id
+    try:
+        upload(page, ("seven.png", sevens[0]))
+        slider = page.select_slider(key=f"epoch-{run_id}")
+        slider.set_value(1).run()
+        assert any("after epoch 1" in plain(caption.value) for caption in page.caption)
+        assert "perhaps 0" in plain(answers(page)[0]), "all classes are as probable with weights of zero"
+        page.select_slider(key=f"epoch-{run_id}").set_value(newest.epoch).run()
+        assert "7" in answers(page)[0]
+        assert not page.exception
+    finally:
+        (directory / "epoch-0001.safetensors").unlink()
+
+
+def test_a_digit_is_the_same_in_images_of_all_modes(page):
+    files = in_all_modes(load("mnist").test.images[0, ..., 0])
+    upload(page, *files.items())
+
+    assert not page.exception
+    assert not page.error
+    table = page.dataframe[0].value
+    assert list(table["File"]) == list(files)
+    (predicted,) = {label for column in table if column.endswith("predicted") for label in table[column]}
+    assert predicted == "7"
+
+
+def test_what_poses_as_an_image_gets_a_sentence_each(page):
+    posing = {
+        "bomb.png": png_of(50_000, 50_000),
+        "page.png": b"<!DOCTYPE html><html><script>alert(1)</script></html>",
+        "drawing.png": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
+        "model.png": pickle.dumps({"weights": [1.0]}),
+        "links.png": b"\x89HDF\r\n\x1a\n" + bytes(100),
+    }
+    upload(page, *posing.items())
+
+    assert not page.exception
+    for name, error in zip(posing, page.error, strict=True):
+        assert plain(error.value).startswith(f"{name}: expected ")
+        assert "received" in error.value
+    assert not answers(page)
+
+
+def test_what_is_adjusted_changes_how_the_image_is_prepared(page, sevens):
+    upload(page, ("seven.png", sevens[0]))
+    page.slider(key="angle").set_value(20).run()
+
+    assert not page.exception
+    assert any("Turned" in text.value for text in page.markdown)
+
+
+def test_a_pairs_explanations_are_shown_with_their_agreement(page, sevens):
+    page.session_state["answers-explained"] = True
+    upload(page, ("seven.png", sevens[0]))
+    if not [said for said in page.markdown if "rank correlation" in said.value]:
+        page.toggle[0].set_value(True)
+        page.run()
+
+    assert "Integrated gradients" in page.selectbox(key="answers-method").options
+    assert "LayerCAM" not in page.selectbox(key="answers-method").options  # ann-100 has no convolution
+    assert [said for said in page.markdown if "rank correlation" in said.value]
+    assert not page.exception

@@ -5,10 +5,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import configure
+from core.datasets import load
 from core.jobs.failures import CAUSES
 from core.runs import Store, new_id
 from core.system.paths import run_directory
 from core.training import checkpoints
+from tests.damages import DAMAGED_STATES, keep_state
 from tests.page import page_at, plain
 from tests.runs.making import LIVING, finished_results, running
 from ui.shared.run_annotations import safe_note
@@ -77,12 +79,24 @@ def test_diverged_run_goes_on_more_slowly_from_its_best_weights(store: Store) ->
 def test_killed_run_is_resumed_where_it_kept_a_state(store: Store) -> None:
     run_id = failed(store, "killed")
     assert "Try again" in [button.label for button in run_page(run_id).button]
-    run_directory(run_id).mkdir(parents=True)
-    (run_directory(run_id) / "state.json").write_text("{}")
+    keep_state(run_id, CONFIG)
 
     click(run_page(run_id), "Resume from step 0")
 
     assert (store.get(run_id).state, store.get(run_id).resumes) == ("queued", True)
+
+
+def test_run_whose_state_is_damaged_says_so_where_it_was_to_be_resumed(store: Store) -> None:
+    run_id = failed(store, "killed")
+    keep_state(run_id, CONFIG)
+    DAMAGED_STATES["an empty state"](run_directory(run_id))
+
+    page = click(run_page(run_id), "Resume from step 0")
+
+    (toast,) = page.toast
+    assert plain(toast.value).startswith(f"Run {run_id}: state-")
+    assert "is damaged; train it again." in plain(toast.value)
+    assert store.get(run_id).state == "failed"
 
 
 def test_settings_can_be_changed(store: Store) -> None:
@@ -143,7 +157,7 @@ def test_stopped_run_begins_again(store: Store) -> None:
     run_id = store.create(CONFIG, submission=new_id())
     store.request_stop(run_id)
 
-    click(run_page(run_id), "Begin again")
+    click(run_page(run_id), "Restart")
 
     assert (store.get(run_id).state, store.get(run_id).resumes) == ("queued", False)
 
@@ -169,7 +183,7 @@ def test_silent_run_says_so_and_what_to_do(store: Store) -> None:
     page = run_page(run_id)
 
     assert not page.exception
-    assert any("no sign of life" in caption.value for caption in page.caption)
+    assert any("no heartbeat" in caption.value for caption in page.caption)
     assert "Stop" in [button.label for button in page.button]
 
 
@@ -189,7 +203,7 @@ def test_attempts_are_listed_when_there_was_more_than_one(store: Store) -> None:
     assert "resumed from step 40, running" in second
 
 
-def test_log_is_read_when_it_is_unfolded_and_grows(store: Store) -> None:
+def test_log_is_read_when_it_is_opened_and_grows(store: Store) -> None:
     run_id = store.create(CONFIG, submission=new_id(), claimed=True)
     log = run_directory(run_id) / "log.txt"
     log.parent.mkdir(parents=True)
@@ -197,8 +211,7 @@ def test_log_is_read_when_it_is_unfolded_and_grows(store: Store) -> None:
     page = run_page(run_id)
     assert not page.code
 
-    page.session_state[f"log-{run_id}"] = True
-    page.run()
+    page = page_at("results", run=run_id, view="Log").run()
     assert page.code[0].value == SCRIPT
 
     with log.open("a") as file:
@@ -238,10 +251,15 @@ def done_at_chance(store: Store) -> str:
     config = configure(architecture="ann-100", learning_rate=10, batch_size=64)
     run_id, attempt = running(store, new_id(), config)
     matrix = [[10] * 10] * 10
-    store.finish(run_id, attempt, "done", finished_results(test_accuracy=0.1, confusion=matrix))
-    probabilities = np.full((1000, 10), 0.1, np.float32)
+    store.finish(
+        run_id,
+        attempt,
+        "done",
+        finished_results(test_accuracy=0.1, confusion=matrix, fingerprint=load("mnist").fingerprint),
+    )
+    labels, predicted = np.repeat(np.arange(10), 100), np.tile(np.arange(10), 100)
+    probabilities = (np.full((1000, 10), 0.09) + 0.1 * np.eye(10)[predicted]).astype(np.float32)
     run_directory(run_id).mkdir(parents=True)
-    labels = np.repeat(np.arange(10), 100)
     checkpoints.write_arrays(
         run_directory(run_id) / "test.safetensors", {"probabilities": probabilities, "labels": labels}
     )

@@ -7,6 +7,8 @@ from core.config import RunConfig, configure
 from core.jobs.scheduler import cpu_slots
 from core.runs import Results, Store, new_id
 from tests.page import page_at
+from tests.runs.making import finished_results
+from ui.results import exports
 from ui.results.runs_list import PAGE
 
 CONFIG = configure(architecture="ann-100")
@@ -60,20 +62,21 @@ def test_runs_are_listed_newest_first_with_their_states(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "expected"),
+    ("query", "expected"),
     [
-        ("newest", ["b", "c", "a"]),
-        ("oldest", ["a", "c", "b"]),
-        ("most accurate", ["c", "b", "a"]),
-        ("name", ["a", "b", "c"]),
+        ({}, ["b", "c", "a"]),
+        ({"reversed": "true"}, ["a", "c", "b"]),
+        ({"sort": "Test accuracy"}, ["c", "b", "a"]),
+        ({"sort": "Test accuracy", "reversed": "true"}, ["a", "b", "c"]),
+        ({"sort": "Name"}, ["a", "b", "c"]),
     ],
 )
-def test_runs_are_listed_in_the_order_that_is_asked_for(store: Store, order: str, expected: str) -> None:
+def test_runs_are_listed_in_the_order_that_is_asked_for(store: Store, query: dict, expected: list[str]) -> None:
     for name, accuracy in {"a": 0.1, "c": 0.9, "b": 0.5}.items():
         run_id = store.create(CONFIG, submission=new_id(), name=name)
         store.finish(run_id, store.claim(run_id), "done", Results(test_accuracy=accuracy))
 
-    assert names(results_page(order=order.capitalize())) == list(expected)
+    assert names(results_page(**query)) == expected
 
 
 @pytest.mark.parametrize(
@@ -245,3 +248,85 @@ def test_a_run_that_began_meanwhile_is_not_moved(store: Store) -> None:
     assert not page.exception
     assert "is starting" in page.toast[0].value
     assert "Training now" in [heading.value for heading in page.subheader]
+
+
+def pairs(store: Store, seeds: int, **settings: object) -> list[str]:
+    """Finished pairs of several seeds, Keras a point better."""
+    run_ids = []
+    for seed in range(seeds):
+        for framework, accuracy in (("pytorch", 0.9 + seed / 1000), ("keras", 0.91 + seed / 1000)):
+            config = configure(architecture="ann-100", framework=framework, seed=seed, **settings)
+            run_ids.append(store.create(config, submission=new_id(), claimed=True))
+            store.finish(run_ids[-1], 1, "done", finished_results(test_accuracy=accuracy, val_accuracy=accuracy))
+    return run_ids
+
+
+def test_pairs_and_seeds_are_one_row(store: Store) -> None:
+    pairs(store, 3)
+    pairs(store, 1, batch_size=256)
+
+    frame = results_page().dataframe[0].value
+
+    assert list(frame["PyTorch"]) == ["90.00%", "90.10% ± 0.10% (3)"]
+    assert list(frame["Keras"]) == ["91.00%", "91.10% ± 0.10% (3)"]
+    assert frame["Δ points"].tolist() == pytest.approx([1.0, 1.0])
+    assert list(frame["State"]) == ["2 done", "6 done"]
+    assert list(frame["Batch size"]) == [256, 64]
+    assert list(frame["Best"]) == ["", "★"]
+    assert not {"Progress", "Name", "Tags", "Data", "Optimizer"} & set(frame.columns)
+
+
+def test_each_run_has_a_row_where_that_is_chosen(store: Store) -> None:
+    pairs(store, 3)
+
+    page = results_page(together="false", sort="Test accuracy")
+
+    assert not page.exception
+    assert len(page.dataframe[0].value) == 6
+    assert list(page.dataframe[0].value["Keras"][:3]) == ["91.20%", "91.10%", "91.00%"]
+
+
+def test_columns_are_those_that_are_chosen(store: Store) -> None:
+    pairs(store, 2)
+    page = results_page(columns="Test loss")
+    page.multiselect(key="columns").set_value(["Test loss", "Optimizer", "Momentum"]).run()
+
+    frame = page.dataframe[0].value
+    assert not page.exception
+    assert frame[["Test loss", "Optimizer", "Momentum"]].to_numpy().tolist() == [
+        ["0.3000 ± 0.0000 (2)", "SGD with momentum", 0.9]
+    ]
+    assert "Batch size" not in frame
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [("Learning rate", [0.001, 0.01, 0.1]), ("Batch size", [0.01, 0.1, 0.001]), ("Optimizer", [0.001, 0.1, 0.01])],
+)
+def test_rows_are_sorted_by_any_setting(store: Store, sort: str, expected: list[float]) -> None:
+    for rate, size, optimizer in ((0.1, 64, "rmsprop"), (0.001, 256, "adam"), (0.01, 8, "sgd")):
+        pairs(store, 1, learning_rate=rate, batch_size=size, optimizer=optimizer)
+
+    assert list(results_page(sort=sort).dataframe[0].value["Learning rate"]) == expected
+
+
+def test_what_is_selected_is_compared_tagged_and_reported_with_all_its_runs(store: Store) -> None:
+    run_ids = pairs(store, 2)
+    pairs(store, 1, batch_size=256)
+
+    page = tick(results_page(), 1)
+
+    assert not page.exception
+    assert "**4 runs selected**" in [text.value for text in page.markdown]
+    (compare,) = (link.proto for link in page.get("page_link") if link.proto.label == "Compare")
+    assert set(compare.query_string.removeprefix("runs=").replace("%2C", ",").split(",")) == set(run_ids)
+    assert page.get("download_button")[0].proto.label == "Report"
+    page.text_input(key="selected-new-tags").set_value("thesis")
+    button(page, "Add").click().run()
+    assert store.count(tag="thesis") == 4
+
+
+def test_no_more_runs_go_into_a_report_than_it_takes() -> None:
+    from core.export.report import MOST, MOST_RUNS
+
+    assert (exports._MOST_SETTINGS, exports._MOST_RUNS) == (MOST, MOST_RUNS)

@@ -1,5 +1,6 @@
 """The train page, without a browser: settings, recipes, refusals, the layer table, and what a launch queues."""
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -61,6 +62,11 @@ def warm_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
 @pytest.fixture
 def page(store: Store, warm_process: Answering) -> AppTest:  # noqa: ARG001 (no other process must start)
     return page_at("train").run()
+
+
+def address_of(page: AppTest) -> dict[str, str]:
+    """What the page's address says, by name."""
+    return {name: "".join(text) for name, text in page.query_params.items()}
 
 
 def captions(page: AppTest) -> str:
@@ -252,6 +258,26 @@ def test_data_set_that_another_tab_deletes_is_not_replaced_by_another(page: AppT
     assert "launch" not in {button.key for button in page.button}
 
 
+@pytest.mark.usefixtures("store")
+def test_a_data_set_that_goes_while_it_is_chosen_keeps_its_name():
+    dataset = make_dataset(noise(20, (28, 28, 1)), np.arange(20) % 2, noise(4, (28, 28, 1)), [0, 1, 0, 1], name="tiny")
+    keep_dataset(dataclasses.replace(dataset, specification=dataclasses.replace(dataset.specification, title="Tiny!")))
+    page = page_at("train", dataset="tiny").run()
+    assert page.selectbox(key="setting-dataset").options[-1] == "Tiny!"
+    delete("tiny", lambda _name: [])
+    page.run()
+    late = page.selectbox(key="setting-dataset")
+    late.options.append("Tiny!")
+
+    late.set_value("Tiny!").run()  # a slow browser still sends what it shows, the title
+
+    assert not page.exception
+    assert page.session_state["settings"]["dataset"] == "tiny"
+    assert "The data set tiny is not here" in plain(page.warning[0].value)
+    page.run()
+    assert page.selectbox(key="setting-dataset").value == "tiny"
+
+
 def test_a_schedule_is_drawn_before_launch(page: AppTest) -> None:
     assert not page.get("vega_lite_chart")
 
@@ -339,6 +365,92 @@ def test_the_choice_is_there_again_after_another_page(page: AppTest) -> None:
     page.switch_page("../pages/train.py").run()
 
     assert page.number_input(key="setting-epochs").value == 9
+
+
+def test_a_reload_brings_back_what_was_set(page: AppTest, warm_process: Answering) -> None:  # noqa: ARG001
+    page.selectbox(key="recipe").set_value("ann-100").run()
+    page.number_input(key="setting-epochs").set_value(5).run()
+    page.number_input(key="setting-train_limit").set_value(1200).run()
+    page.number_input(key="seeds").set_value(3).run()
+    address = address_of(page)
+
+    reloaded = page_at("train", **address).run()
+    assert not reloaded.exception
+    assert not reloaded.warning
+    assert reloaded.session_state["settings"] == page.session_state["settings"]
+    assert reloaded.selectbox(key="recipe").value == "ann-100"
+    assert "Changed. The recipe says 15." in captions(reloaded)
+    assert reloaded.number_input(key="seeds").value == 3
+    assert address_of(reloaded) == address
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("epochs", "3", 3),
+        ("rho", "", None),
+        ("nesterov", "true", True),
+        ("optimizer", "adam", "adam"),
+        ("epochs", "0", 0),
+    ],
+)
+def test_the_address_sets(page: AppTest, name: str, text: str, value: object) -> None:  # noqa: ARG001 (no process starts)
+    opened = page_at("train", **{name: text}).run()
+
+    assert not opened.exception
+    assert opened.session_state["settings"] == {**RunConfig().model_dump(), name: value}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"epochs": "many"},
+        {"optimizer": "best"},
+        {"recipe": "none"},
+        {"epochs": "9" * 20},
+        {"zoom": "nan"},
+        {"seeds": "x"},
+    ],
+)
+def test_what_the_address_says_wrongly_is_told(page: AppTest, address: dict[str, str]) -> None:  # noqa: ARG001
+    opened = page_at("train", **address).run()
+
+    assert not opened.exception
+    assert opened.session_state["settings"] == RunConfig().model_dump()
+    assert "=".join(*address.items()) in plain(opened.warning[0].value)
+    opened.number_input(key="setting-epochs").set_value(5).run()
+    assert not opened.warning
+
+
+def test_a_network_and_data_set_of_the_address_that_have_gone_are_not_replaced(page: AppTest) -> None:  # noqa: ARG001
+    opened = page_at("train", dataset="gone", architecture="../gone").run()
+
+    assert not opened.exception
+    assert opened.selectbox(key="setting-dataset").value == "gone"
+    assert opened.selectbox(key="setting-architecture").value == "../gone"
+    assert "launch" not in {button.key for button in opened.button}
+
+
+def test_a_pretrained_network_is_recommended_for_few_photographs(page: AppTest, store: Store) -> None:
+    photographs = noise(20, (224, 224, 3)), [0, 1] * 10, noise(4, (224, 224, 3), seed=1), [0, 1] * 2
+    keep_dataset(make_dataset(*photographs))
+    page.run()
+    page.selectbox(key="setting-dataset").select("tiny").run()
+    assert any(
+        plain(info.value).startswith("From 18 photographs, efficientnet-lite0 learns more") for info in page.info
+    )
+    assert not any(select.key == "setting-fine_tuning" for select in page.selectbox)
+
+    page.selectbox(key="setting-architecture").select("efficientnet-lite0").run()
+
+    assert not page.exception
+    assert not page.error
+    assert not any("learns more" in info.value for info in page.info)
+    page.button(key="launch").click().run()
+    configs = [run.config for run in store.find()]
+    assert {(each.architecture, each.fine_tuning, each.normalization) for each in configs} == {
+        ("efficientnet-lite0", "head", "symmetric")
+    }
 
 
 def test_a_damaged_data_set_is_told_in_a_sentence_once(page: AppTest, duet_home: Path) -> None:

@@ -1,5 +1,7 @@
 """Names, notes, tags, and deleting what can be restored."""
 
+import time
+
 import pytest
 
 from core.runs import Results, SupersededError
@@ -133,3 +135,14 @@ def test_only_deleted_runs_are_purged_with_their_folders(store):
     with pytest.raises(SupersededError):
         store.add_metrics(doomed, 1, 2, [point(2)])
     assert store.heartbeat(kept, attempt) is None
+
+
+def test_all_that_is_deleted_is_purged_where_the_clock_was_set_back(store, monkeypatch):
+    doomed, _ = running(store, "doomed")
+    store.finish(doomed, 1, "done", Results())
+    store.delete(doomed)
+    now = time.time()
+    monkeypatch.setattr("core.runs.annotations.time.time", lambda: now - 86_400)
+
+    assert store.purge(older_than_s=1) == []
+    assert store.purge() == [doomed]

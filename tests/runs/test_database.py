@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from core.runs import Store, StoreError
 from core.runs import database as module
+from core.runs.schema import VERSION
 from core.system.paths import store_url
 from tests.runs.making import CONFIG, outputs, point, running, start_together
 
@@ -22,7 +23,9 @@ def test_newer_database_is_refused_and_left_alone(database):
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript("UPDATE schema SET version = 99; DROP TABLE tags;")
 
-    with pytest.raises(StoreError, match=r"written by a newer Duet \(schema 99, this one reads 5\): start that one"):
+    with pytest.raises(
+        StoreError, match=rf"written by a newer Duet \(schema 99, this one reads {VERSION}\): start that one"
+    ):
         Store(store_url())
 
     with closing(sqlite3.connect(database)) as connection:
@@ -37,7 +40,7 @@ def test_newer_database_is_refused_and_left_alone(database):
     ("version", "said"),
     [
         *(
-            (version, rf"written by an older Duet \(schema {version}, this one reads 4 to 5\)")
+            (version, rf"written by an older Duet \(schema {version}, this one reads 4 to {VERSION}\)")
             for version in (-1, 0, 3)
         ),
         (4, r"is damaged.*put a backup in its place"),

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from core.runs import Results, Store, migrations
+from core.runs.folding import settings_key
 from core.runs.schema import VERSION
 from tests.runs.making import outputs, point, start_together
 
@@ -62,6 +63,9 @@ def test_runs_of_version_4_are_all_there(version_4):
     assert (done.config.epochs, done.pair, done.pair == failed.pair) == (3, "0123456789ab", True)
     assert (failed.failure, failed.advice, failed.traceback) == ("Out of memory.", "Use less.", "Traceback")
     assert [run.id for run in store.queue()] == [first.id, second.id]
+    row = next(row for row in store.rows() if row.newest.id == done.id)
+    assert row.key == settings_key(done.config.model_dump()) + (f":{done.name}" if done.name else "")
+    assert row.frameworks["pytorch"].figures["parameters"].mean == 79510
     assert [attempt.state for attempt in store.attempts(failed.id)] == ["failed"]
     assert store.attempts(first.id) == []
     store.close()

@@ -9,6 +9,7 @@ from core.studies.errors import (
     by_confidence,
     class_blocks,
     column_rates,
+    greatest_changes,
     images_in_cell,
     likeness_order,
     most_confused_with,
@@ -103,3 +104,11 @@ def test_two_networks_agree_in_four_ways() -> None:
     counts = agreement(np.array([0, 1, 0, 0, 0]), np.array([0, 0, 2, 0, 0]), labels)
 
     assert counts.tolist() == [[2, 1], [1, 1]]
+
+
+def test_errors_that_changed_most_come_first_whether_more_or_fewer():
+    before = np.array([[5, 3, 0], [1, 7, 0], [0, 0, 8]])
+    after = np.array([[8, 0, 0], [2, 6, 0], [0, 0, 8]])
+
+    assert greatest_changes(before, after) == [(0, 1, -3), (1, 0, 1)]
+    assert greatest_changes(before, before) == []

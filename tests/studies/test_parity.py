@@ -14,6 +14,8 @@ from core.networks.layers import Dropout
 from core.networks.zoo import ARCHITECTURES
 from core.studies import parity
 from core.studies.parity import Divergence, Parity, Step, from_json, measure, to_json, to_markdown, without_dropout
+from core.system.text import is_no_text
+from tests.hostile_names import HOSTILE_CONTROLS
 
 MEASURED = Parity(
     architecture="cnn-32-64-dropout",
@@ -124,6 +126,52 @@ def test_command_joins_what_others_have_measured(capsys, tmp_path):
 
     assert command.main(["--json", "--read", *(str(tmp_path / name) for name in parts)]) == 0
     assert from_json(json.loads(capsys.readouterr().out)) == [parts["sgd"], parts["adam"]]
+
+
+@pytest.mark.parametrize("form", [[], ["--markdown"]])
+def test_a_file_of_others_commands_no_terminal(capsys, tmp_path, form):
+    for number, name in enumerate(HOSTILE_CONTROLS):
+        named = [
+            replace(MEASURED, architecture=name, without_dropout=True, precision=precision)
+            for precision in ("float32", "float64")
+        ]
+        (tmp_path / f"{number}").write_text(json.dumps(to_json(named)))
+
+    command.main([*form, "--read", *(str(path) for path in tmp_path.iterdir())])
+
+    told = "".join(capsys.readouterr())
+    assert not [letter for letter in told if letter != "\n" and is_no_text(letter)]
+    assert "\\x1b" in told
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"optimizer": "lion"},
+        {"optimizer": "\x1b[2J"},
+        {"precision": "float16"},
+        {"logits": "many"},
+        {"losses": [1]},
+        {"steps": []},
+        {"steps": [{"loss": 1}]},
+        {"steps": [{"number": "x"}]},
+        {"architecture": 7},
+        {"tolerance": None},
+    ],
+    ids=str,
+)
+def test_a_file_of_something_else_is_refused(capsys, tmp_path, wrong):
+    values = to_json([MEASURED])
+    values["measured"][0].update(wrong)
+    (tmp_path / "a.json").write_text(json.dumps(values))
+
+    with pytest.raises(SystemExit) as end:
+        command.main(["--read", str(tmp_path / "a.json")])
+
+    told = capsys.readouterr().err
+    assert end.value.code == 2
+    assert told.startswith("Files (--read): expected what this command has written with --json, received")
+    assert "\x1b" not in told
 
 
 @pytest.mark.parametrize(

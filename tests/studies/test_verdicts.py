@@ -84,6 +84,21 @@ def test_groups_of_the_same_settings_are_no_difference():
     assert found[0].sentence == f"No difference beyond {100 * found[0].margin:.2f} points."
 
 
+def test_matched_pairs_leave_out_what_a_seed_does_to_both():
+    first, second = [0.90, 0.95, 0.99], [0.901, 0.952, 0.990]
+
+    found = compare_groups(first, second, images=10_000, names=NAMES, matched=True)
+
+    reference = DescrStatsW(np.subtract(second, first))
+    assert (found.low, found.high) == pytest.approx(reference.tconfint_mean(), abs=1e-9)
+    assert found.p_value == pytest.approx(reference.ttest_mean()[1], abs=1e-9)
+    assert found.kind == "no difference"
+    assert compare_groups(first, second, images=10_000, names=NAMES).kind == "undecided"
+    assert compare_groups(first, first, images=10_000, names=NAMES, matched=True).kind == "no difference"
+    with pytest.raises(ValueError, match="as many seeds of both, received 3 and 2"):
+        compare_groups(first, second[:2], images=10_000, names=NAMES, matched=True)
+
+
 def test_a_large_difference_is_one():
     """As large as between `ann-100` and what is published of `cnn-64-32-32`: about 1.3 points."""
     generator = np.random.default_rng(2)

@@ -40,7 +40,6 @@ def test_what_was_never_started_says_so(folder):
     assert job.status() == Status("never")
     assert not job.is_running()
     assert job.note() == {}
-    assert job.last_words() == ""
     job.cancel()
     assert job.status() == Status("never")
     assert not folder.exists()
@@ -119,7 +118,11 @@ def test_job_whose_process_has_died_has_failed_with_its_last_words_and_can_begin
     begin(job, "dies")
 
     assert until_it_ends(job) == Status("failed", 0.5)
-    assert job.last_words() == "MemoryError: no room"
+    assert job.last_words() == "It ended unexpectedly; jobs/one/log.txt in Duet's folder may say why."
+    job.log.write_text('Traceback (most recent call last):\n  File "/srv/duet/core/x.py", line 1\nOSError: /srv/duet\n')
+    assert job.last_words() == "It ended unexpectedly; jobs/one/log.txt in Duet's folder may say why."
+    job.log.write_text("40% of it\nThere is no room for the data set.\n")
+    assert job.last_words() == "There is no room for the data set."
     assert begin(job, "waits")
     assert job.status() == Status("running")
 

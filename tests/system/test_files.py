@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from core.system import files
-from core.system.files import move, replacing, write_bytes, write_json
+from core.system.files import explain_refusal, move, replacing, write_bytes, write_json
 
 
 def names(folder: Path) -> list[str]:
@@ -149,3 +150,29 @@ def test_folder_is_moved_for_good(tmp_path, monkeypatch):
     assert synced == [tmp_path / "to", tmp_path / "from"]
     with pytest.raises(FileNotFoundError):
         move(tmp_path / "from" / "one", tmp_path / "to" / "three")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "x"), "No space left on device. Free some room"),
+        (OSError(errno.EROFS, "x"), "Read-only file system. Set DUET_HOME"),
+        (OSError(errno.EACCES, "x"), "Permission denied. Give yourself the right"),
+        (sqlite3.OperationalError("database or disk is full"), "No space left on device. Free some room"),
+        # Which SQLite says of a failing disk as well, so neither is claimed.
+        (sqlite3.OperationalError("disk I/O error"), "Disk I/O error: that disk is full, or it fails."),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "The database can only be read."),
+        (sqlite3.OperationalError("unable to open database file"), "The database cannot be opened:"),
+    ],
+)
+def test_what_a_disk_refuses_is_told_with_what_to_do(error, told):
+    assert explain_refusal(error).startswith(told)
+    if isinstance(error, sqlite3.Error):
+        assert explain_refusal(sa.exc.OperationalError("SELECT 1", {}, error)) == explain_refusal(error)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "x"), OSError("x"), sqlite3.OperationalError("database is locked"), ValueError("x")]
+)
+def test_what_no_disk_refuses_is_not_explained(error):
+    assert explain_refusal(error) is None

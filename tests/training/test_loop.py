@@ -80,6 +80,7 @@ class Watcher(Listener):
         self.points: list[StepMetrics] = []
         self.saved: list[tuple[int, dict[str, np.ndarray]]] = []
         self.epochs: list[Epoch] = []
+        self.predicted: dict[int, np.ndarray] = {}
         self.kept: list[tuple[Progress, dict[str, np.ndarray]]] = []
         self._stop_after = stop_after
 
@@ -88,6 +89,10 @@ class Watcher(Listener):
 
     def on_metrics(self, metrics: StepMetrics) -> None:
         self.points.append(metrics)
+
+    def on_validation(self, epoch: int, predicted: np.ndarray) -> None:
+        assert epoch not in [each.epoch for each in self.epochs], "it comes before the record of its epoch"
+        self.predicted[epoch] = predicted
 
     def on_epoch(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
@@ -224,6 +229,13 @@ class TestPoints:
         assert engine.predicted == [10, 10, 10]
         assert [point.loss for point in watcher.of("validation")] == pytest.approx([0.9, 0.7, 0.8])
         assert all(point.images_per_second is None for point in watcher.of("validation"))
+
+    def test_tells_the_predicted_classes_of_each_validation(self, note):
+        # The first class, the right one, wins with a loss below log 2.
+        watcher, _ = note(NotingEngine(validation=(0.9, 0.5)), epochs=4, validation_every=2)
+
+        assert {epoch: set(predicted.tolist()) for epoch, predicted in watcher.predicted.items()} == {2: {1}, 4: {0}}
+        assert all(len(predicted) == 10 for predicted in watcher.predicted.values())
 
 
 class TestBestEpoch:

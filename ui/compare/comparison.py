@@ -1,137 +1,124 @@
-"""Finished runs held against each other: curves, settings that differ, test figures, images only one gets right.
+"""Runs, or groups of seeds, held against each other: their curves, the settings that differ, what they reached.
 
-show_curves(runs)
-show_differing_settings(runs)
-show_test_figures(runs)
-show_disagreements(runs)
-show_images_of_two(runs)
+show_curves(groups)
+show_figures(groups)
+show_differing_settings(groups)
 """
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.charts.comparison import run_curves
-from core.charts.runs import METRICS, curve_frame
-from core.runs import FinishedRun, Run, open_store
-from core.studies.comparison import differing_settings, run_labels
-from core.studies.verdicts import compare_predictions
+from core.charts.curves import Scale
+from core.charts.overlay import SPLITS, Split, colours_of, overlay, overlay_frame
+from core.charts.runs import METRICS, downsample
+from core.config import RunConfig
+from core.runs import open_store
+from core.studies.comparison import differing_settings, value_of_setting
+from core.studies.groups import SeedGroup
 from core.training.metrics import wilson_interval
-from ui.shared.error_explorer import show_differences
-from ui.shared.open_dataset import open_dataset
-from ui.shared.test_predictions import network_of, test_answers
+from core.training.records import StepMetrics
+from ui.shared.data_table import show_data_table
+from ui.shared.formatting import column_names
+
+_FIGURES: Mapping[str, tuple[str, str]] = {
+    "Test accuracy": ("test_accuracy", ".2%"),
+    "Test loss": ("test_loss", ".4f"),
+    "Validation accuracy": ("val_accuracy", ".2%"),
+    "Training, seconds": ("train_seconds", ".1f"),
+    "Images per second": ("images_per_second", ",.0f"),
+}
+_EACH = "Each its own"
 
 
-def show_curves(runs: Sequence[Run]) -> None:
-    """Draw loss and accuracy of all runs over one another."""
-    points = {run.id: [point for _, point in open_store().curves(run.id)] for run in runs}
-    frame = curve_frame(points, {run.id: run.config.framework for run in runs})
-    labels = run_labels(runs)
+def show_curves(groups: Sequence[SeedGroup]) -> None:
+    """Draw loss and accuracy of all over one another, coloured by what the user chooses."""
+    epochs = max(run.config.epochs for group in groups for run in group.runs)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        split: Split = st.segmented_control(
+            "Curves",
+            list(SPLITS),
+            default="train" if epochs < 3 else "validation",
+            required=True,
+            format_func=SPLITS.__getitem__,
+            key="curves-of",
+        )
+        scale = st.segmented_control(
+            "Vertical axis",
+            get_args(Scale),
+            default="last 80 %",
+            required=True,
+            format_func=str.capitalize,
+            key="compared-scale",
+        )
+        colour = _choose_colour(groups)
+    points = {group.label: [_points(run.id, run.ended_at) for run in group.runs] for group in groups}
+    colours = colours_of(groups, colour)
     for column, metric in zip(st.columns(2, gap="medium"), METRICS, strict=True):
-        column.altair_chart(run_curves(frame, labels, metric), key=f"compared-{metric}")
+        frame = overlay_frame(points, metric, split)
+        column.altair_chart(overlay(frame, metric, scale, colours, epochs=epochs), key=f"compared-{metric}")
+    if any(len(group.runs) > 1 for group in groups):
+        st.caption("Lines are the mean over the seeds; bands are one standard deviation of single runs around it.")
 
 
-def show_differing_settings(runs: Sequence[Run]) -> None:
-    """Show a row a setting in which the runs differ, a column a run."""
+def _choose_colour(groups: Sequence[SeedGroup]) -> str | None:
+    """Offer the settings that differ, and return the field whose values have a colour each; None for each its own."""
+    titles = {str(field.title): name for name, field in RunConfig.model_fields.items()}
+    differing = [titles[title] for title in differing_settings([group.runs[0].config for group in groups])]
+    if len(differing) < 2 and differing != ["framework"]:
+        return None
+    named = {name: str(RunConfig.model_fields[name].title) for name in differing}
+    options = {_EACH: None, **{title: name for name, title in named.items()}}
+    if len(differing) == 1:
+        return "framework"
+    return options[st.selectbox("Colour by", list(options), key="coloured-by", width=200)]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _points(run_id: str, ended_at: float) -> list[StepMetrics]:  # noqa: ARG001, the cache's key
+    """Return the curves of a finished run as far as a screen can show them."""
+    measured = [point for _, point in open_store().curves(run_id)]
+    return [point for split in SPLITS for point in downsample([point for point in measured if point.split == split])]
+
+
+def show_differing_settings(groups: Sequence[SeedGroup]) -> None:
+    """Show a row a setting in which they differ, a column each."""
     st.subheader("Settings that differ")
-    differing = differing_settings([run.config for run in runs])
+    differing = differing_settings([group.runs[0].config for group in groups])
+    if all(len(group.runs) > 1 for group in groups):
+        differing.pop("Seed", None)
     if not differing:
-        st.info("All settings are the same.")
+        st.caption("None: all settings are the same.")
         return
-    columns = list(run_labels(runs).values())
-    values = [["–" if value is None else str(value) for value in each] for each in differing.values()]
+    values = [[value_of_setting(value) for value in each] for each in differing.values()]
+    columns = column_names((group.label for group in groups), beside=["Setting"])
     table = pd.DataFrame(values, columns=columns)
     table.insert(0, "Setting", list(differing))
-    st.dataframe(table, hide_index=True, width="content", key="differing")
+    show_data_table(table, hide_index=True, width="content", key="differing")
 
 
-def show_test_figures(runs: Sequence[FinishedRun]) -> None:
-    """Show what each run reached on the test images, with the interval of its accuracy."""
+def show_figures(groups: Sequence[SeedGroup]) -> None:
+    """Show what each reached on the test images, the most accurate first, the best by validation marked."""
     st.subheader("On test images")
+    best = max(groups, key=lambda group: group.spread("val_accuracy").mean)
     rows = []
-    labels = run_labels(runs)
-    for run in runs:
-        results = run.results
-        low, high = wilson_interval(results.test_accuracy, int(np.sum(results.confusion)))
-        rows.append(
-            {
-                "Run": labels[run.id],
-                "Test accuracy": results.test_accuracy,
-                "95% interval": f"{low:.2%} to {high:.2%}",
-                "Test loss": results.test_loss,
-                "Validation accuracy": results.val_accuracy,
-                "Training, seconds": results.train_seconds,
-            }
-        )
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        width="content",
-        key="figures",
-        column_config={
-            "Test accuracy": st.column_config.NumberColumn(format="%.4f"),
-            "Test loss": st.column_config.NumberColumn(format="%.4f"),
-            "Validation accuracy": st.column_config.NumberColumn(format="%.4f"),
-            "Training, seconds": st.column_config.NumberColumn(format="%.1f"),
-        },
-    )
+    for group in sorted(groups, key=lambda group: -group.spread("test_accuracy").mean):
+        row = {"Run": group.label, "Best by validation": "★" if group is best else "", "Seeds": len(group.runs)}
+        row |= {title: group.spread(name).in_words(form) for title, (name, form) in _FIGURES.items()}
+        row["Parameters"] = f"{group.runs[0].results.parameters:,}"
+        if len(group.runs) == 1:
+            results = group.runs[0].results
+            low, high = wilson_interval(results.test_accuracy, int(np.sum(results.confusion)))
+            row["95% interval"] = f"{low:.2%} to {high:.2%}"
+        rows.append(row)
+    show_data_table(pd.DataFrame(rows), hide_index=True, width="content", key="figures", placeholder="")
+    if max(len(group.runs) for group in groups) > 1:
+        st.caption(_what_the_spread_is(min(len(group.runs) for group in groups)))
 
 
-def show_disagreements(runs: Sequence[FinishedRun]) -> None:
-    """Show for each two runs how many test images only one of them gets right, and whether that is significant."""
-    labels = run_labels(runs)
-    rows = []
-    for first, second in combinations(runs, 2):
-        if first.results.fingerprint != second.results.fingerprint:
-            continue
-        (ones, truth), (others, _) = (test_answers(run.id, run.ended_at) for run in (first, second))
-        test = compare_predictions(ones.argmax(axis=1) == truth, others.argmax(axis=1) == truth)
-        rows.append(
-            {
-                "Run": labels[first.id],
-                "Other run": labels[second.id],
-                "Only the first is right": test.only_first,
-                "Only the other is right": test.only_second,
-                "Significance": test.in_words,
-            }
-        )
-    if len({run.results.fingerprint for run in runs}) > 1:
-        st.caption("Runs of different data have no test images in common, so they are not counted against each other.")
-    if rows:
-        st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", key="disagreements")
-        st.caption(
-            "Test images that only one of two runs predicts correctly, and the exact test of McNemar; "
-            "it knows these two trainings, and another seed may differ otherwise."
-        )
-
-
-def show_images_of_two(runs: Sequence[FinishedRun]) -> None:
-    """Show which test images only the one of two runs predicts correctly, or both, or none; of more, two are chosen."""
-    labels = run_labels(runs)
-    comparable = [
-        (first, second)
-        for first, second in combinations(runs, 2)
-        if first.results.fingerprint == second.results.fingerprint
-    ]
-    if not comparable:
-        return
-    st.subheader("Image by image")
-    chosen = comparable[0]
-    if len(comparable) > 1:
-        pairs = {f"{first.id}-{second.id}": (first, second) for first, second in comparable}
-        chosen = pairs[
-            st.selectbox(
-                "Two of them",
-                list(pairs),
-                format_func=lambda key: " and ".join(labels[run.id] for run in pairs[key]),
-                key="two-of-them",
-            )
-        ]
-    dataset = open_dataset(chosen[0].config.dataset)
-    if dataset is None:
-        return
-    _, truth = test_answers(chosen[0].id, chosen[0].ended_at)
-    show_differences("differences", dataset, truth, *(network_of(run, labels[run.id]) for run in chosen))
+def _what_the_spread_is(seeds: int) -> str:
+    told = "Figures after ± are one standard deviation of single runs around the mean of the seeds."
+    return told if seeds >= 5 else f"{told} From {seeds} seed{'' if seeds == 1 else 's'} it is known only roughly."

@@ -7,11 +7,13 @@ show_defaults()
 
 import streamlit as st
 
-from core.charts.comparison import parity_curves, parity_frame
+from core.charts.parity import parity_curves, parity_frame
 from core.config import OPTIMIZER_TITLES, Defaults, choices_of
 from core.networks.registry import names
 from core.studies.parity import BATCH_SIZE, LOGITS_BAR, LOSS_BAR, STEPS, Parity
 from core.studies.parity_background import Asked, parity_progress, start_parity
+from ui.shared.formatting import escape_markdown
+from ui.shared.presses import pressed
 
 _REFRESH_S = 1.0
 _MOST_STEPS = 1000
@@ -51,12 +53,12 @@ def _watch(asked: Asked) -> None:
     if found.state == "done":
         _show_parities(found.parities)
     elif found.state == "running":
-        st.progress(found.share, text=found.sentence)
+        st.progress(found.share, text=escape_markdown(found.sentence))
         st.session_state["parity-watched"] = asked
     else:
         if found.state == "failed":
-            st.error(f"It could not be measured: {found.sentence}", icon=":material/error:")
-        if st.button("Measure", type="primary", icon=":material/straighten:", key="measure"):
+            st.error(f"It could not be measured: {escape_markdown(found.sentence)}", icon=":material/error:")
+        if pressed("Measure", type="primary", icon=":material/straighten:", key="measure"):
             start_parity(asked)
             st.rerun()
     if found.state != "running" and st.session_state.pop("parity-watched", None) == asked:
@@ -75,7 +77,7 @@ def _show_parities(parities: tuple[Parity, ...]) -> None:
     dropout = " Dropout is off, as its masks cannot be aligned." if parities[0].without_dropout else ""
     st.caption(
         f"Greatest relative differences of PyTorch and Keras from the same weights on the same batches of {BATCH_SIZE} "
-        f"images of MNIST. Promised: logits within {LOGITS_BAR:g} in float32, losses within {LOSS_BAR:g} in float64 "
+        f"images of MNIST. Tolerance: logits within {LOGITS_BAR:g} in float32, losses within {LOSS_BAR:g} in float64 "
         f"where defaults are aligned.{dropout}"
     )
 

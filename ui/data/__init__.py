@@ -6,7 +6,7 @@ Only the view that is looked at runs. A new one is one file here and one line in
 from collections.abc import Callable
 
 from core.datasets import Dataset
-from ui.data import add, augmentation, classes, health, image_map, images, overview
+from ui.data import add, augmentation, classes, health, image_map, images, labels, overview
 
 VIEWS: dict[str, Callable[[Dataset], None]] = {
     "Overview": overview.show,
@@ -14,6 +14,7 @@ VIEWS: dict[str, Callable[[Dataset], None]] = {
     "Classes": classes.show,
     "Map": image_map.show,
     "Health": health.show,
+    "Labels": labels.show,
     "Augmentation": augmentation.show,
     "Add data": add.show,
 }

@@ -17,12 +17,18 @@ from ui.data.custom_datasets import show_custom_datasets
 from ui.data.import_plan import change_guesses, choose_import
 from ui.data.import_progress import show_other_imports, watch_import
 from ui.shared.formatting import escape_markdown
+from ui.shared.presses import forget_presses, pressed
 
 _FORMATS = (
     "A zip, tar archive or folder with one sub-folder of images a class (also below `train` and `test`) or a table of "
     "labels, CSV tables of pixels such as Sign Language MNIST, NumPy's `.npz` and `.npy`, or IDX files as of MNIST."
 )
 
+
+_GIVEN = "uploaded"
+"""What the address calls the names of the files that are looked at, which a new visit does not have any more."""
+
+_MOST_LETTERS = 200
 
 _SHAPE = ("height", "width", "colour")
 """The fields of a plan that say what the images become."""
@@ -31,7 +37,7 @@ _SHAPE = ("height", "width", "colour")
 class _Look(NamedTuple):
     """What was found at `path` for the files or the path `asked`: a plan, or the sentence why there is none.
 
-    `choices` are what was decided otherwise than guessed.
+    `choices` are what was decided otherwise than guessed, and `datasets` those that lie side by side there.
     """
 
     asked: object
@@ -39,6 +45,7 @@ class _Look(NamedTuple):
     plan: Plan | None
     refused: str | None
     choices: Choices
+    datasets: tuple[str, ...] = ()
 
 
 def show(_dataset: Dataset) -> None:
@@ -65,9 +72,23 @@ def show(_dataset: Dataset) -> None:
 
 def _from_upload() -> None:
     st.caption(_FORMATS)
+    given = st.query_params.get(_GIVEN)
+    have_gone = given is not None and "look" not in st.session_state
+    if have_gone and "imports" not in st.session_state:
+        st.session_state["imports"] = 1  # an uploader of another key, which does not show files that have gone
     uploads = st.file_uploader("Files", accept_multiple_files=True, key=f"uploads-{st.session_state.get('imports', 0)}")
     if uploads:
+        names = ", ".join(upload.name for upload in uploads)
+        st.query_params[_GIVEN] = names if len(names) <= _MOST_LETTERS else f"{len(uploads)} files"
         _plan_import(tuple(upload.file_id for upload in uploads), lambda: _receive(uploads))
+    elif have_gone:
+        st.warning(
+            f"What was uploaded is not here any more ({escape_markdown(given or '')}): Duet was started anew, or the "
+            "page was loaded anew. Upload it again to import it.",
+            icon=":material/upload_file:",
+        )
+    elif given is not None:
+        del st.query_params[_GIVEN]
 
 
 def _from_path() -> None:
@@ -96,7 +117,7 @@ def _from_catalogue() -> None:
                 width="stretch",
             )
             here = name in names()
-            if st.button("Is here" if here else "Fetch", key=f"fetch-{name}", disabled=here):
+            if pressed("Downloaded" if here else "Download", key=f"fetch-{name}", disabled=here):
                 _watch(start_fetch(name))
 
 
@@ -104,16 +125,17 @@ def _plan_import(asked: object, find_path: Callable[[], Path]) -> None:
     """Look at what was given, once; show it, and begin to import it when that is wanted."""
     look: _Look | None = st.session_state.get("look")
     if look is None or look.asked != asked:
+        forget_presses()
         with st.spinner("Looking at it …"):
             look = st.session_state["look"] = _inspect(asked, find_path(), before=look)
     if look.plan is None:
         st.error(escape_markdown(look.refused or ""), icon=":material/error:")
         st.button("Look again", on_click=lambda: st.session_state.pop("look", None))
         return
-    choices = change_guesses(look.plan, look.choices)
+    choices = change_guesses(look.plan, look.choices, look.datasets)
     if choices != look.choices:
         with st.spinner("Looking at it …"):
-            changed = _take_look(asked, look.path, choices)
+            changed = _take_look(asked, look.path, choices, look.datasets)
         if changed.plan is not None:
             _forget(*_SHAPE, *CHOICES)  # they begin anew with what the new plan says
             st.session_state["look"] = changed
@@ -133,11 +155,12 @@ def _inspect(asked: object, path: Path, before: _Look | None) -> _Look:
     return _take_look(asked, path, Choices())
 
 
-def _take_look(asked: object, path: Path, choices: Choices) -> _Look:
+def _take_look(asked: object, path: Path, choices: Choices, datasets: tuple[str, ...] = ()) -> _Look:
     try:
-        return _Look(asked, path, inspect_apart(path, choices), None, choices)
+        plan = inspect_apart(path, choices)
     except ValueError as error:
-        return _Look(asked, path, None, str(error), choices)
+        return _Look(asked, path, None, str(error), choices, datasets)
+    return _Look(asked, path, plan, None, choices, plan.datasets or datasets)
 
 
 def _forget(*names: str) -> None:
@@ -154,6 +177,7 @@ def _watch(import_id: str) -> None:
     """Leave the choice of a source, with nothing chosen, for the import that has begun."""
     st.session_state.pop("look", None)
     st.session_state["imports"] = st.session_state.get("imports", 0) + 1  # an uploader of another key is empty
+    st.query_params.pop(_GIVEN, None)
     st.query_params["import"] = import_id
     st.rerun()
 

@@ -28,14 +28,14 @@ def show(dataset: Dataset) -> None:
             help="Training with its validation part.",
         )
         kind = st.segmented_control(
-            "Image of each class", ["Mean", "Spread"], default="Mean", required=True, key="kind", bind="query-params"
+            "Image of each class", ["Mean", "Std. dev."], default="Mean", required=True, key="kind", bind="query-params"
         )
     if kind == "Mean":
         st.caption("The average of all images of a class: sharp where they agree, blurred where they do not.")
         pictures = found.means[split]
     else:
         st.caption("The standard deviation of each pixel over a class: bright where its images differ.")
-        # The largest spread there can be is 127.5, and it is shown as white.
+        # The largest deviation there can be is 127.5, and it is shown as white.
         pictures = np.minimum(255, 2 * found.spreads[split])
     show_row(list(pictures.round().astype(np.uint8)), dataset.class_names)
     st.subheader("Pixel values")

@@ -11,6 +11,7 @@ from core import datasets
 from core.datasets import get_specification, names
 from core.runs import open_store
 from ui.shared.formatting import escape_markdown
+from ui.shared.presses import pressed
 from ui.shared.undo import note_deletion, show_undo, try_change
 
 _ALL_RUNS = 1_000_000
@@ -30,7 +31,7 @@ def show_custom_datasets() -> None:
             )
             with st.popover("Rename", icon=":material/edit:"), st.form(f"rename-{known.name}", border=False):
                 title = st.text_input("Name", known.title, max_chars=80)
-                if st.form_submit_button("Rename"):
+                if pressed("Rename", key=f"rename-{known.name}-now", button=st.form_submit_button):
                     try_change("dataset", partial(datasets.rename, known.name, title))
                     st.rerun()
             st.button(

@@ -7,9 +7,12 @@ from core.charts.datasets import describe_differences
 from core.datasets import Dataset
 from core.datasets.inspection.gallery import page_count, page_of
 from core.datasets.inspection.health import Finding, check_health, compare_shares
+from core.datasets.inspection.near_duplicates import check_near_duplicates
+from core.system.text import capitalized
 from ui.shared.address import number_in_address
 from ui.shared.formatting import escape_markdown
 from ui.shared.image_detail import pick_image, show_image_detail
+from ui.shared.near_duplicates import offer_search
 
 COLUMNS = 10
 SIZE = 80
@@ -24,6 +27,8 @@ def show(dataset: Dataset) -> None:
     differences = compare_shares(
         *(np.bincount(split.labels, minlength=classes) for split in (dataset.train, dataset.test))
     )
+    near = check_near_duplicates(dataset)
+    findings += [near] if near else []
     for finding in findings:
         _line(finding.title, finding.sentence, sound=not len(finding.positions))
     _line(
@@ -33,6 +38,8 @@ def show(dataset: Dataset) -> None:
         else "Training and test images are spread over the classes alike.",
         sound=not differences,
     )
+    if near is None:
+        offer_search(dataset)
     faulty = {finding.key: finding for finding in findings if len(finding.positions)}
     if not faulty:
         return
@@ -78,7 +85,7 @@ def _show_images(dataset: Dataset, finding: Finding) -> None:
         with st.container(width=420):
             show_image_detail(dataset, picked, 280)
             for place in np.flatnonzero(finding.positions == picked):
-                st.caption(escape_markdown(finding.remark(int(place)).capitalize()))
+                st.caption(escape_markdown(capitalized(finding.remark(int(place)))))
 
 
 def _start_over() -> None:

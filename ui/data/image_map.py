@@ -10,6 +10,7 @@ from core.datasets.inspection.gallery import labels_of_all
 from core.datasets.inspection.image_map import ImageMap
 from ui.shared.address import number_in_address
 from ui.shared.image_detail import pick_image, show_image_detail
+from ui.shared.presses import pressed
 
 _BESIDE = 20
 _REFRESH_S = 0.5
@@ -46,7 +47,7 @@ def _compute(dataset: Dataset, goes_on: bool) -> None:
     if not goes_on:
         if st.session_state.get(asked):
             st.error("The map could not be computed: its process ended unexpectedly.", icon=":material/error:")
-            if not st.button("Try again"):
+            if not pressed("Try again", key="map-again"):
                 return
         st.session_state[asked] = True
         image_map.start(dataset.specification.name)

@@ -1,6 +1,6 @@
 """What is about to be imported: all that was recognised, to be changed, a preview, and the button to begin.
 
-choices = change_guesses(plan, choices)          # another look is taken with these
+choices = change_guesses(plan, choices, datasets)   # another look is taken with these
 if choice := choose_import(plan):
     start_import(path, choices=choices, **choice)
 """
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.datasets import free_title
 from core.datasets.choices import Choices
 from core.datasets.conversion import fit
 from core.datasets.formats.source import PARTS, Guess, Part
@@ -18,6 +19,7 @@ from core.system.text import shortened
 from ui.data.import_report import show_skipped
 from ui.data.picture_row import show_row
 from ui.shared.formatting import counted, escape_markdown
+from ui.shared.presses import pressed
 
 _DOWNSAMPLED = 200
 _SIZES = 5
@@ -27,10 +29,11 @@ _TITLES = {
     "splits": "Folders called train, test …",
     "classes": "Folders that are the classes",
     "label_column": "Column of classes",
-    "header": "First row",
+    "header": "First row names columns",
     "scale": "Value of white",
     "preparation": "Images from outside",
     "fit": "Other proportions",
+    "test_part": "Test images, as none came",
 }
 """What guesses are called, where that is not the name of their field."""
 
@@ -38,28 +41,33 @@ _WORDS = {
     True: "yes",
     False: "no",
     "as-is": "as they are",
-    "transposed": "rows and columns exchanged",
     "outer": "the outer ones",
     "inner": "the inner ones",
+    "stratified": "drawn one by one",
+    "grouped": "near-duplicates together",
 }
 """What values of guesses are called."""
 
 _FITTED = {"crop": "the middle", "pad": "all of it, padded", "squeeze": "all of it, squeezed"}
 
 
-def change_guesses(plan: Plan, choices: Choices) -> Choices:
-    """Let what was guessed be decided otherwise; return the choices, which are those given unless one is changed."""
+def change_guesses(plan: Plan, choices: Choices, datasets: tuple[str, ...]) -> Choices:
+    """Let what was guessed be decided otherwise; return the choices, which are those given unless one is changed.
+
+    Args:
+        datasets: where several data sets lie side by side, the folder of each; `choices` has the one that was chosen.
+    """
     changed = choices.as_values()
     with st.expander("What was guessed, to be changed", icon=":material/tune:", expanded=bool(plan.datasets)):
-        if plan.datasets:
+        if datasets:
             folder = st.selectbox(
                 "Data set: several lie here, choose one",
-                plan.datasets,
-                index=None,
-                format_func=escape_markdown,
+                datasets,
+                index=datasets.index(choices.dataset) if choices.dataset in datasets else None,
                 key="import-dataset",
             )
-            changed |= {"dataset": folder} if folder else {}
+            if folder and folder != choices.dataset:
+                return Choices(dataset=folder)  # what was chosen otherwise was chosen for another one
         with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
             for guess in plan.guesses:
                 value = _change(guess)
@@ -67,9 +75,7 @@ def change_guesses(plan: Plan, choices: Choices) -> Choices:
                     changed[guess.name] = value
         if plan.splits or choices.train or choices.test or choices.validation:
             with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-                for part in PARTS:
-                    if path := _change_split(part, plan, choices):
-                        changed[part] = path
+                changed |= _change_splits(plan, choices)
     return Choices(**changed)
 
 
@@ -77,33 +83,47 @@ def _change(guess: Guess) -> Any:
     """Show one guess and return it, or what was chosen instead."""
     title, key = _TITLES.get(guess.name, guess.name.replace("_", " ").capitalize()), f"import-{guess.name}"
     if guess.options:
+        _begin_with(key, guess.value if guess.value in guess.options else None)
         return st.selectbox(
-            title,
-            guess.options,
-            index=guess.options.index(guess.value) if guess.value in guess.options else None,
-            format_func=lambda value: _WORDS.get(value, escape_markdown(str(value))),
-            width=180,
-            key=key,
+            title, guess.options, format_func=lambda value: _WORDS.get(value, str(value)), width=180, key=key
         )
     if isinstance(guess.value, int | float):
-        return st.number_input(title, 1.0, 65535.0, float(guess.value), width=160, key=key)
-    return st.text_input(title, guess.value, width=160, key=key).strip() or guess.value
+        _begin_with(key, float(guess.value))
+        return st.number_input(title, 1.0, 65535.0, format="%g", width=160, key=key)
+    _begin_with(key, guess.value)
+    return st.text_input(title, width=160, key=key).strip() or guess.value
 
 
-def _change_split(part: Part, plan: Plan, choices: Choices) -> str | None:
-    """Show where a split lies and return the place that was chosen instead; None if it is as it was recognised."""
-    recognised = ", ".join(plan.splits.get(part, ()))
-    path = st.text_input(
-        f"{part.capitalize()} folder or file", getattr(choices, part) or recognised, width=240, key=f"import-{part}"
-    ).strip()
-    return path if path and path != recognised else getattr(choices, part)
+def _begin_with(key: str, value: Any) -> None:
+    """Give a field that begins anew its value in such a way that the browser's own one follows, too."""
+    st.session_state.setdefault(key, value)
+
+
+def _change_splits(plan: Plan, choices: Choices) -> dict[str, str | None]:
+    """Show where each split lies and return the places of all where one was changed, or nothing.
+
+    All, as those that are not said are left out: so is one that lies in several places, of which the plan tells then. A
+    place that is chosen for a split is no longer that of another.
+    """
+    before = {part: getattr(choices, part) or ", ".join(plan.splits.get(part, ())) for part in PARTS}
+    shown = {part: _show_split(part, place) for part, place in before.items()}
+    moved = {place for part, place in shown.items() if place != before[part]}
+    if not moved:
+        return {}
+    taken = {part for part in PARTS if before[part] in moved or len(plan.splits.get(part, ())) > 1}
+    return {part: None if part in taken and place == before[part] else place or None for part, place in shown.items()}
+
+
+def _show_split(part: Part, place: str) -> str:
+    _begin_with(f"import-{part}", place)
+    return st.text_input(f"{part.capitalize()} folder or file", width=240, key=f"import-{part}").strip()
 
 
 def choose_import(plan: Plan) -> dict[str, Any] | None:
     """Show a plan and let its name, size and colour be changed; return them when the import is to begin."""
     _show_findings(plan)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        name = st.text_input("Name", plan.title, max_chars=80, width=320, key="import-name")
+        name = st.text_input("Name", free_title(plan.title), max_chars=80, width=320, key="import-name")
         height, width = (
             st.number_input(title, value=side, step=1, width=120, key=f"import-{title.lower()}")
             for title, side in zip(("Height", "Width"), plan.size, strict=True)
@@ -123,7 +143,7 @@ def choose_import(plan: Plan) -> dict[str, Any] | None:
         )
         return None
     _show_preview(plan, (height, width, CHANNELS[colour]))
-    if st.button("Import", type="primary", icon=":material/download:", disabled=bool(plan.datasets)):
+    if pressed("Import", key="import-now", type="primary", icon=":material/download:", disabled=bool(plan.datasets)):
         return {"name": name, "size": (height, width), "colour": colour}
     return None
 
@@ -136,7 +156,7 @@ def _show_findings(plan: Plan) -> None:
     st.success(
         f"Recognised: {escape_markdown(plan.format)}, {counted(plan.files, 'file')}{count}.", icon=":material/check:"
     )
-    for part, names in plan.splits.items():
+    for part, names in ((part, plan.splits[part]) for part in PARTS if part in plan.splits):
         counted_images = f"{plan.images[part]:,} images" if plan.images and part in plan.images else "images"
         more = " …" if len(names) > _SIZES else ""
         st.markdown(f"{part.capitalize()}: {counted_images}, from {escape_markdown(', '.join(names[:_SIZES]))}{more}")

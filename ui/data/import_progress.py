@@ -17,6 +17,7 @@ from core.datasets.background_import import (
 )
 from ui.data.import_report import show_report
 from ui.shared.formatting import escape_markdown
+from ui.shared.presses import pressed
 
 _REFRESH_S = 0.5
 
@@ -72,7 +73,7 @@ def _watch(import_id: str) -> None:
         st.progress(
             state.share, text=f"Importing · {escape_markdown(state.sentence)} It goes on if you leave this page."
         )
-        if st.button("Cancel", icon=":material/close:", help="Nothing of it will remain."):
+        if pressed("Cancel", key="cancel-import", icon=":material/close:", help="Nothing of it will remain."):
             cancel_import(import_id)
             st.rerun()
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.datasets.files import Skipped
 from core.datasets.importing import Report
+from ui.shared.data_table import show_data_table
 from ui.shared.formatting import counted, escape_markdown
 
 _SIZES = 5
@@ -33,8 +34,8 @@ def show_report(report: Report) -> None:
 
 
 def show_skipped(skipped: Sequence[Skipped]) -> None:
-    """Show the files that are not used, why, and what would mend each."""
+    """Show the files that are not used, why, and the fix of each."""
     if not skipped:
         return
     st.warning(f"{counted(len(skipped), 'file')} left out.", icon=":material/rule:")
-    st.dataframe(pd.DataFrame(skipped, columns=["File", "Why", "What would mend it"]), hide_index=True, key="left-out")
+    show_data_table(pd.DataFrame(skipped, columns=["File", "Why", "Fix"]), hide_index=True, key="left-out")

@@ -1,15 +1,18 @@
 """Overview: how much there is, of what size, where it comes from, and how the classes are spread."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from core.charts.datasets import class_distribution, describe_balance, describe_differences, distribution_frame
 from core.datasets import Dataset
+from core.datasets.deriving import Derivation, derivation_of
 from core.datasets.importing import report_of
 from core.datasets.inspection.gallery import SPLIT_TITLES, class_counts
 from core.datasets.inspection.health import compare_shares
 from ui.data.import_report import show_report
 from ui.data.splits import USUAL, rows_of
+from ui.shared.data_table import show_data_table
 from ui.shared.formatting import escape_markdown
 
 
@@ -18,6 +21,8 @@ def show(dataset: Dataset) -> None:
     rows = rows_of(dataset)
     _show_summary(dataset, rows)
     _show_distribution(dataset, rows)
+    if derivation := derivation_of(dataset.specification.name):
+        _show_derivation(derivation)
     if report := report_of(dataset.specification.name):
         with st.expander("How it was imported", icon=":material/receipt_long:"):
             show_report(report)
@@ -42,6 +47,16 @@ def _show_summary(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
     )
 
 
+def _show_derivation(derivation: Derivation) -> None:
+    """Say of what a data set was made, and by which decisions."""
+    with st.expander("How it was made", icon=":material/fact_check:"):
+        st.markdown(
+            f"Made of **{escape_markdown(derivation.title)}** by {escape_markdown(derivation.made_by)} on "
+            f"{derivation.made_at[:10]}: {derivation.summary}. That data set's fingerprint: `{derivation.fingerprint}`"
+        )
+        show_data_table(pd.DataFrame(derivation.decisions), hide_index=True, key="derivation")
+
+
 @st.fragment
 def _show_distribution(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
     names = dataset.class_names
@@ -63,4 +78,4 @@ def _show_distribution(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
     with st.expander("The same as a table", icon=":material/table:"):
         table = distribution_frame(counts, names).pivot_table("images", "class", "split", sort=False)
         table = table.astype(int).assign(All=table.sum(axis=1).astype(int)).rename_axis("Class").reset_index()
-        st.dataframe(table, hide_index=True, height="content", width="content")
+        show_data_table(table, hide_index=True, height="content", width="content")

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.datasets.inspection.gallery import enlarge
 from ui.shared.formatting import escape_markdown
+from ui.shared.picture import show_picture
 
 _SIDE = 96  # of an image on the screen, in pixels
 _LETTERS = 12
@@ -20,6 +21,4 @@ def show_row(images: Sequence[np.ndarray], names: Sequence[str]) -> None:
     with st.container(horizontal=True, gap="small"):
         for image, name in zip(images, names, strict=True):
             short = name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
-            st.image(
-                enlarge(image, 2 * _SIDE), caption=escape_markdown(short), width=_SIDE, output_format="PNG", alt=name
-            )
+            show_picture(enlarge(image, 2 * _SIDE), caption=escape_markdown(short), width=_SIDE, alt=name)

@@ -3,8 +3,6 @@
 
 const drawings = new WeakMap()
 
-const INK = 0.075 // width of the pen as a share of the side: about two of MNIST's 28 pixels
-
 export default function ({ data, parentElement, setStateValue }) {
   const canvas = parentElement.querySelector("canvas")
   const undo = parentElement.querySelector(".undo")
@@ -38,7 +36,7 @@ export default function ({ data, parentElement, setStateValue }) {
     event.preventDefault()
     drawing.pen = event.pointerId
     canvas.setPointerCapture(event.pointerId)
-    drawing.strokes.push([point(event)])
+    drawing.strokes.push(Object.assign([point(event)], { ink: data.pen }))
     show()
   }
   canvas.onpointermove = (event) => {
@@ -75,11 +73,11 @@ export default function ({ data, parentElement, setStateValue }) {
 // Smooth lines: each point bends the curve between the middles of its neighbours.
 function paint(context, strokes, side, color) {
   context.strokeStyle = color
-  context.lineWidth = INK * side
   context.lineCap = context.lineJoin = "round"
   for (const stroke of strokes) {
     const points = stroke.map(([x, y]) => [x * side, y * side])
     const [first, last] = [points[0], points.at(-1)]
+    context.lineWidth = stroke.ink * side
     context.beginPath()
     context.moveTo(...first)
     for (let i = 1; i < points.length - 1; i++) {

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 MAX_BYTES = 2**20
-"""The largest drawing that is taken from a browser, in bytes; one of 280×280 pixels has about 5,000."""
+"""The largest drawing that is taken from a browser, in bytes; one of 360×360 pixels has about 7,000."""
 
 _PREFIX = "data:image/png;base64,"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -30,22 +30,27 @@ _component = st.components.v2.component(
         <button type="button" class="clear">Clear</button>
       </div>
     """,
-    css=(_HERE / "canvas.css").read_text(),
+    css="".join((_HERE / name).read_text() for name in ("canvas.css", "buttons.css")),
     js=(_HERE / "canvas.js").read_text(),
 )
 
 
-def drawing_canvas(key: str, size: int = 280) -> bytes | None:
+PEN = 0.075
+"""The usual width of the pen as a share of the side: about two of MNIST's 28 pixels."""
+
+
+def drawing_canvas(key: str, size: int = 360, pen: float = PEN) -> bytes | None:
     """Show a canvas and return what is drawn on it as a PNG of `size`×`size` pixels.
 
     Args:
         key: unique on the page.
         size: the side in pixels, on the screen (less where there is no room) and of the PNG.
+        pen: the width of the strokes to come, as a share of the side.
     """
     before = st.session_state.get(key, {}).get("image")
     # A canvas that was away and comes back is empty; told of an older drawing, it withdraws that.
     state = _component(
-        key=key, data={"size": size, "drawn": bool(before)}, on_image_change=lambda: None, width="stretch"
+        key=key, data={"size": size, "pen": pen, "drawn": bool(before)}, on_image_change=lambda: None, width="stretch"
     )
     return read_data_url(state.get("image"))
 

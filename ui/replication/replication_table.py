@@ -7,6 +7,7 @@ from core.config import FRAMEWORK_TITLES
 from core.recipes import get_recipe
 from core.studies.replication import Report, Row
 from core.system.text import duration
+from ui.shared.data_table import show_data_table
 
 _WIDTHS = {"Recipe": 165, "Framework": 85, "Data": 250, "Figure": 185, "Measured": 125}
 """In pixels, of the columns of words: what is chosen for them otherwise cuts them off."""
@@ -14,7 +15,7 @@ _WIDTHS = {"Recipe": 165, "Framework": 85, "Data": 250, "Figure": 185, "Measured
 
 def show_replication(report: Report) -> None:
     """Show a row a figure, then the machine, and what each recipe assumed."""
-    st.dataframe(
+    show_data_table(
         pd.DataFrame([_cells(row) for row in report.rows]),
         hide_index=True,
         height="content",

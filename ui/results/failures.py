@@ -20,6 +20,7 @@ from core.training import checkpoints
 from ui.shared.formatting import escape_markdown, state_of
 from ui.shared.launching import submitter
 from ui.shared.logs import show_traceback
+from ui.shared.presses import pressed
 from ui.shared.settings import fill
 
 
@@ -64,7 +65,7 @@ def _show_next_steps(run: Run, steps: Sequence[NextStep]) -> None:
     """Show a button for each step, the first one as the one to take."""
     for position, step in enumerate(steps):
         first = position == 0
-        if st.button(step.title, key=f"next-{run.id}-{position}", type="primary" if first else "secondary"):
+        if pressed(step.title, key=f"next-{run.id}-{position}", type="primary" if first else "secondary"):
             _take_next_step(run, step)
 
 

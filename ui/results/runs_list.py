@@ -12,19 +12,28 @@ import streamlit as st
 
 from core.config import FRAMEWORK_TITLES
 from core.jobs.scheduler import ensure_running
-from core.runs import Run, State, new_id, open_store
-from core.runs.lists import Order
+from core.runs import Run, State, finished, new_id, open_store
+from ui.results.exports import offer_report
 from ui.shared.assigned_values import assign, hold
 from ui.shared.formatting import counted, escape_markdown
 from ui.shared.launching import submitter
+from ui.shared.presses import pressed
 from ui.shared.run_actions import ask_to_remove, show_actions, show_undo_of_runs
 from ui.shared.run_annotations import add_tags
-from ui.shared.runs_table import choose_runs
+from ui.shared.runs_table import FIGURES, SETTINGS, choose_rows
 
 PAGE = 50
 """Runs on a page."""
 
 _DOUBLE_CLICK_S = 2.0
+
+_SORTS: Mapping[str, tuple[str, bool]] = {
+    "Newest": ("created_at", True),
+    "Name": ("name", False),
+    **{title: (name, name not in ("test_loss", "train_seconds", "parameters")) for title, (name, _) in FIGURES.items()},
+    **{title: (name, False) for title, name in SETTINGS.items()},
+}
+"""What rows can be sorted by: the store's column, and whether the greatest come first."""
 
 
 def show_runs_list() -> None:
@@ -32,17 +41,20 @@ def show_runs_list() -> None:
     store = open_store()
     show_undo_of_runs()
     filters = _choose_filters()
-    count = store.count(**filters)
-    if not count:
+    if not store.count(**filters):
         _say_what_next(filters)
         return
-    order = _choose_order()
+    folded, sort, descending, columns = _choose_look()
+    count = store.count_rows(folded=folded, **filters)
     number = _choose_page(count)
-    runs = store.find(order=order, limit=PAGE, offset=(number - 1) * PAGE, **filters)
+    rows = store.rows(
+        folded=folded, sort=sort, descending=descending, limit=PAGE, offset=(number - 1) * PAGE, **filters
+    )
     actions = st.container(horizontal=True, vertical_alignment="center")
-    selected = choose_runs(runs, key="runs")
+    selected = choose_rows(rows, key="runs", best=store.best_rows(folded=folded, **filters), columns=columns)
     with actions:
-        _act_on(selected, count, filters)
+        keys = [row.key for row in selected]
+        _act_on(store.runs_of(keys, folded=folded, **filters) if keys else [], store.count(**filters), filters)
 
 
 def _choose_filters() -> dict[str, Any]:
@@ -58,6 +70,7 @@ def _choose_filters() -> dict[str, Any]:
         choices: dict[str, tuple[str, dict[Any, str]]] = {
             "framework": ("Framework", dict(FRAMEWORK_TITLES)),
             "dataset": ("Data set", _named(store.values("dataset"))),
+            "architecture": ("Network", _named(store.values("architecture"))),
             "tag": ("Tag", _named(store.tags())),
         }
         for name, (title, options) in choices.items():
@@ -84,18 +97,32 @@ def _named(values: Sequence[str] | Mapping[str, int]) -> dict[str, str]:
     return {value: value for value in values}
 
 
-def _choose_order() -> Order:
-    return st.segmented_control(
-        "Order",
-        get_args(Order),
-        default="newest",
-        required=True,
-        format_func=str.capitalize,
-        key="order",
-        bind="query-params",
-        on_change=_begin_at_first_page,
-        label_visibility="collapsed",
-    )
+def _choose_look() -> tuple[bool, str, bool, list[str]]:
+    """Offer how rows are made and sorted, and which columns they have; return it in this order: folded, sorted by
+    which column of the store, descending, titles of columns."""
+    common: dict[str, Any] = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sort = st.selectbox("Sort by", list(_SORTS), key="sort", width=200, on_change=_begin_at_first_page, **common)
+        reverse = st.toggle("Reversed", key="reversed", on_change=_begin_at_first_page, **common)
+        together = st.toggle(
+            "Seeds and frameworks together",
+            value=True,
+            key="together",
+            on_change=_begin_at_first_page,
+            help="Runs that differ by their seed and framework alone are one row, with mean, standard deviation and "
+            "number of the finished ones.",
+            **common,
+        )
+        columns = st.multiselect(
+            "Columns",
+            [*FIGURES, *SETTINGS],
+            key="columns",
+            placeholder="Settings that differ",
+            width=320,
+            **common,
+        )
+    name, descending = _SORTS[sort]
+    return together, name, descending != reverse, columns
 
 
 def _begin_at_first_page() -> None:
@@ -123,15 +150,24 @@ def _act_on(selected: Sequence[Run], count: int, filters: Mapping[str, Any]) -> 
     """Show what can be done with the selected runs, or how to select some."""
     if not selected:
         st.caption(
-            f"{counted(count, 'run')}. Click a network to open its run; select some to stop, tag, clone or delete them."
+            f"{counted(count, 'run')}. Click a network to open its run; select some to compare, stop, tag, clone or "
+            "delete."
         )
-        if filters["deleted"] and st.button("Remove all for good", icon=":material/delete_forever:", key="remove"):
+        if filters["deleted"] and pressed("Remove all for good", icon=":material/delete_forever:", key="remove"):
             ask_to_remove()
         return
     st.markdown(f"**{counted(len(selected), 'run')} selected**")
     if len(selected) == 1:
         st.page_link(
             "../pages/results.py", label="Open", icon=":material/open_in_new:", query_params={"run": selected[0].id}
+        )
+    done = finished(selected)
+    if len(done) > 1:
+        st.page_link(
+            "../pages/compare.py",
+            label="Compare",
+            icon=":material/balance:",
+            query_params={"runs": ",".join(run.id for run in done)},
         )
     show_actions(selected, key="selected")
     if not filters["deleted"]:
@@ -144,6 +180,8 @@ def _act_on(selected: Sequence[Run], count: int, filters: Mapping[str, Any]) -> 
             args=([run.id for run in selected],),
         )
         add_tags(selected, key="selected")
+    if done:
+        offer_report(done, key="selected-report")
 
 
 def _clone(run_ids: Sequence[str]) -> None:

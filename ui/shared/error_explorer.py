@@ -8,77 +8,34 @@ predicted one; nothing for all of them, "others" for those that are not shown.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
 from core.datasets import Dataset
-from core.studies.errors import (
-    BLOCK,
-    agreement,
-    blocks_in_order,
-    by_confidence,
-    class_blocks,
-    column_rates,
-    images_in_cell,
-    most_confused_with,
-    with_other_classes,
+from core.studies.errors import agreement, by_confidence, images_in_cell
+from core.training.metrics import confused_pairs, confusion
+from ui.shared.class_matrix import (
+    OTHERS,
+    UNITS,
+    ClassView,
+    cell_rates,
+    choose_classes,
+    count_cells,
+    picked_place,
+    show_class_matrix,
 )
-from core.training.metrics import confused_pairs, confusion, row_rates
 from ui.shared.formatting import counted, escape_markdown
-from ui.shared.matrix_grid import Cells, Place, matrix_grid
+from ui.shared.matrix_grid import Cells, Place, Tone, matrix_grid
 from ui.shared.test_image import Network, pick_test_image, show_test_image
 
-_UNITS = ("Counts", "By true class", "By prediction")
-_ORDERS = ("As given", "By likeness")
-_OTHERS = "others"
-_CELL = re.compile(rf"(\d{{0,6}}|{_OTHERS})-(\d{{0,6}}|{_OTHERS})")
+_CELL = re.compile(rf"(\d{{0,6}}|{OTHERS})-(\d{{0,6}}|{OTHERS})")
 _WORST = 5
-_PALEST = 0.12
-"""How deep the colour of a single image is: it is to be found among empty cells."""
+_WIDE = 20
+"""A matrix of more columns takes the place of some of the images beside it."""
 _AGREEMENT = ("right", "wrong")
-
-
-class _View(NamedTuple):
-    """The part of a confusion matrix that is shown: its classes, and whether there are others."""
-
-    classes: np.ndarray
-    all_classes: int
-
-    @property
-    def partial(self) -> bool:
-        return len(self.classes) < self.all_classes
-
-    def names(self, class_names: Sequence[str]) -> list[str]:
-        """Return the heads of rows and columns."""
-        return [class_names[label] for label in self.classes] + (["rest"] if self.partial else [])
-
-    def part(self, matrix: np.ndarray) -> np.ndarray:
-        """Return what the cells count."""
-        part = with_other_classes(matrix, self.classes)
-        return part if self.partial else part[:-1, :-1]
-
-    def position(self, word: str) -> int | None:
-        """Return the row or column that a word of the address names; None if it is all of them, or not shown."""
-        if word == _OTHERS:
-            return len(self.classes) if self.partial else None
-        found = np.flatnonzero(self.classes == int(word)).tolist() if word else []
-        return found[0] if found else None
-
-    def word(self, position: int | None) -> str:
-        """Return what the address calls a row or column."""
-        if position is None:
-            return ""
-        return _OTHERS if position == len(self.classes) else str(self.classes[position])
-
-    def chosen(self, word: str) -> np.ndarray | None:
-        """Return the classes that a word of the address names; None for all."""
-        if word == _OTHERS:
-            return np.setdiff1d(np.arange(self.all_classes), self.classes)
-        return np.array([int(word)]) if word else None
 
 
 @st.fragment
@@ -95,19 +52,21 @@ def show_errors(key: str, dataset: Dataset, labels: np.ndarray, networks: Sequen
     predicted = network.probabilities.argmax(axis=1)
     matrix = confusion(labels, predicted, len(names))
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        unit = st.segmented_control("Cells show", _UNITS, default="Counts", required=True, key=f"{key}-cells")
-        view = _choose_classes(key, matrix, names)
+        unit = st.segmented_control("Cells show", UNITS, default="Counts", required=True, key=f"{key}-cells")
+        view = choose_classes(key, matrix, names, on_change=partial(_forget_cell, key))
     _offer_worst(key, matrix, names)
     part = view.part(matrix)
-    left, right = st.columns([3, 2], gap="large")
+    wide = len(part) > _WIDE
+    left, right = st.columns([2, 1] if wide else [3, 2], gap="medium" if wide else "large")
     true_word, predicted_word = _read_cell(len(names))
     with left:
         heads = view.names(names)
-        _show_matrix(
-            *(f"{key}-matrix", _count_cells(part, _rates(view, matrix, unit), heads, view, as_counts=unit == "Counts")),
+        cells = count_cells(part, cell_rates(view, matrix, unit), heads, view, as_counts=unit == "Counts")
+        show_class_matrix(
+            *(f"{key}-matrix", cells),
             heads=heads,
             title=f"Confusion matrix, {network.title}",
-            picked=_picked_place(view, true_word, predicted_word),
+            picked=picked_place(view, true_word, predicted_word),
             on_pick=partial(_pick_cell, key, view),
         )
     if true_word or predicted_word:
@@ -118,7 +77,11 @@ def show_errors(key: str, dataset: Dataset, labels: np.ndarray, networks: Sequen
         heading = f"**All errors**: {counted(len(images), 'test image')} of {len(labels):,}"
     with right:
         st.markdown(heading)
-        chosen = _choose_image(key, dataset, labels, network, images, may_be_cleared=bool(true_word or predicted_word))
+        chosen = _choose_image(
+            *(key, dataset, labels, network, images),
+            columns=6 if wide else 8,
+            may_be_cleared=bool(true_word or predicted_word),
+        )
     if chosen is not None:
         show_test_image(key, dataset, chosen, networks)
 
@@ -170,111 +133,15 @@ def _offer_worst(key: str, matrix: np.ndarray, names: Sequence[str]) -> None:
             )
 
 
-def _choose_classes(key: str, matrix: np.ndarray, names: Sequence[str]) -> _View:
-    """Let the order of the classes be chosen and, where there are many, which of them are shown."""
-    many = len(names) > BLOCK
-    order = st.segmented_control(
-        "Classes",
-        _ORDERS,
-        default=_ORDERS[1] if many else _ORDERS[0],
-        required=True,
-        key=f"{key}-order",
-        on_change=_forget_cell,
-        args=(key,),
-        help="By likeness: classes that are confused with one another stand side by side"
-        + (", the worst block first." if many else "."),
-    )
-    blocks = class_blocks(matrix) if order == "By likeness" else blocks_in_order(len(names))
-    if not many:
-        return _View(blocks[0], len(names))
-    searched = st.selectbox(
-        "Find a class",
-        range(len(names)),
-        index=None,
-        format_func=names.__getitem__,
-        placeholder="Type its name",
-        key=f"{key}-class",
-        width=220,
-        on_change=_forget_cell,
-        args=(key,),
-        help="Shows it with the classes that it is confused with most.",
-    )
-    if searched is not None:
-        return _View(most_confused_with(matrix, searched), len(names))
-    block = st.pagination(len(blocks), key=f"{key}-block", on_change=_forget_cell, args=(key,))
-    return _View(blocks[block - 1], len(names))
-
-
-def _rates(view: _View, matrix: np.ndarray, unit: str) -> np.ndarray:
-    """Return the share that each cell is of its row, or of its column."""
-    part = with_other_classes(matrix, view.classes)
-    if unit != "By prediction":
-        # The last row is of many classes: each of its cells is a share of all their images.
-        rates = row_rates(part)
-        elsewhere = matrix.sum() - matrix[view.classes].sum()
-        rates[-1] = part[-1] / max(elsewhere, 1)
-    else:
-        rates = column_rates(part)
-        taken = matrix.sum() - matrix[:, view.classes].sum()
-        rates[:, -1] = part[:, -1] / max(taken, 1)
-    return rates if view.partial else rates[:-1, :-1]
-
-
-def _count_cells(part: np.ndarray, rates: np.ndarray, heads: Sequence[str], view: _View, *, as_counts: bool) -> Cells:
-    """Return the cells of a confusion matrix: the rarer an error, the paler, on a square-root scale."""
-    size = len(part)
-    texts, labels = np.empty((size, size), object), np.empty((size, size), object)
-    tones = np.full((size, size), "wrong", object)
-    for i, j in np.ndindex(size, size):
-        count, rate = int(part[i, j]), float(rates[i, j])
-        texts[i, j] = "·" if not count else f"{count:,}" if as_counts else f"{rate:.1%}"
-        labels[i, j] = f"{heads[i]}, predicted {heads[j]}: {counted(count, 'image')}, {rate:.2%}"
-    tones[range(size), range(size)] = "right"
-    if view.partial:
-        texts[-1, -1], labels[-1, -1], tones[-1, -1] = "", "Other classes among themselves: see their blocks", "plain"
-    return Cells(texts, labels, np.where(part > 0, _PALEST + (1 - _PALEST) * np.sqrt(rates), 0), tones)
-
-
-def _show_matrix(
-    key: str,
-    cells: Cells,
-    *,
-    heads: Sequence[str],
-    title: str,
-    picked: Place | None,
-    on_pick: Callable[[Place], None],
-) -> None:
-    matrix_grid(
-        key,
-        cells,
-        rows=heads,
-        columns=heads,
-        row_title="True class",
-        column_title="Predicted class",
-        title=title,
-        picked=picked,
-        on_pick=on_pick,
-    )
-
-
-def _picked_place(view: _View, true_word: str, predicted_word: str) -> Place | None:
-    """Return what is marked: the place of the address's cell, if that is shown."""
-    place = view.position(true_word), view.position(predicted_word)
-    for word, position in zip((true_word, predicted_word), place, strict=True):
-        if word and position is None:
-            return None
-    return place if true_word or predicted_word else None
-
-
 def _read_cell(classes: int) -> tuple[str, str]:
     """Return the words of the address's cell; two empty ones where it names none that there is."""
     match = _CELL.fullmatch(st.query_params.get("cell", ""))
     words = match.groups() if match else ("", "")
-    known = all(not word or word == _OTHERS or int(word) < classes for word in words)
+    known = all(not word or word == OTHERS or int(word) < classes for word in words)
     return (words[0], words[1]) if known else ("", "")
 
 
-def _pick_cell(key: str, view: _View, place: Place) -> None:
+def _pick_cell(key: str, view: ClassView, place: Place) -> None:
     row, column = place
     _forget_cell(key)
     st.query_params["cell"] = f"{view.word(row)}-{view.word(column)}"
@@ -295,7 +162,7 @@ def _forget_cell(key: str) -> None:
 
 def _describe_cell(names: Sequence[str], true_word: str, predicted_word: str, count: int) -> str:
     def called(word: str) -> str:
-        return "another class" if word == _OTHERS else escape_markdown(names[int(word)])
+        return "another class" if word == OTHERS else escape_markdown(names[int(word)])
 
     if not predicted_word:
         return f"**True class {called(true_word)}**: {counted(count, 'test image')}"
@@ -311,7 +178,7 @@ def _choose_image(
     network: Network,
     images: np.ndarray,
     *,
-    columns: int = 8,
+    columns: int,
     may_be_cleared: bool,
 ) -> int | None:
     """Show images by confidence, a page at a time, and return the index of the one that is picked."""
@@ -339,7 +206,8 @@ def _show_agreement(
     counts = agreement(ones, others, labels)
     row, column = st.session_state.get(f"{key}-agreement", (0, 1))
     rights = (ones == labels, others == labels)
-    tones = np.array([["plain", "first"], ["second", "wrong"]], object)
+    one, other = _tones(networks)
+    tones = np.array([["plain", one], [other, "wrong"]], object)
     shares = counts / max(len(labels), 1)
     heads = [f"{network.title} {word}" for network in networks for word in _AGREEMENT]
     texts = np.vectorize(lambda count: f"{count:,}", otypes=[object])(counts)
@@ -381,7 +249,7 @@ def _show_matrix_difference(
     """Show how many more images the second puts into each cell, and return those that only one of them puts there."""
     names = dataset.class_names
     first, second = (confusion(labels, each, len(names)) for each in (ones, others))
-    view = _choose_classes(key, np.abs(second - first), names)
+    view = choose_classes(key, np.abs(second - first), names, on_change=partial(_forget_cell, key))
     part, heads = view.part(second) - view.part(first), view.names(names)
     size = len(part)
     texts, words = np.empty((size, size), object), np.empty((size, size), object)
@@ -393,10 +261,10 @@ def _show_matrix_difference(
             f"{counted(abs(more), 'image')} more by {who}" if more else "as many by both"
         )
     greatest = max(1, int(np.abs(part).max()))
-    tones = np.where(part < 0, "first", "second").astype(object)
+    tones = np.where(part < 0, *_tones(networks)).astype(object)
     place = st.session_state.get(f"{key}-difference")
     place = place if place and all(each is None or each < size for each in place) else None
-    _show_matrix(
+    show_class_matrix(
         *(f"{key}-difference-grid", Cells(texts, words, np.sqrt(np.abs(part) / greatest), tones)),
         heads=heads,
         title=f"Confusion matrix of {networks[1].title} minus that of {networks[0].title}",
@@ -414,6 +282,12 @@ def _show_matrix_difference(
     images = np.array(sorted(cells[0] ^ cells[1]), np.int64)
     heading = _describe_cell(names, view.word(place[0]), view.word(place[1]), len(images))
     return f"{heading} by one of the two only", images
+
+
+def _tones(networks: tuple[Network, Network]) -> tuple[Tone, Tone]:
+    """Return the colours of two networks: their frameworks', unless both are of one."""
+    first, second = (network.framework for network in networks)
+    return ("one", "other") if first == second else (first, second)
 
 
 def _pick_in_session(key: str, name: str, place: Place) -> None:

@@ -13,7 +13,9 @@ from core.datasets import load
 from core.engines.augmentation import is_augmented, warnings
 from core.inference.service import NoAnswerError, prediction_service
 from core.training.loop import first_batch
+from ui.shared.dialogs import refresh_page
 from ui.shared.formatting import escape_markdown
+from ui.shared.presses import pressed
 from ui.shared.sprite_grid import sprite_grid
 
 SHOWN = 36
@@ -38,24 +40,24 @@ def show_first_batch(config: RunConfig) -> None:
         st.warning(warning, icon=":material/warning:")
     settings = RunConfig(**{name: getattr(config, name) for name in _DECIDE}).model_dump_json()
     asked = _asked(settings, load(config.dataset).fingerprint)
-    st.fragment(_watch, run_every=None if asked.done() else _REFRESH_S)(settings, asked)
+    is_coming = not asked.done()
+    st.fragment(_watch, run_every=_REFRESH_S if is_coming else None)(settings, asked, is_coming)
 
 
-def _watch(settings: str, asked: Future[tuple[np.ndarray, list[str]]]) -> None:
+def _watch(settings: str, asked: Future[tuple[np.ndarray, list[str]]], was_coming: bool) -> None:
     config = RunConfig.model_validate_json(settings)
     title = FRAMEWORK_TITLES[config.framework]
     st.markdown("**First batch, as it is trained**")
     if not asked.done():
-        st.session_state["first-batch-watched"] = settings
         st.caption(f"{title} is starting; the images will be here in a few seconds.")
         return
-    if st.session_state.pop("first-batch-watched", None) == settings:
-        st.rerun()  # so that it is not looked at every half second any more
+    if was_coming:
+        refresh_page()  # so that it is not looked at every half second any more
     try:
         images, names = asked.result()
     except NoAnswerError as error:
         st.error(escape_markdown(str(error)), icon=":material/error:")
-        if st.button("Try again", key="first-batch-again", icon=":material/replay:"):
+        if pressed("Try again", key="first-batch-again", icon=":material/replay:"):
             _asked.clear()
             st.rerun()
         return

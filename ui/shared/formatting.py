@@ -2,6 +2,7 @@
 
 import re
 import string
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from core.config import FRAMEWORK_TITLES
@@ -9,7 +10,9 @@ from core.jobs.failures import CAUSES
 from core.runs import FinishedRun, Run
 from core.system.text import duration
 
-_WORD_JOINER = "\u2060"  # takes no room and is not seen
+WORD_JOINER = "\u2060"
+"""It takes no room and is not seen, and what stands at its sides is no address, icon or formula any more."""
+
 _REPLACED = re.compile(r":(?=[\w+/-])|-(?=[->])|<(?=-)|@|www(?=\.)", re.IGNORECASE)
 
 _Colour = Literal["green", "red", "orange", "blue"]
@@ -70,12 +73,12 @@ def state_of(run: Run) -> str:
 
 
 def load(run: Run) -> str | None:
-    """Say what the process of a run uses while it trains: "PyTorch 620 MB of memory, 1.9 processors"."""
+    """Say what the process of a run uses while it trains: "PyTorch 620 MB of memory, CPU 190 %"."""
     if run.state != "running" or not run.process_load:
         return None
-    megabytes, processors = run.process_load["memory_bytes"] / 1e6, run.process_load["cpu_percent"] / 100
+    megabytes, cpu_percent = run.process_load["memory_bytes"] / 1e6, run.process_load["cpu_percent"]
     memory = f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
-    return f"{FRAMEWORK_TITLES[run.config.framework]} {memory} of memory, {processors:.1f} processors"
+    return f"{FRAMEWORK_TITLES[run.config.framework]} {memory} of memory, CPU {cpu_percent:.0f} %"
 
 
 def kept_epoch(run: FinishedRun) -> str:
@@ -89,11 +92,23 @@ def kept_epoch(run: FinishedRun) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file."""
+    """Return Markdown that shows `text` as it is, whatever a stranger has put into the name of a class or a file.
+
+    It is for what Streamlit takes for Markdown: texts, captions, alerts, toasts, helps, labels of buttons, links and
+    pills. The choices of a list, fields, tables and charts show a text as it is, and would show the backslashes.
+    """
     # Streamlit replaces emoji and icon codes, arrows and dashes even where they are escaped, and makes links of web and
     # mail addresses, but not across a joiner.
-    parted = _REPLACED.sub(rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
+    parted = _REPLACED.sub(rf"\g<0>{WORD_JOINER}", " ".join(text.split()))
     return "".join(f"\\{letter}" if letter in string.punctuation else letter for letter in parted)
+
+
+def column_names(labels: Iterable[str], beside: Collection[str]) -> list[str]:
+    """Return labels that users may have chosen as names of columns: none is that of a column `beside` them.
+
+    One that would be gets a joiner, which nobody sees.
+    """
+    return [f"{label}{WORD_JOINER}" if label in beside else label for label in labels]
 
 
 def escape_badge(text: str) -> str:

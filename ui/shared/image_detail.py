@@ -12,6 +12,7 @@ import streamlit as st
 from core.datasets import Dataset
 from core.datasets.inspection.gallery import describe_place, enlarge, images_at, labels_of_all
 from ui.shared.formatting import escape_markdown
+from ui.shared.picture import show_picture
 from ui.shared.sprite_grid import sprite_grid
 
 
@@ -24,7 +25,7 @@ def show_image_detail(dataset: Dataset, position: int, width: int, place: str | 
     place = place or describe_place(dataset, position)
     image = images_at(dataset, np.array([position]))[0]
     label = labels_of_all(dataset)[position]
-    st.image(enlarge(image, width), output_format="PNG", alt=f"Enlarged {place}")
+    show_picture(enlarge(image, width), alt=f"Enlarged {place}")
     st.markdown(f"**Class {escape_markdown(dataset.class_names[label])}**, {place}")
 
 

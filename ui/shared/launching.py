@@ -19,11 +19,20 @@ def launch(configs: Sequence[RunConfig], seeds: int = 1) -> list[str]:
 
     Asked again for the same, within two seconds or while they still wait for a device, it gives the same ones.
     """
+    return launch_each([configs], seeds)
+
+
+def launch_each(together: Sequence[Sequence[RunConfig]], seeds: int) -> list[str]:
+    """Queue each of some runs or pairs as `launch` does one, and return the ids of all."""
     store = open_store()
+    asked = [list(configs) for configs in together]
     before = st.session_state.get("launched")
-    if before is None or (before.configs, before.seeds) != (list(configs), seeds) or _has_begun(store, before):
-        before = _Launch(list(configs), seeds, submission=new_id(), clicked_at=time.monotonic())
-    run_ids = submit(store, configs, submission=before.submission, submitter=submitter(), seeds=seeds)
+    if before is None or (before.together, before.seeds) != (asked, seeds) or _has_begun(store, before):
+        before = _Launch(asked, seeds, submission=new_id(), clicked_at=time.monotonic())
+    run_ids: list[str] = []
+    for number, configs in enumerate(asked):
+        submission = f"{before.submission}-{number}"
+        run_ids += submit(store, configs, submission=submission, submitter=submitter(), seeds=seeds)
     st.session_state["launched"] = before._replace(run_ids=run_ids)
     return run_ids
 
@@ -34,7 +43,7 @@ def submitter() -> str:
 
 
 class _Launch(NamedTuple):
-    configs: list[RunConfig]
+    together: list[list[RunConfig]]
     seeds: int
     submission: str
     clicked_at: float

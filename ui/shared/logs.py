@@ -15,16 +15,13 @@ _HEIGHT = 320
 
 
 def show_log(run: Run) -> None:
-    """Offer the last lines that a run's process wrote; nothing is read while they are folded away."""
+    """Show the last lines that a run's process wrote."""
     path = run_directory(run.id) / "log.txt"
     if run.state in INACTIVE and not path.exists():
+        st.caption(f"{FRAMEWORK_TITLES[run.config.framework]} has left no log.")
         return
-    title = f"Log, {FRAMEWORK_TITLES[run.config.framework]}"
-    folded = st.expander(title, icon=":material/notes:", key=f"log-{run.id}", on_change="rerun")
-    if not folded.open:
-        return
-    with folded:
-        st.fragment(_show, run_every=None if run.state in INACTIVE else _REFRESH_S)(run.id)
+    st.caption(FRAMEWORK_TITLES[run.config.framework])
+    st.fragment(_show, run_every=None if run.state in INACTIVE else _REFRESH_S)(run.id)
 
 
 def _show(run_id: str) -> None:

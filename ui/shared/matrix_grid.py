@@ -16,7 +16,7 @@ import streamlit as st
 Place = tuple[int | None, int | None]
 """Row and column from 0; None for all of them, where a head was picked."""
 
-Tone = Literal["right", "wrong", "first", "second", "plain"]
+Tone = Literal["right", "wrong", "pytorch", "keras", "one", "other", "plain"]
 """What the colour of a cell means: its hue has no other use."""
 
 _HERE = Path(__file__).parent

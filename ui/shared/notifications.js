@@ -20,9 +20,10 @@ export default function ({ data, parentElement }) {
   const show = () => {
     button.setAttribute("aria-pressed", isOn())
     button.innerHTML = isOn() ? RINGING : SILENT
-    button.append(isOn() ? "Telling when a run ends" : "Tell me when a run ends")
     const silent = isOn() && !("Notification" in window && Notification.permission === "granted")
     why.textContent = silent ? "With a sound: this browser shows no notifications of this page." : ""
+    button.setAttribute("aria-label", isOn() ? "Telling when a run ends" : "Tell me when a run ends")
+    button.title = `${button.getAttribute("aria-label")}. ${why.textContent}`
   }
 
   // A browser asks for permission, and lets a page make a sound, only where the user has just clicked.

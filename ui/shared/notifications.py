@@ -1,19 +1,20 @@
 """Telling when a run ends, if the user asks for it: a notification of the browser, or a sound where it may not.
 
-    show_notifications()
+    show_notifications(store.pending())
 
 It is asked for in each browser and remembered there. It works on every page, and in a tab that is in the background.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core.runs import Run, open_store
+from core.runs.lists import PendingRun
 from ui.shared.formatting import state_of
 
-_REFRESH_S = 2.0
 _REMEMBERED = 20
 
 _HERE = Path(__file__).parent
@@ -25,29 +26,25 @@ _component = st.components.v2.component(
 )
 
 
-def show_notifications() -> None:
-    """Offer to tell when a run ends, and do so while the page is open."""
-    st.fragment(_ring, run_every=_REFRESH_S if open_store().pending() else None)()
+def show_notifications(pending: Sequence[PendingRun]) -> None:
+    """Show the bell, and tell of the runs that have ended since they were pending."""
+    _component(key="notifications", data={"ended": ends(pending)})
 
 
-def _ring() -> None:
-    _component(key="notifications", data={"ended": ends()})
-
-
-def ends() -> list[dict[str, Any]]:
+def ends(pending: Sequence[PendingRun]) -> list[dict[str, Any]]:
     """Return the runs that have ended since this session first saw them go on: the last few, oldest first."""
     store = open_store()
-    pending = {run.id: run.attempt for run in store.pending()}
+    attempts = {run.id: run.attempt for run in pending}
     before = st.session_state.get("notifications-pending", {})
     told = st.session_state.setdefault("notifications-ended", [])
-    for run_id in before.keys() - pending.keys():
+    for run_id in before.keys() - attempts.keys():
         try:
             run = store.get(run_id)
         except ValueError:  # removed for good
             continue
         if run.state in ("done", "failed"):  # whoever stops or pauses a run knows
             told.append(_words(run))
-    st.session_state["notifications-pending"] = pending
+    st.session_state["notifications-pending"] = attempts
     st.session_state["notifications-ended"] = told[-_REMEMBERED:]
     return st.session_state["notifications-ended"]
 

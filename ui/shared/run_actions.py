@@ -15,7 +15,9 @@ import streamlit as st
 
 from core.jobs.scheduler import KEEP_DELETED_S, ensure_running
 from core.runs import ACTIVE, INACTIVE, Run, Store, open_store
+from ui.shared.dialogs import show_dialog
 from ui.shared.formatting import counted, escape_markdown
+from ui.shared.presses import pressed
 from ui.shared.undo import forget_deletion, note_deletion, show_undo
 
 
@@ -52,7 +54,7 @@ ACTIONS: dict[str, Action] = {
         lambda run: run.state in ("failed", "stopped", "paused") and run.deleted_at is None,
     ),
     "retry": Action(
-        "Begin again",
+        "Restart",
         ":material/restart_alt:",
         "Trains this run anew from its first step. What it has learned so far is given up.",
         Store.retry,
@@ -75,7 +77,7 @@ def show_actions(runs: Sequence[Run], key: str) -> None:
         if fitting:
             _show_button(name, fitting, key=f"{key}-{name}")
     can_go = [run for run in runs if can_be_deleted(run)]
-    if can_go and st.button("Delete", icon=":material/delete:", key=f"{key}-delete"):
+    if can_go and pressed("Delete", icon=":material/delete:", key=f"{key}-delete"):
         ask_to_delete(can_go)
 
 
@@ -119,7 +121,7 @@ def can_be_deleted(run: Run) -> bool:
 
 def ask_to_delete(runs: Sequence[Run]) -> None:
     """Ask before runs are deleted; where they were listed, it can be undone then."""
-    st.dialog(f"Delete {counted(len(runs), 'run')}?", icon=":material/delete:")(_confirm)([run.id for run in runs])
+    show_dialog(f"Delete {counted(len(runs), 'run')}?", _confirm, [run.id for run in runs], icon=":material/delete:")
 
 
 def _confirm(run_ids: Sequence[str]) -> None:
@@ -131,6 +133,7 @@ def _confirm(run_ids: Sequence[str]) -> None:
 def _answer(title: str, icon: str, key: str, act: Callable, *arguments: object) -> None:
     """Show the two buttons of a dialog, either of which closes it."""
     with st.container(horizontal=True):
+        # A callback, since the dialog may have closed before the run comes to it.
         sure = st.button(title, type="primary", icon=icon, key=f"{key}-confirmed", on_click=act, args=arguments)
         if st.button("Cancel", key=f"{key}-cancelled") or sure:
             st.rerun()
@@ -153,7 +156,7 @@ def show_undo_of_runs() -> None:
 
 def ask_to_remove() -> None:
     """Ask before all deleted runs are removed for good."""
-    st.dialog("Remove all deleted runs for good?", icon=":material/delete_forever:")(_confirm_removal)()
+    show_dialog("Remove all deleted runs for good?", _confirm_removal, icon=":material/delete_forever:")
 
 
 def _confirm_removal() -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.runs import Run, open_store
 from ui.shared.formatting import escape_badge, escape_markdown
+from ui.shared.presses import pressed
 
 
 def show_labels(run: Run) -> None:
@@ -41,7 +42,7 @@ def change_labels(runs: Sequence[Run]) -> None:
         name = st.text_input("Name", first.name or "", key=f"{key}-name", placeholder=first.title)
         tags = _choose_tags(sorted({*open_store().tags(), *first.tags}), first.tags, key=key)
         note = st.text_area("Note", first.note or "", key=f"{key}-note", help="Markdown.")
-        if st.form_submit_button("Save", type="primary"):
+        if pressed("Save", key=f"{key}-save", button=st.form_submit_button, type="primary"):
             try:
                 for run in runs:
                     open_store().rename(run.id, name)
@@ -58,8 +59,8 @@ def add_tags(runs: Sequence[Run], key: str) -> None:
     """Offer to put tags on many runs at once."""
     with st.popover("Tag", icon=":material/label:"), st.form(f"{key}-tagging", border=False):
         tags = _choose_tags(list(open_store().tags()), key=key)
-        added = st.form_submit_button("Add", type="primary")
-        removed = st.form_submit_button("Take off")
+        added = pressed("Add", key=f"{key}-add-tags", button=st.form_submit_button, type="primary")
+        removed = pressed("Take off", key=f"{key}-take-off-tags", button=st.form_submit_button)
         if added or removed:
             try:
                 for run in runs:

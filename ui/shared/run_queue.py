@@ -11,6 +11,7 @@ from core.config import FRAMEWORK_TITLES
 from core.jobs.scheduler import CPU_SLOTS, cpu_slots, cpu_slots_are_fixed, ensure_running, set_cpu_slots
 from core.runs import ACTIVE, Run, open_store
 from core.runs.queue import Move
+from ui.shared.dialogs import refresh_page
 from ui.shared.formatting import counted, escape_markdown, status
 from ui.shared.run_actions import show_action
 
@@ -38,7 +39,7 @@ def _pending() -> set[tuple[str, str]]:
 
 def _show(besides: Collection[str], before: set[tuple[str, str]]) -> None:
     if _pending() != before:
-        st.rerun()  # what has ended or begun shows elsewhere on the page, too
+        refresh_page()  # what has ended or begun shows elsewhere on the page, too
     ensure_running()
     store = open_store()
     active = [run for run in store.find(states=ACTIVE, order="oldest") if run.id not in besides]
@@ -67,7 +68,7 @@ def _show_active(run: Run) -> None:
 
 def _show_waiting(run: Run, position: int, count: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"{position + 1}.", width=28)
+        st.markdown(f"{position + 1}\\.", width=28)  # else it would be a list of one
         _link(run)
         for move, (icon, title) in _MOVES.items():
             st.button(

@@ -8,7 +8,7 @@ Values are not bounded here: `core.config.configure` refuses them, with the same
 command line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
 import streamlit as st
@@ -57,6 +57,15 @@ def fill(values: Mapping[str, Any], recipe: str | None = None) -> None:
     for name, value in {**RunConfig().model_dump(), **values}.items():
         choose(name, value)
     _give_rate(settings()["learning_rate"])
+
+
+def begin_with(values: Mapping[str, Any], recipe: str | None = None) -> None:
+    """Begin a visit with all settings as they were in another one; a rate that is usual was not set by the user."""
+    st.session_state["settings"] = dict(values)
+    st.session_state["filled-by"] = recipe
+    usual = {LEARNING_RATES.get(values["optimizer"]), _recipe_settings()["learning_rate"] if recipe else None}
+    if values["learning_rate"] in usual:
+        _give_rate(values["learning_rate"])
 
 
 def choose(name: str, value: Any) -> None:
@@ -109,12 +118,17 @@ def setting(name: str, options: Mapping[str, str] | None = None) -> Any:
         "help": field.description,
         "key": _key(name),
         "on_change": _note,
-        "args": (name,),
+        "args": (name, tuple(options)),
     }
     shown = st.session_state[_key(name)]
     if options:
-        index = list(options).index(shown) if shown in options else 0
-        value = st.selectbox(options=list(options), index=index, format_func=options.__getitem__, **common)
+        if shown not in options:
+            st.session_state[_key(name)] = shown = chosen[name]
+        value = st.selectbox(
+            options=list(options), index=list(options).index(shown), format_func=options.__getitem__, **common
+        )
+        if value not in options:  # as above
+            value = chosen[name]
     elif field.annotation is bool:
         value = st.toggle(value=shown, **common)
     elif float in {field.annotation, *get_args(field.annotation)}:
@@ -160,11 +174,13 @@ def show_rate_note() -> None:
         st.caption(f":material/info: {note}")
 
 
-def _note(name: str) -> None:
+def _note(name: str, options: Collection[str]) -> None:
     """Keep what a widget says before the page runs: which settings it shows depends on it, also those above."""
     if not is_entered(_key(name)):
         return
     value = st.session_state[_key(name)]
+    if options and value not in options:  # a title, as browsers send them, that nothing has any more
+        return
     settings()[name] = None if value == "" else value
     if name in _REACTIONS:
         _REACTIONS[name]()

@@ -5,14 +5,14 @@
 The arrow keys walk from image to image, Enter or Space picks. All images travel as a single PNG.
 """
 
-import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from core.datasets.inspection.gallery import png, sprite
+from core.datasets.inspection.gallery import sprite
+from ui.shared.picture import data_url
 
 _GAP = 2
 _THUMBNAIL = 64  # pixels on the screen that a small image is enlarged to, at most
@@ -58,7 +58,7 @@ def sprite_grid(
     _component(
         key=key,
         data={
-            "picture": "data:image/png;base64," + base64.b64encode(png(picture)).decode(),
+            "picture": data_url(picture),
             "width": picture.shape[1],
             "height": picture.shape[0],
             "cell": [width, height],

@@ -1,4 +1,5 @@
-"""Test images to pick from, and the picked one in all detail: what each network says of it, its pixels, its neighbours.
+"""Test images to pick from, and the picked one in all detail: what each network says of it, its pixels, its
+neighbours, what they looked at.
 
 chosen = pick_test_image("errors", dataset, labels, network, images, columns=8)
 show_test_image("errors", dataset, chosen, networks)
@@ -15,8 +16,10 @@ from core.config import Framework
 from core.datasets import Dataset
 from core.datasets.inspection.gallery import enlarge, page_count, page_of, position_of
 from core.datasets.inspection.neighbours import Neighbours, nearest
+from ui.shared.explanation import Explained, show_explanations
 from ui.shared.formatting import escape_markdown
 from ui.shared.image_detail import pick_image, show_image_detail
+from ui.shared.picture import show_picture
 from ui.shared.pixels import show_numbers
 from ui.shared.sprite_grid import sprite_grid
 
@@ -35,6 +38,7 @@ class Network(NamedTuple):
     framework: Framework
     probabilities: np.ndarray
     """float32 `(images, classes)`"""
+    run_id: str
 
 
 def pick_test_image(
@@ -77,12 +81,12 @@ def pick_test_image(
 
 
 def show_test_image(key: str, dataset: Dataset, index: int, networks: Sequence[Network]) -> None:
-    """Show one test image large, with the probabilities of every network; its pixels and neighbours when asked for."""
+    """Show one test image large, with the probabilities of every network; the rest when it is asked for."""
     names = dataset.class_names
     label, image = int(dataset.test.labels[index]), dataset.test.images[index]
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=_SIDE):
-            st.image(enlarge(image, _SIDE), output_format="PNG", alt="The picked image, enlarged")
+            show_picture(enlarge(image, _SIDE), alt="The picked image, enlarged")
             st.markdown(f"**{escape_markdown(names[label])}**, test image {index:,}")
         for network in networks:
             with st.container(width=260, gap="xsmall"):
@@ -96,6 +100,14 @@ def show_test_image(key: str, dataset: Dataset, index: int, networks: Sequence[N
                 shown = _worth_showing(probabilities, label)
                 chart = probability_bars(probabilities[shown], [names[each] for each in shown], network.framework)
                 st.altair_chart(chart, key=f"{key}-bars-{network.title}")
+    show_explanations(
+        [
+            Explained(each.run_id, each.framework, each.title, image, int(each.probabilities[index].argmax()))
+            for each in networks
+        ],
+        names,
+        key=key,
+    )
     _show_neighbours(key, dataset, position_of(dataset, "test", index))
     numbers = st.expander("As numbers", icon=":material/grid_on:", key=f"{key}-numbers", on_change="rerun")
     if numbers.open:

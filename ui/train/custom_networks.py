@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.networks import registry
 from core.runs import open_store
+from ui.shared.formatting import escape_markdown
 from ui.shared.settings import choose, settings
 from ui.shared.undo import note_deletion, show_undo, try_change
 
@@ -26,7 +27,7 @@ def show_way_back() -> None:
 def _delete() -> None:
     name = settings()["architecture"]  # another one than the page shows, where that was chosen just now
     if try_change("network", lambda: registry.delete(name, _waiting_or_training_with)):
-        note_deletion("network", name, f"{name} was deleted. Runs that used it keep their results.")
+        note_deletion("network", name, f"{escape_markdown(name)} was deleted. Runs that used it keep their results.")
         choose("architecture", registry.names()[0])
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, get_args
 
 import streamlit as st
 from pydantic.fields import FieldInfo
+from streamlit.delta_generator import DeltaGenerator
 
 from core.networks.editing import (
     KINDS_IN_A_RESIDUAL,
@@ -45,6 +46,7 @@ from core.networks.layers import (
     iter_layer_rows,
 )
 from core.networks.registry import free_name, get_architecture, save
+from ui.shared.dialogs import show_dialog
 from ui.shared.formatting import escape_markdown
 from ui.shared.settings import choose, settings
 from ui.train.layer_table import sizes
@@ -79,6 +81,7 @@ def begin() -> None:
         architecture.name, architecture.layers, identify(architecture.layers, _take_numbers(architecture.layers))
     )
     st.session_state["draft-name"] = free_name(architecture.name)
+    st.session_state["draft-shown"] = {}
 
 
 def _take_numbers(layers: Layers) -> int:
@@ -91,12 +94,15 @@ def _take_numbers(layers: Layers) -> int:
 def show_editor(input_shape: Shape, classes: int) -> None:
     """Show the editor if a copy is being changed."""
     if "draft" in st.session_state:
-        st.dialog(
-            f"Change a copy of {st.session_state['draft'].base}",
+        show_dialog(
+            f"Change a copy of {escape_markdown(st.session_state['draft'].base)}",
+            _edit,
+            input_shape,
+            classes,
             width="large",
             icon=":material/layers:",
             on_dismiss=_end,
-        )(_edit)(input_shape, classes)
+        )
 
 
 def _edit(input_shape: Shape, classes: int) -> None:
@@ -111,14 +117,28 @@ def _edit(input_shape: Shape, classes: int) -> None:
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
         _show_adder(None, KINDS, input_shape, classes)
     refusals = draft.refusals()
-    for (path, name, layer), (number, _) in zip(places(draft.layers), identity_paths(draft.identities), strict=True):
-        # By its key a row stays the same one in the browser, with what is being typed into it, as others come and go.
-        with st.container(key=f"layer-{number}"):
+    shown = st.session_state["draft-shown"]
+    for row, ((path, name, layer), (number, _)) in enumerate(
+        zip(places(draft.layers), identity_paths(draft.identities), strict=True)
+    ):
+        with _row(shown, row, number):
             _show_layer(number, path, name, layer, rows.get(name), input_shape, classes)
             if number in refusals:
                 st.error(escape_markdown(refusals[number]), icon=":material/error:")
             elif misfit and misfit.layer == name:
                 st.error(misfit.reason, icon=":material/error:")
+
+
+def _row(shown: dict[int, int], row: int, number: int) -> DeltaGenerator:
+    """Return the container of a layer's row, by whose key it stays the same one in the browser.
+
+    What is shown in a row's place stays there until it is replaced or the run ends. Where that was another layer's
+    row, it is removed at once, or its last fields would stand in the new row for a while and take what is typed.
+    """
+    before = shown.get(row, number)
+    shown[row] = number
+    key = f"layer-{number}"
+    return st.container(key=key) if before == number else st.empty().container(key=key)
 
 
 def _follow(layers: Layers, input_shape: Shape, classes: int) -> tuple[dict[str, LayerRow], LayerError | None]:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.networks.layers import Architecture, LayerError, LayerRow, Shape, explain_parameters, iter_layer_rows
+from ui.shared.data_table import show_data_table
 
 
 def show_layers(architecture: Architecture, input_shape: Shape, classes: int) -> None:
@@ -23,12 +24,13 @@ def show_layers(architecture: Architecture, input_shape: Shape, classes: int) ->
     if st.toggle("How each count comes about", key="counts-explained"):
         table["How the count comes about"] = [explain_parameters(row) for row in rows]
         del table["Settings"]
-    place.dataframe(
-        pd.DataFrame(table),
-        hide_index=True,
-        height="content",
-        column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
-    )
+    with place:
+        show_data_table(
+            pd.DataFrame(table),
+            hide_index=True,
+            height="content",
+            column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
+        )
     total = sum(row.parameters for row in rows)
     place.markdown(f"**{total:,} parameters** in both frameworks, for images of {sizes(input_shape)}.")
 

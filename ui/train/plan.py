@@ -16,11 +16,13 @@ from core.jobs.calibration import calibration_progress, start_calibration
 from core.jobs.estimates import Basis, estimate_time
 from core.jobs.scheduler import prepare
 from core.networks.layers import check_network
+from core.networks.pretrained import check_pretrained, recommend_pretrained
 from core.networks.registry import get_architecture
 from core.runs import open_store
 from core.system.text import duration
 from core.training.loop import split_of, validation_of
 from core.training.schedules import preview
+from ui.shared.dialogs import refresh_page
 from ui.shared.formatting import escape_markdown
 from ui.shared.launching import configs_for, launch
 from ui.shared.settings import settings_to_launch
@@ -62,6 +64,10 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
         f"{'each train' if len(frameworks) > 1 else 'trains'} on a training set of {len(training_rows):,} images, with "
         f"a validation set of {len(validation_labels):,} and a test set of {len(dataset.test.images):,}."
     )
+    if dataset.specification.preparation == "photo" and (
+        advice := recommend_pretrained(config.architecture, len(training_rows), dataset.image_shape)
+    ):
+        st.info(escape_markdown(advice), icon=":material/lightbulb:")
     if config.schedule != "constant" or config.warmup_epochs:
         st.altair_chart(
             schedule_curve(*preview(config, math.ceil(len(training_rows) / config.batch_size))), key="schedule"
@@ -74,6 +80,7 @@ def _splits(config: RunConfig) -> tuple[Dataset, np.ndarray, np.ndarray]:
     check_network(
         get_architecture(config.architecture), dataset.image_shape, len(dataset.class_names), config.batch_size
     )
+    check_pretrained(config.architecture, dataset.image_shape)
     return dataset, split_of(config, dataset).train, validation_of(config, dataset).labels
 
 
@@ -108,10 +115,14 @@ def _show_estimate(configs: list[RunConfig], seeds: int) -> None:
 
 
 def _watch_estimate(configs: list[RunConfig], seeds: int, still_to_time: bool) -> None:
-    estimates = [estimate_time(open_store(), each) for each in configs]
+    try:
+        estimates = [estimate_time(open_store(), each) for each in configs]
+    except ValueError:  # its data set or network has gone, as the page says when it runs anew
+        refresh_page()
+        return
     guessed = [config for config, each in zip(configs, estimates, strict=True) if each.basis == "guess"]
     if still_to_time and not guessed:
-        st.rerun()  # so that it is not looked at any more
+        refresh_page()  # so that it is not looked at any more
     if time.monotonic() - st.session_state["planned-at"] >= _REST_S:  # it does not while settings still change
         for config in guessed:
             start_calibration(config)

@@ -111,8 +111,8 @@ def detect(files: Files, choices: Choices) -> Source | None:
     for image in labelled:
         labels.setdefault(image.part or "train", Counter())[image.class_name] += 1
     guesses = []
-    if layout.splits:
-        guesses.append(Guess("splits", True, (True, False)))
+    if layout.splits or choices.splits is not None:
+        guesses.append(Guess("splits", choices.splits is not False, (True, False)))
     if layout.classes:
         guesses.append(Guess("classes", layout.classes, ("outer", "inner")))
     source = Source(

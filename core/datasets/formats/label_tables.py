@@ -16,6 +16,7 @@ from core.datasets.formats.source import Part, part_of
 from core.datasets.formats.table import TableError, read_rows
 from core.datasets.recognition.columns import LABELS
 from core.datasets.recognition.words import stem_of
+from core.system.text import quoted
 
 _MAX_BYTES = 64 * 2**20
 
@@ -53,8 +54,8 @@ def find_labels(
             for image, part, label in rows:
                 if (known := labels.setdefault(image.path, (image, part, label)))[2] != label:
                     raise ValueError(
-                        f"{file.path}: expected one class for each file, received {known[2]!r} and {label!r} for "
-                        f"{image.path}."
+                        f"{file.path}: expected one class for each file, received {quoted(known[2])} and "
+                        f"{quoted(label)} for {image.path}."
                     )
     if not labels:
         return None
@@ -101,14 +102,14 @@ def _of_table(
             hot = [header[column].strip() for column in rest if column < len(row) and row[column].strip() == "1"]
             if len(hot) != 1:
                 raise ValueError(
-                    f"{table.path}: expected one class for {row[names]!r}, received {len(hot)}: images of several "
-                    "classes cannot be learnt."
+                    f"{table.path}: expected one class for {quoted(row[names])}, received {len(hot)}: images of "
+                    "several classes cannot be learnt."
                 )
             (written,) = hot
         found.append((*image, written))
     if not found:
         return None
-    column = f"its column {header[label]!r}" if label is not None else "its columns of 0 and 1"
+    column = f"its column {quoted(header[label])}" if label is not None else "its columns of 0 and 1"
     return found, f"{table.path} says the classes, in {column}."
 
 
@@ -138,7 +139,7 @@ def _named(
     of_part = [entry for entry in near if entry[1] == (part_of(table.name) or "train")] or near
     if len(of_part) > 1:
         raise ValueError(
-            f"{table.path}: expected the name of one file, received {cell!r}, as several are called: "
+            f"{table.path}: expected the name of one file, received {quoted(cell)}, as several are called: "
             f"{', '.join(entry[0].path for entry in of_part[:3])}. Write their folders too."
         )
     return of_part[0] if of_part else None

@@ -38,6 +38,7 @@ from core.datasets.recognition.columns import Columns, NoLabelsError, find_colum
 from core.datasets.recognition.labels import check_label
 from core.datasets.recognition.orientation import judge_orientation
 from core.datasets.recognition.words import split_of, words_of
+from core.system.text import quoted
 
 POSITION = 20
 
@@ -514,7 +515,7 @@ def _checked(number: int, line: str, table: Table) -> np.ndarray:
             kind = "a whole number" if table.white == 255 else "a number"
             raise ValueError(
                 f"{table.file.path}, row {number:,}, column {names[column][:_SHOWN]}: "
-                f"expected {kind} from 0 to {table.white:g}, received {cell[:_SHOWN]!r}."
+                f"expected {kind} from 0 to {table.white:g}, received {quoted(cell[:_SHOWN])}."
             )
         values[place] = round(value * 255 / table.white)
     return values

@@ -20,6 +20,7 @@ from core.datasets.choices import Choices
 from core.datasets.files import File, open_whole, share_read
 from core.datasets.recognition.encoding import guess_encoding
 from core.datasets.recognition.unread import describe
+from core.system.text import quoted
 
 _SAMPLE = 2**20
 _MAX_LINE = 4 * 2**20
@@ -81,7 +82,7 @@ def sniff(file: File, choices: Choices) -> tuple[Dialect, list[list[str]]]:
         text = data.decode(encoding, "replace")
     except LookupError:
         raise ValueError(
-            f"--encoding: expected one that Python knows, such as cp1252, received {encoding!r}."
+            f"--encoding: expected one that Python knows, such as cp1252, received {quoted(encoding)}."
         ) from None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not is_whole and len(lines) > 1:

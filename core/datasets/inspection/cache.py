@@ -7,6 +7,7 @@ A name ends with a number that changes with the method, so that an older answer 
 new one. Results lie in `data_dir()/insights/FINGERPRINT/NAME.npz` and may be deleted at any time.
 """
 
+import logging
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -14,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.system.files import replacing
+from core.system.files import make_folder, replacing
 from core.system.paths import data_dir
+from core.system.text import quoted
+
+_log = logging.getLogger("duet")
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
@@ -29,10 +33,8 @@ def cache_folder(fingerprint: str) -> Path:
         ValueError: if `fingerprint` is no SHA-256 in hexadecimal.
     """
     if not _FINGERPRINT.fullmatch(fingerprint):
-        raise ValueError(f"Fingerprint: expected 64 hexadecimal digits, received {fingerprint[:100]!r}.")
-    folder = data_dir() / "insights" / fingerprint
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        raise ValueError(f"Fingerprint: expected 64 hexadecimal digits, received {quoted(fingerprint[:100])}.")
+    return make_folder(data_dir() / "insights" / fingerprint)
 
 
 def get_or_compute(fingerprint: str, name: str, compute: Callable[[], Arrays]) -> Arrays:
@@ -40,7 +42,10 @@ def get_or_compute(fingerprint: str, name: str, compute: Callable[[], Arrays]) -
     found = read_cached(fingerprint, name)
     if found is None:
         found = compute()
-        write_cached(fingerprint, name, found)
+        try:
+            write_cached(fingerprint, name, found)
+        except OSError as error:  # on a full or read-only disk it is computed again the next time
+            _log.warning("%s could not be kept: %s", name, error)
     return found
 
 

@@ -143,7 +143,8 @@ def enlarge(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """Encode a uint8 picture `(H, W, 1…4)`: grey, grey with opacity, RGB, or RGB with opacity."""
+    """Encode a uint8 picture `(H, W)` or `(H, W, 1…4)`: grey, grey with opacity, RGB, or RGB with opacity."""
     encoded = io.BytesIO()
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(encoded, "PNG", compress_level=3)
+    is_grey = picture.ndim == 3 and picture.shape[-1] == 1
+    Image.fromarray(picture[..., 0] if is_grey else picture).save(encoded, "PNG", compress_level=3)
     return encoded.getvalue()

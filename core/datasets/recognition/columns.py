@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from core.datasets.choices import Choices
 from core.datasets.recognition.words import split_of
+from core.system.text import quoted
 
 LABELS = (
     *("label", "labels", "class", "target", "y", "letter", "digit", "category", "emotion", "species", "breed"),
@@ -186,7 +187,7 @@ class _Kinds:
             return int(wanted) - 1
         raise ValueError(
             f"--label-column: expected the name of a column, its number from 1 to {len(self.names)}, first or last, "
-            f"received {wanted!r}."
+            f"received {quoted(wanted)}."
         )
 
     def _label_of_names(self, rest: Sequence[int]) -> int | None:
@@ -300,7 +301,7 @@ class _Kinds:
             self.notes.append(f"{self._listed(columns)} {'is' if len(columns) == 1 else 'are'} left out: {reason}.")
 
     def _called(self, column: int) -> str:
-        return f"the column {self.names[column]!r}" if self.has_header else f"column {column + 1}"
+        return f"the column {quoted(self.names[column])}" if self.has_header else f"column {column + 1}"
 
     def _listed(self, columns: Sequence[int]) -> str:
         names = [repr(self.names[column]) if self.has_header else str(column + 1) for column in columns]

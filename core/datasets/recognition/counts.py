@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from core.system.text import quoted
+
 RARE = 5
 """A class of fewer training images is told as rare."""
 
@@ -19,7 +21,9 @@ def check_classes(counts: Mapping[str, Mapping[str, int]]) -> None:
     """
     known = [name for name, classes in _of_all(counts).items() if classes]
     if len(known) < 2:
-        raise ValueError(f"Expected images of at least two classes, received only {known[0] if known else 'none'!r}.")
+        raise ValueError(
+            f"Expected images of at least two classes, received only {quoted(known[0] if known else 'none')}."
+        )
     learnt, tested = set(counts.get("train", {})), set(counts.get("test", {}))
     if learnt and tested and not learnt & tested:
         cased = {name.casefold() for name in learnt} & {name.casefold() for name in tested}

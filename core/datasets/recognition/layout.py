@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, get_args
 from core.datasets.choices import Choices
 from core.datasets.files import Skipped
 from core.datasets.recognition.words import Role, SplitName, families_among, split_of, words_of
+from core.system.text import quoted
 
 Part = Literal["train", "validation", "test"]
 
@@ -120,7 +121,7 @@ def _descend(root: _Folder, path: str, name: str) -> _Folder:
     if wanted in ("", "."):
         return root
     if not ends:
-        raise ValueError(f"--{name}: expected a folder with images, but there is none called {path!r}.")
+        raise ValueError(f"--{name}: expected a folder with images, but there is none called {quoted(path)}.")
     return min(ends, key=lambda folder: folder.path.count("/"))
 
 

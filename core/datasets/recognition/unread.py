@@ -17,7 +17,7 @@ class Unread(NamedTuple):
     fix: str
 
 
-_DOWNLOAD = "The download failed: fetch the file again."
+_DOWNLOAD = "The download failed: download the file again."
 _JPEG = "Save it as JPEG."
 _ZIP = "Unpack it and zip the folder."
 _ARRAYS = "Save the arrays with numpy.savez instead."
@@ -66,7 +66,7 @@ _BY_ENDING: dict[str, Unread] = {
 def describe(beginning: bytes, name: str) -> Unread:
     """Return what a file is that begins so and is called so."""
     if not beginning:
-        return Unread("an empty file", "Fetch or save it again.")
+        return Unread("an empty file", "Download or save it again.")
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     if beginning.startswith(b"PK\3\4"):
         if b"[Content_Types].xml" in beginning or b"xl/" in beginning or b"word/" in beginning:

@@ -30,7 +30,7 @@ class Convolution(LayerKind):
     PYTORCH_WEIGHTS: ClassVar = {"kernel": ("weight", (3, 2, 0, 1)), "bias": ("bias", (0,))}
 
     kind: Literal["convolution"] = "convolution"
-    filters: int = Field(ge=1, le=1024, title="Filters", description="How many channels come out.")
+    filters: int = Field(ge=1, le=4096, title="Filters", description="How many channels come out.")
     kernel: int = Field(default=3, ge=1, le=11, title="Kernel", description="The rows and columns of a filter.")
     stride: int = Field(default=1, ge=1, le=8, title="Stride", description="Pixels from one place to the next.")
     padding: Padding = Field(

@@ -58,4 +58,4 @@ def test_an_untouched_canvas_is_empty() -> None:
     app = AppTest.from_function(page).run()
     assert not app.exception
     assert app.markdown[0].value == "drawing: None"
-    assert app.get("bidi_component")[0].proto.json == '{"size": 200, "drawn": false}'
+    assert app.get("bidi_component")[0].proto.json == '{"size": 200, "pen": 0.075, "drawn": false}'

@@ -5,16 +5,18 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.metrics import brier_score_loss, log_loss, precision_recall_curve
 
-from core.studies.calibration import (
+from core.training.calibration import (
     apply_temperature,
+    area_under_risk,
     bin_numbers,
     brier_score,
     coverage,
     expected_calibration_error,
     fit_temperature,
     reliability,
+    surest,
 )
 
 
@@ -111,3 +113,35 @@ def test_coverage_by_hand():
     assert found.coverage.tolist() == [0.25, 0.75, 1.0]
     assert found.accuracy == pytest.approx([1.0, 2 / 3, 0.75])
     assert found.threshold.tolist() == [0.9, 0.8, 0.6]
+
+
+def test_accuracy_over_coverage_is_scikit_learns_precision(answers):
+    """Where a right prediction is a positive, the accuracy of those above a threshold is their precision."""
+    probabilities, labels = answers
+    right, sure = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
+    precision, recall, thresholds = precision_recall_curve(right, sure)
+
+    found = coverage(probabilities, labels)
+
+    order = np.argsort(-thresholds)
+    np.testing.assert_allclose(found.threshold, thresholds[order], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.accuracy, precision[:-1][order], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.coverage * found.accuracy, recall[:-1][order] * right.mean(), rtol=0, atol=1e-9)
+
+
+def test_area_under_risk_is_that_of_its_definition(answers):
+    probabilities, labels = answers
+    order = np.argsort(-probabilities.max(axis=1))
+    wrong = (probabilities.argmax(axis=1) != labels)[order]
+    risks = [wrong[: count + 1].mean() for count in range(len(wrong))]
+
+    assert area_under_risk(coverage(probabilities, labels)) == pytest.approx(np.mean(risks), abs=1e-9)
+
+
+def test_the_surest_of_a_share_are_at_least_that_many():
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6]])
+    curve = coverage(probabilities, np.array([0, 0, 0, 1]))
+
+    assert surest(curve, 0.25) == (0.25, 1.0, 0.9)
+    assert surest(curve, 0.5) == pytest.approx((0.75, 2 / 3, 0.8)), "two are equally sure"
+    assert surest(curve, 1.0) == (1.0, 0.75, 0.6)

@@ -47,6 +47,14 @@ class Coverage(NamedTuple):
     threshold: np.ndarray
 
 
+class Selection(NamedTuple):
+    """The surest predictions: their share of all, how many of them are right, and the least confidence among them."""
+
+    coverage: float
+    accuracy: float
+    threshold: float
+
+
 @dataclass(frozen=True)
 class Temperature:
     """The temperature that suits some images best, and their mean negative log likelihood before and with it."""
@@ -117,6 +125,21 @@ def coverage(probabilities: np.ndarray, labels: np.ndarray) -> Coverage:
     right = np.cumsum(probabilities.argmax(axis=1)[order] == labels[order])
     ends = np.flatnonzero(np.append(sure[1:] != sure[:-1], True))
     return Coverage((ends + 1) / len(labels), right[ends] / (ends + 1), sure[ends])
+
+
+def surest(curve: Coverage, share: float) -> Selection:
+    """Return the fewest of the surest predictions that are at least this share of all, 0 to 1."""
+    place = min(int(np.searchsorted(curve.coverage, share - 1e-12)), len(curve.coverage) - 1)
+    return Selection(*(float(values[place]) for values in curve))
+
+
+def area_under_risk(curve: Coverage) -> float:
+    """Return the mean share of errors over all coverages, of as many surest predictions as there are: 0 is perfect.
+
+    Geifman and El-Yaniv, "Selective classification for deep neural networks", 2017, call this the area under the
+    risk-coverage curve. Predictions of equal confidence, which have no order, are counted with the risk of all of them.
+    """
+    return float(((1 - curve.accuracy) * np.diff(curve.coverage, prepend=0)).sum())
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The methods of explaining a prediction: a module each, with its `METHOD`."""
