@@ -57,7 +57,8 @@ class SlowPage:
 
 def type_into(field: Locator, value: object, way: str) -> None:
     """Type over what is there as a hand does, key by key; `way` is "enter" where Enter follows."""
-    expect(field).to_have_count(1, timeout=2 * PATIENCE_MS)  # while the page runs, the one before may still be there
+    field = field.filter(visible=True)  # Streamlit hides one that another has replaced until the page has run
+    expect(field).to_have_count(1, timeout=2 * PATIENCE_MS)
     field.click()
     field.press("Control+a")
     field.press_sequentially(str(value))

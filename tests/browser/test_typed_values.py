@@ -183,6 +183,19 @@ def test_a_layers_field_before_another_button(editor: Editor, name: str, way: st
         check(f"{name}, every press", sum(layer["kind"] == "activation" for layer in layers), activations)
 
 
+def test_a_layer_that_moved_is_there_once(editor: Editor):
+    editor.open()
+    press(editor.button(FIRST_SPARE, "Remove"))
+    press(editor.button(4, "Add"))
+    editor.dialog.page.get_by_role("menuitem", name="Dropout").click()
+    press(editor.button(5, "Move up"))
+    press(editor.button(3, "Move down"))
+    press(editor.button(1, "Remove"))
+    expect(editor.button(1, "Remove")).to_have_count(0)
+    for number in (0, *range(2, FIRST_SPARE), *range(FIRST_SPARE + 1, len(LAYERS) + 1)):
+        expect(editor.button(number, "Remove")).to_have_count(1)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_units_after_layers_were_rearranged(editor: Editor, way: str, check: Callable[..., None]):
     for _ in range(REPETITIONS):

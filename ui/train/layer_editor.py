@@ -8,7 +8,7 @@ by which its row, its fields and its buttons go: what is typed or clicked while 
 that it was meant for, wherever that is by then.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from types import MappingProxyType
@@ -72,6 +72,8 @@ class _Draft(NamedTuple):
 
 def begin() -> None:
     """Open the editor on a copy of the network that is chosen by now, which the page may not show yet."""
+    if "draft" in st.session_state:  # a second click, which must not throw away what was changed since the first
+        return
     try:
         architecture = get_architecture(settings()["architecture"])
     except ValueError as error:  # it was deleted in another tab
@@ -117,11 +119,10 @@ def _edit(input_shape: Shape, classes: int) -> None:
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
         _show_adder(None, KINDS, input_shape, classes)
     refusals = draft.refusals()
-    shown = st.session_state["draft-shown"]
-    for row, ((path, name, layer), (number, _)) in enumerate(
-        zip(places(draft.layers), identity_paths(draft.identities), strict=True)
-    ):
-        with _row(shown, row, number):
+    numbers = [number for number, _ in identity_paths(draft.identities)]
+    taken = _take_places(numbers)
+    for place, ((path, name, layer), number) in enumerate(zip(places(draft.layers), numbers, strict=True)):
+        with _row(taken[place], place, number):
             _show_layer(number, path, name, layer, rows.get(name), input_shape, classes)
             if number in refusals:
                 st.error(escape_markdown(refusals[number]), icon=":material/error:")
@@ -129,16 +130,37 @@ def _edit(input_shape: Shape, classes: int) -> None:
                 st.error(misfit.reason, icon=":material/error:")
 
 
-def _row(shown: dict[int, int], row: int, number: int) -> DeltaGenerator:
-    """Return the container of a layer's row, by whose key it stays the same one in the browser.
+def _take_places(numbers: Sequence[int]) -> list[DeltaGenerator]:
+    """Return a place for each layer's row, and empty those that another layer's row was in.
 
-    What is shown in a row's place stays there until it is replaced or the run ends. Where that was another layer's
-    row, it is removed at once, or its last fields would stand in the new row for a while and take what is typed.
+    What is shown in a place stays there until it is replaced or the run ends, and its fields take what is typed. So no
+    row is shown in a new place before its old one was emptied, also that below the last row, or it would be there
+    twice. What is noted of a place is true wherever a run is broken off.
     """
-    before = shown.get(row, number)
-    shown[row] = number
-    key = f"layer-{number}"
-    return st.container(key=key) if before == number else st.empty().container(key=key)
+    shown: dict[int, int] = st.session_state["draft-shown"]
+    taken = []
+    for place in range(max(len(numbers), *(place + 1 for place in shown), 0)):
+        number = numbers[place] if place < len(numbers) else None
+        if number is not None and shown.get(place, number) == number:
+            taken.append(st.container(key=_row_key(number)))
+            shown[place] = number
+        else:
+            taken.append(st.empty())
+            shown.pop(place, None)
+    return taken
+
+
+def _row(taken: DeltaGenerator, place: int, number: int) -> DeltaGenerator:
+    """Return the container of a layer's row in its place, by whose key it stays the same one in the browser."""
+    shown: dict[int, int] = st.session_state["draft-shown"]
+    if place not in shown:
+        taken = taken.container(key=_row_key(number))
+        shown[place] = number
+    return taken
+
+
+def _row_key(number: int) -> str:
+    return f"layer-{number}"
 
 
 def _follow(layers: Layers, input_shape: Shape, classes: int) -> tuple[dict[str, LayerRow], LayerError | None]:
