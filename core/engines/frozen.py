@@ -8,25 +8,17 @@ layers are as in prediction: a batch norm has its published averages, and nothin
 
 import hashlib
 import json
-import logging
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
-from filelock import FileLock
 
 from core.config import RunConfig
 from core.engines import Chunk, Engine, EngineModule
+from core.engines.kept_features import KeptFeatures
 from core.engines.normalization import FIXED, Scaling
 from core.networks.layers import Architecture, Dense, Flatten, Layer, Shape, layer_rows
 from core.networks.pretrained import PRETRAINED
-from core.system.files import explain_refusal, write_bytes
-from core.system.paths import data_dir
-from core.system.tensors import digest, pack, read_bounded, unpack
-
-_log = logging.getLogger("duet")
-
-_MOST_BYTES = 8 * 2**30
+from core.system.tensors import digest
 
 
 def frozen_layers(config: RunConfig, architecture: Architecture) -> int:
@@ -92,7 +84,7 @@ class FrozenEngine:
         self._names = dict(zip(names[len(self._frozen) :], heads, strict=True))
         kind = [module.versions(), config.precision, scaling or FIXED[config.normalization], input_shape]
         self._kind = json.dumps([*kind, body.model_dump(mode="json")], sort_keys=True)
-        self._kept: _KeptFeatures | None = None
+        self._kept: KeptFeatures | None = None
         self._weights: dict[str, np.ndarray] = {}
         self._waiting: tuple[np.ndarray, np.ndarray, np.ndarray | None] | None = None
 
@@ -159,7 +151,7 @@ class FrozenEngine:
         drawn = self._body.weights()  # its last layer has no use
         self._body.load_weights(drawn | self._weights)
         key = hashlib.sha256(f"{self._kind} {digest(self._weights)}".encode()).hexdigest()[:32]
-        self._kept = _KeptFeatures(data_dir() / "features" / f"{key}.safetensors", self._body.features)
+        self._kept = KeptFeatures(key, self._body.features)
 
     def _see_data(self) -> None:
         if self._kept is not None and self._waiting is not None:
@@ -171,54 +163,6 @@ class FrozenEngine:
         """Return what the frozen layers give, float32 `(N, height, width, channels)`."""
         assert self._kept is not None, "weights are loaded first"
         return self._kept.of(images).reshape(len(images), *self._seen_shape)
-
-
-class _KeptFeatures:
-    """What some layers make of images, by each image's hash: in memory, and in a file for the next training."""
-
-    def __init__(self, path: Path, compute: Callable[[np.ndarray], np.ndarray]):
-        self._path, self._compute = path, compute
-        self._known = self._read()
-
-    def of(self, images: np.ndarray) -> np.ndarray:
-        """Return the features of uint8 images `(N, H, W, C)`, float32 `(N, size)`; those not known yet are computed."""
-        keys = [hashlib.sha256(image.tobytes()).digest() for image in images]
-        new = {key: row for row, key in enumerate(keys) if key not in self._known}
-        if new:
-            found = self._compute(np.ascontiguousarray(images[list(new.values())]))
-            self._known |= dict(zip(new, found, strict=True))
-            self._write()
-        return np.stack([self._known[key] for key in keys])
-
-    def _read(self) -> dict[bytes, np.ndarray]:
-        try:
-            arrays, metadata = unpack(read_bounded(self._path, _MOST_BYTES))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:  # they are computed anew
-            _log.warning("%s cannot be read: %s", self._path, error)
-            return {}
-        if arrays.keys() != {"images", "features"} or metadata.get("sha256") != digest(arrays):
-            _log.warning("%s is not what was written.", self._path)
-            return {}
-        return {key.tobytes(): row for key, row in zip(arrays["images"], arrays["features"], strict=True)}
-
-    def _write(self) -> None:
-        """Keep all, with what another training has kept meanwhile; where there is no room, only in memory."""
-        if sum(row.nbytes for row in self._known.values()) > _MOST_BYTES // 2:
-            return
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self._path}.lock"):
-                known = self._read() | self._known
-                arrays = {
-                    "images": np.stack([np.frombuffer(key, np.uint8) for key in known]),
-                    "features": np.stack(list(known.values())),
-                }
-                write_bytes(self._path, pack(arrays, {"sha256": digest(arrays)}))
-        except OSError as error:
-            if explain_refusal(error) is None:
-                raise
 
 
 def _weight_names(architecture: Architecture, input_shape: Shape, classes: int) -> list[str]:
