@@ -355,6 +355,15 @@ CASES = (
         ("the classes are taken from column 17",),
     ),
     *(
+        Case(
+            f"no header, a name among numbers, {name}", _pixels(table(labels, header=None)), ("0", "1", "cats"), *counts
+        )
+        for name, labels, counts in (
+            ("again and again", ["cats", "0", "1"] * 5, (12, 3)),
+            ("once", ["cats", *["0", "1"] * 5], (9, 2)),
+        )
+    ),
+    *(
         Case(f"one column too many: {name}", _pixels(columns_of(table(TWO), change)), ("0", "1"), 6, 2)
         for name, change in (
             ("index", lambda row: ["" if row[0] == "label" else "7", *row]),

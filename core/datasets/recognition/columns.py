@@ -117,6 +117,13 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     ):
         return True
     named = [column for column, cell in enumerate(first) if cell and not is_number(cell)]
+    # A class among numbers, as in "cats", "07", "1": a name does not come again further down its column, and names of
+    # pixels that are numbers count.
+    others = [cells for row in rows[1:] if (cells := [cell.strip() for cell in row]) != first]
+    if any(first[column] == cells[column] for column in named for cells in others):
+        return False
+    if len(first) > 3 and len(named) == 1 and all(first) and first[named[0]].lower() not in LABELS:
+        return False
     return any(_is_numeric(rows[1:], column) for column in named) or (
         bool(named) and first[named[0]].lower() in LABELS and len(named) > 1
     )
