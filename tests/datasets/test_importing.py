@@ -543,8 +543,8 @@ def test_large_images_in_hardly_any_bytes_are_refused_with_the_name_of_one(look,
     assert path.stat().st_size < 20_000
     with pytest.raises(
         ValueError,
-        match=r"^\d/\d+\.png: expected images that have shrunk by at most 250 times in their files, received "
-        r"8,000 × 8,000 pixels in 63 kB, and such more: save them smaller\.$",
+        match=r"^\d/\d+\.png: expected images whose files are compressed by at most 250 times, received "
+        r"8,000 × 8,000 pixels in 63 kB, and others like it: save them smaller\.$",
     ):
         look(path)
 

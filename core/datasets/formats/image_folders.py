@@ -277,9 +277,9 @@ class _Total:
             if self._unpacked <= max(_HARMLESS_UNPACKED, _MAX_RATIO * self._saved):
                 return
         raise ValueError(
-            f"{file.path}: expected images that have shrunk by at most {_MAX_RATIO} times in their files, received "
-            f"{header.width:,} × {header.height:,} pixels in {math.ceil(file.size / 1000):,} kB, and such more: save "
-            "them smaller."
+            f"{file.path}: expected images whose files are compressed by at most {_MAX_RATIO} times, received "
+            f"{header.width:,} × {header.height:,} pixels in {math.ceil(file.size / 1000):,} kB, and others like it: "
+            "save them smaller."
         )
 
 
