@@ -347,8 +347,8 @@ class TestRefusals:
     )
     def test_something_else(self, files, reason, tmp_path):
         sentence = (
-            "expected folders of images by class, tables of pixels, NumPy arrays or IDX files, alone or in an archive, "
-            + reason
+            "expected folders of images by class, tables of pixels, Parquet tables, NumPy arrays or IDX files, "
+            "alone or in an archive, " + reason
         )
         with pytest.raises(ValueError, match=re.escape(sentence)):
             inspect(sources.written(tmp_path, files))
@@ -550,7 +550,7 @@ def test_large_images_in_hardly_any_bytes_are_refused_with_the_name_of_one(look,
 
 
 def test_fewer_of_large_images_are_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(importing.image_folders, "_LOOKED_AT_PIXELS", 5 * 100 * 100)
+    monkeypatch.setattr(importing.image_folders, "LOOKED_AT_PIXELS", 5 * 100 * 100)
     for number in range(40):
         path = tmp_path / "photos" / f"{number % 2}" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

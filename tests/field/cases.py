@@ -21,6 +21,7 @@ from tests.field.inputs import (
     linked,
     npy,
     npz,
+    parquet,
     pictures,
     table,
     tar_gz,
@@ -531,6 +532,18 @@ CASES = (
         "zip with names in 1251", zip_in_code({"кот": 5, "пёс": 5}, "cp1251"), ("кот", "пёс"), 8, 2, ("read as cp1251",)
     ),
     Case("tar archive", tar_gz("photos.tar.gz", PETS), ("cats", "dogs"), 8, 2),
+    Case(
+        "Parquet of Hugging Face",
+        folder(
+            {
+                "data/train-00000-of-00001.parquet": parquet(PETS, ["dogs", "cats"]),
+                "data/test-00000-of-00001.parquet": parquet(images(cats=2, dogs=2), ["dogs", "cats"]),
+            }
+        ),
+        ("dogs", "cats"),
+        10,
+        4,
+    ),
     Case("PPM", folder(pictures({"a": 5, "b": 5}, "ppm")), ("a", "b"), 8, 2),
     Case("tall images", folder(pictures({"a": 5, "b": 5}, shape=(128, 16, 3))), ("a", "b"), 8, 2, ("padded",)),
     *(
@@ -544,7 +557,7 @@ CASES = (
             ("train.csv", "<!DOCTYPE html>\n<html>", "a web page"),
             ("a.arff", "@relation digits\n@attribute p real\n", "an ARFF table"),
             ("empty.csv", b"", "an empty file"),
-            ("train.parquet", b"PAR1", "a Parquet table"),
+            ("train.parquet", b"PAR1", "a whole Parquet table, but it is damaged"),
             ("x.csv", zip_bytes({"[Content_Types].xml": b"x"}), "Excel"),
             ("digits.json", '[{"label":1,"pixel0":0}]', "a JSON text"),
         )

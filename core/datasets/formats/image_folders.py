@@ -6,33 +6,25 @@ takes their place; see `core.datasets.formats.label_tables`.
 """
 
 import io
-import math
-import os
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
-from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from core.datasets.choices import Choices
-from core.datasets.decoding import (
-    MAX_BYTES,
-    Header,
-    ImageError,
-    brightest_of_deep,
-    decode,
-    looks_like_image,
-    read_header,
-)
+from core.datasets.decoding import MAX_BYTES, looks_like_image
 from core.datasets.files import DAMAGE, File, Files, Skipped
 from core.datasets.formats import label_tables
+from core.datasets.formats.encoded_images import (
+    LOOKED_AT,
+    LOOKED_AT_PIXELS,
+    Labelled,
+    decode_images,
+    find_deep_white,
+    read_whole,
+)
 from core.datasets.formats.source import Block, Guess, Part, Source, example_images
-from core.datasets.recognition.brightness import find_white, note_on
 from core.datasets.recognition.layout import Layout, find_layout
 from core.datasets.recognition.unread import BEGINNING, describe
 
@@ -48,29 +40,6 @@ _NEVER = (
     *(".npz", ".gz", ".mat", ".parquet", ".pkl", ".zip", ".tar", ".log"),
 )
 """Endings of files that are not opened to see whether they are images."""
-
-_LOOKED_AT = 60
-
-_LOOKED_AT_PIXELS = 300_000_000
-"""No further image is looked at once so many pixels have been decoded, which takes seconds."""
-
-_HARMLESS_UNPACKED = 2**28
-"""Images that unpack to more bytes than this, all together, must not have shrunk by more than `_MAX_RATIO`."""
-
-_MAX_RATIO = 250
-"""Blank pixels shrink by 300 to 1,000, scanned pages by 35."""
-
-_THREADS = min(2, os.cpu_count() or 1)
-"""Files and shrunk images of so many are in memory; of what is decoded, `decoding` keeps account."""
-
-
-class Labelled(NamedTuple):
-    """A file with its split and its label, and the value of white in it if it has 16 bits."""
-
-    file: File
-    part: Part | None
-    class_name: str
-    white: float | None = None
 
 
 def detect(files: Files, choices: Choices) -> Source | None:
@@ -89,7 +58,7 @@ def detect(files: Files, choices: Choices) -> Source | None:
         [file.path for file in images],
         [file.size for file in images],
         choices,
-        lambda one, other: _whole(images[one]) == _whole(images[other]),
+        lambda one, other: read_whole(images[one]) == read_whole(images[other]),
     )
     labelled = [Labelled(images[position], part, name) for position, part, name in layout.images]
     skipped = list(layout.skipped)
@@ -132,12 +101,13 @@ def detect(files: Files, choices: Choices) -> Source | None:
 
 def read(found: Source) -> Iterator[Block | Skipped]:
     """Yield each image as it is decoded, RGB; those that cannot be decoded as left out."""
-    yield from _decoded(found.parts)
+    yield from decode_images(found.parts, len(found.parts))
 
 
 def preview(found: Source) -> Iterator[Block | Skipped]:
     """Yield images from all over the folders, fewer where they are large."""
-    yield from _decoded(_from_all_over(found.parts), _LOOKED_AT_PIXELS)
+    images = _from_all_over(found.parts)
+    yield from decode_images(images, len(images), LOOKED_AT_PIXELS)
 
 
 def _from_all_over(images: Sequence[Labelled]) -> list[Labelled]:
@@ -146,9 +116,9 @@ def _from_all_over(images: Sequence[Labelled]) -> list[Labelled]:
     for image in images:
         by_class.setdefault(image.class_name, []).append(image)
     turns = sorted(
-        ((position, name) for name, images in by_class.items() for position in range(min(len(images), _LOOKED_AT))),
+        ((position, name) for name, images in by_class.items() for position in range(min(len(images), LOOKED_AT))),
     )
-    return [by_class[name][position] for position, name in turns[:_LOOKED_AT]]
+    return [by_class[name][position] for position, name in turns[:LOOKED_AT]]
 
 
 def _is_image(file: File) -> bool:
@@ -217,123 +187,19 @@ def _without_classes(name: str, images: Sequence[File], layout: Layout, rest: Se
 
 def _with_white(source: Source, choices: Choices) -> Source:
     """Find the value of white of images with 16 bits, from some of them."""
-    brightest = 0.0
-    looked_at = [image for image in _from_all_over(source.parts) if _may_be_deep(image.file)]
-    total = _Total()
-    for image in looked_at:
-        if total.decoded > _LOOKED_AT_PIXELS:
-            break
-        data = _whole(image.file)
-        try:
-            header = read_header(data, image.file.name)
-        except ImageError:
-            continue  # told when it is read
-        if header.mode.startswith("I;16"):
-            total.add(image.file, header)
-            brightest = max(brightest, brightest_of_deep(data, image.file.name, header) or 0)
-    if not brightest:
+    deep = find_deep_white((image for image in _from_all_over(source.parts) if _may_be_deep(image.file)), choices)
+    if deep is None:
         return source
-    white = choices.scale or find_white(max(brightest, 256), deep=True)
-    note = note_on(white, brightest, "Images of 16 bits") if white != 65535 else None
     return replace(
         source,
-        parts=tuple(image._replace(white=white) for image in source.parts),
-        notes=(*source.notes, *([note] if note else [])),
-        guesses=(*source.guesses, Guess("scale", white)),
+        parts=tuple(image._replace(white=deep.white) for image in source.parts),
+        notes=(*source.notes, *([deep.note] if deep.note else [])),
+        guesses=(*source.guesses, Guess("scale", deep.white)),
     )
 
 
 def _may_be_deep(file: File) -> bool:
     return file.size <= MAX_BYTES and file.name.lower().endswith((".png", ".tif", ".tiff", ".pgm"))
-
-
-def _whole(file: File) -> bytes:
-    try:
-        with file.open() as stream:
-            return stream.read(MAX_BYTES + 1)
-    except DAMAGE:
-        return b""
-
-
-class _Total:
-    """What the images that have been opened come to, counted by several threads."""
-
-    def __init__(self) -> None:
-        self.decoded = 0
-        self._saved = 0
-        self._unpacked = 0
-        self._lock = threading.Lock()
-
-    def add(self, file: File, header: Header) -> None:
-        """Count an image that is to be decoded.
-
-        Raises:
-            ValueError: if it is one too many of those that hardly say anything with very many pixels.
-        """
-        with self._lock:
-            self.decoded += header.decoded
-            self._saved += file.size
-            self._unpacked += header.unpacked
-            if self._unpacked <= max(_HARMLESS_UNPACKED, _MAX_RATIO * self._saved):
-                return
-        raise ValueError(
-            f"{file.path}: expected images whose files are compressed by at most {_MAX_RATIO} times, received "
-            f"{header.width:,} × {header.height:,} pixels in {math.ceil(file.size / 1000):,} kB, and others like it: "
-            "save them smaller."
-        )
-
-
-def _decoded(images: Sequence[Labelled], most: float = math.inf) -> Iterator[Block | Skipped]:
-    """Yield the images in their order, decoded by a few threads that are never far ahead.
-
-    No further one is begun once so many pixels as `most` have been decoded.
-    """
-    queue = iter(enumerate(images, start=1))
-    total = _Total()
-    with ThreadPoolExecutor(_THREADS) as threads:
-        running = [
-            (number, image, threads.submit(_decode, image, total)) for number, image in islice(queue, 2 * _THREADS)
-        ]
-        while running:
-            number, image, future = running.pop(0)
-            outcome = future.result()
-            for next_number, next_image in islice(queue, int(total.decoded <= most)):
-                running.append((next_number, next_image, threads.submit(_decode, next_image, total)))
-            if isinstance(outcome, Skipped):
-                yield outcome
-                continue
-            pixels, size = outcome
-            yield Block(image.part, pixels[np.newaxis], [image.class_name], size, number / len(images))
-
-
-def _decode(image: Labelled, total: _Total) -> tuple[np.ndarray, tuple[int, int]] | Skipped:
-    """Return the pixels of a file, uint8 `(H, W, 3)`, and its height and width, or why there are none.
-
-    Raises:
-        ValueError: as `_Total.add` does.
-    """
-    file = image.file
-    if file.size > MAX_BYTES:
-        return Skipped(file.path, f"It has {file.size / 2**20:,.0f} MiB.", f"Save it below {MAX_BYTES // 2**20} MiB.")
-    try:
-        with file.open() as stream:
-            data = stream.read(MAX_BYTES + 1)
-        header = read_header(data, file.name)
-    except ImageError as error:
-        return _skip_undecodable(file, error)
-    except DAMAGE as error:
-        return Skipped(file.path, f"It is damaged ({error}).", "Put a whole copy in its place.")
-    total.add(file, header)
-    try:
-        pixels = decode(data, file.name, white=image.white, header=header)
-    except ImageError as error:
-        return _skip_undecodable(file, error)
-    return pixels, (header.height, header.width)
-
-
-def _skip_undecodable(file: File, error: ImageError) -> Skipped:
-    reason = str(error).removeprefix(f"{file.name}: ")
-    return Skipped(file.path, f"{reason[:1].upper()}{reason[1:]}", "Save it anew as PNG or JPEG.")
 
 
 def example() -> dict[str, bytes]:

@@ -29,7 +29,7 @@ _BY_BEGINNING: tuple[tuple[bytes, Unread], ...] = (
     (b"Rar!", Unread("a RAR archive", _ZIP)),
     (b"\xd0\xcf\x11\xe0", Unread("an old Office document, such as an Excel workbook", _CSV)),
     (b"\x89HDF", Unread("an HDF5 file (.h5, .hdf5 or MATLAB 7.3)", _ARRAYS)),
-    (b"PAR1", Unread("a Parquet table", _CSV)),
+    (b"PAR1", Unread("a Parquet table", "Give it the ending .parquet.")),
     (b"SQLite format 3", Unread("an SQLite database", "Export its table as CSV UTF-8.")),
     (b"MATLAB 5.0 MAT-file", Unread("a MATLAB file", _ARRAYS)),
     (b"ARROW1", Unread("an Arrow file", "Save it as Parquet or CSV.")),
