@@ -12,6 +12,7 @@ from ui.shared.formatting import counted, escape_markdown
 from ui.shared.page_title import set_page_title
 from ui.shared.presses import pressed
 from ui.shared.settings import fill
+from ui.train.plan import set_seeds
 from ui.train.search_form import search_address
 
 
@@ -20,7 +21,7 @@ def show_searches() -> None:
     store = open_store()
     searches = store.find_searches()
     if not searches:
-        st.info("No search yet. *Search over settings* on the Train page begins one.")
+        st.info("No search yet. Settings chosen under *Vary* on the Train page begin one.")
         st.page_link("../pages/train.py", label="Choose settings", icon=":material/tune:")
         return
     show_data_table(
@@ -73,6 +74,7 @@ else:
                 help="Fills in this search on the Train page, to be changed and begun as another.",
             ):
                 fill(config.model_dump())
+                set_seeds(specification.seeds)
                 st.switch_page("../pages/train.py", query_params=search_address(specification))
         show_search(search)
         show_analysis(search)

@@ -22,7 +22,6 @@ from ui.train.layer_editor import begin, show_editor
 from ui.train.layer_table import show_layers
 from ui.train.plan import show_plan
 from ui.train.recipe_picker import choose_frameworks, choose_recipe, show_changes
-from ui.train.search_form import show_search_form
 from ui.train.setting_groups import show_settings
 
 
@@ -83,7 +82,6 @@ with plan:
         try:
             config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
             show_plan(config, frameworks)
-            show_search_form(config, frameworks)
             show_first_batch(config)
             if len(frameworks) > 1:
                 with terms:

@@ -117,7 +117,7 @@ def slices(frame: pd.DataFrame, dimension: Dimension) -> alt.Chart:
                 "accuracy:Q", title=_ACCURACY, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~%", tickCount=6)
             ),
             color=alt.Color("trial:Q", title="trial", scale=alt.Scale(scheme="greys")),
-            tooltip=["trial:Q", "value", alt.Tooltip("accuracy:Q", format=".2%")],
+            tooltip=["trial:Q", alt.Tooltip("value", title=dimension.title), alt.Tooltip("accuracy:Q", format=".2%")],
         )
         .properties(height=240)
     )

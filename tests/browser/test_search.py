@@ -1,6 +1,7 @@
 """A search as a visitor meets it: watched, paused, killed with all that works on it, resumed, extended."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +12,8 @@ from core.studies.search.control import start_search
 from core.studies.search.specification import specify
 from core.system.paths import store_url
 from tests import processes
-from tests.browser.app import Server, open_page, screenshot, settled
+from tests.browser.app import Server, choose, open_page, screenshot, settled
+from tests.browser.slow import SlowPage, press, type_into
 from tests.browser.waiting import PATIENCE_MS
 from tests.waiting import wait_for
 
@@ -68,3 +70,18 @@ def test_a_search_survives_all_that_works_on_it(
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     store.close()
     assert complaints == []
+
+
+@pytest.mark.slow
+def test_a_comma_list_typed_on_train_is_launched_as_a_grid(server: Server, new_page: Callable[..., Page]):
+    """In a slow browser, the button is pressed at once after the list; below the test that counts all trials."""
+    slow_page = SlowPage(new_page(server), "slow-browser")
+    page = slow_page.open("train", frameworks="PyTorch", architecture="ann-100", train_limit=600, epochs=1)
+    with slow_page.hurried():
+        choose(page, "Vary", "Batch size")
+    type_into(page.get_by_role("textbox", name="Batch size"), "32, 64, 128", "mouse")
+    press(page.get_by_role("button", name="Launch"))
+
+    page.wait_for_url("**/search?search=*", timeout=2 * PATIENCE_MS)
+    expect(page.get_by_text("Batch size 32, 64, 128")).to_be_visible(timeout=2 * PATIENCE_MS)
+    expect(page.get_by_text(re.compile(r"of 3 ended · Grid"))).to_be_visible(timeout=2 * PATIENCE_MS)

@@ -50,6 +50,13 @@ def test_parallel_coordinates_of_equal_accuracies_lie_on_one_place(frame: pd.Dat
     assert set(lines.data[lines.data["axis"] == "validation accuracy"]["place"]) == {0}
 
 
+def test_slices_call_settings_by_their_titles(frame: pd.DataFrame) -> None:
+    for dimension in SPACE:
+        drawn = slices(frame, dimension).to_dict()["encoding"]
+        assert drawn["x"]["title"] == dimension.title
+        assert dimension.title in {each.get("title") for each in drawn["tooltip"]}
+
+
 def test_no_figure_has_the_colour_of_a_framework(frame: pd.DataFrame) -> None:
     figures = [
         history(frame),

@@ -1,9 +1,11 @@
 """The search page, without a browser, and the form on Train that begins a search."""
 
+from unittest.mock import patch
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.config import configure
+from core.config import RunConfig, configure
 from core.runs import Store
 from core.studies.search import control
 from core.studies.search.control import start_search
@@ -40,6 +42,19 @@ def searched(store: Store, trials: int, state: str = "done") -> str:
 
 def search_page(**query: str) -> AppTest:
     return page_at("search", **query).run()
+
+
+def estimated(page: AppTest) -> str:
+    """What the plan says of the time."""
+    return next(each.value for each in page.markdown if each.value.startswith("**About"))
+
+
+def launch(page: AppTest) -> tuple[str, dict[str, str]]:
+    """Press *Launch*, and return the page that it leads to and what its address says."""
+    with patch("streamlit.switch_page") as switched:  # in a callback, AppTest knows no pages
+        page.button(key="launch").click().run()
+    (call,) = switched.call_args_list
+    return call.args[0], call.kwargs["query_params"]
 
 
 @pytest.mark.usefixtures("store")
@@ -122,33 +137,92 @@ def test_train_begins_a_search(store):
     page = page_at("train").run()
     page.multiselect(key="vary").set_value(["learning_rate", "batch_size"]).run()
     page.text_input(key="values-learning_rate").set_value("1..0.1").run()
-    assert any("the range is empty" in plain(each.value) for each in page.caption)
+    assert "the range is empty" in plain(page.error[0].value)
     page.text_input(key="values-learning_rate").set_value("0.001..0.1:log").run()
     page.text_input(key="values-batch_size").set_value("32, 64").run()
 
-    page.button(key="search-start").click().run()
+    destination = launch(page)
 
     assert not page.exception
     (search,) = store.find_searches()
     assert search.specification["sampler"] == "tpe"
     assert [each["name"] for each in search.specification["space"]] == ["learning_rate", "batch_size"]
-    assert page.query_params["search"] == search.id
+    assert destination == ("../pages/search.py", {"search": search.id})
 
 
 def test_what_limits_a_search_is_told_and_kept(store):
     page = page_at(
         "train", vary="Batch size", **{"values-batch_size": "32, 64", "minutes": "5", "sampler": "TPE"}
     ).run()
-    assert any("At most 2 trials, 5 minutes of work; 1 seed" in each.value for each in page.caption)
+    assert any("TPE search. At most 2 trials, 5 minutes of work; 1 seed" in each.value for each in page.caption)
 
     page.number_input(key="images").set_value(0).run()
-    assert any("Images" in each.value and "received 0" in plain(each.value) for each in page.caption)
+    assert "received 0" in plain(page.error[0].value)
     page.number_input(key="images").set_value(4000).run()
-    page.button(key="search-start").click().run()
+    launch(page)
 
     assert not page.exception
     (search,) = store.find_searches()
     assert [search.specification[name] for name in ("trials", "minutes", "images")] == [None, 5, 4000]
+
+
+def test_a_comma_list_on_train_is_a_grid_at_once(store):
+    page = page_at("train", architecture="ann-100", frameworks="PyTorch").run()
+    page.multiselect(key="vary").set_value(["batch_size", "momentum"]).run()
+    assert {"setting-batch_size", "setting-momentum"}.isdisjoint(each.key for each in page.number_input)
+    assert page.text_input(key="values-batch_size").value == f"{RunConfig().batch_size}"
+    assert page.button(key="launch").label == "Launch 1 trial"
+    before = estimated(page)
+    page.number_input(key="seeds").set_value(2).run()
+    page.text_input(key="values-batch_size").set_value("32, 64, 128").run()
+    page.text_input(key="values-momentum").set_value("0, 0.9").run()
+
+    assert page.button(key="launch").label == "Launch 6 trials"
+    assert any("Grid search. At most 6 trials; 2 seeds for each trial." in each.value for each in page.caption)
+    assert estimated(page) != before
+    destination = launch(page)
+
+    assert not page.exception
+    (search,) = store.find_searches()
+    assert destination == ("../pages/search.py", {"search": search.id})
+    assert store.find() == []
+    specification = control.specification_of(search)
+    assert (specification.sampler, specification.seeds, specification.pairs) == ("grid", 2, False)
+    assert {each.name: each.values for each in specification.space} == {
+        "batch_size": (32, 64, 128),
+        "momentum": (0, 0.9),
+    }
+
+
+def test_a_second_click_begins_no_second_search(store):
+    page = page_at("train", vary="Batch size", **{"values-batch_size": "32, 64"}).run()
+
+    assert launch(page) == launch(page)
+
+    assert len(store.find_searches()) == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_a_setting_that_no_longer_varies_is_set_as_before():
+    page = page_at("train", batch_size="48", vary="Batch size", **{"values-batch_size": "32, 64"}).run()
+    assert page.button(key="launch").label == "Launch 2 trials"
+
+    page.multiselect(key="vary").set_value([]).run()
+
+    assert page.number_input(key="setting-batch_size").value == 48
+    assert page.button(key="launch").label == "Launch"
+    assert "Search options" not in {each.label for each in page.expander}
+
+
+def test_values_that_are_refused_are_told_and_not_launched(store):
+    page = page_at("train", vary="Batch size", **{"values-batch_size": "32, many"}).run()
+    assert "Batch size (--batch-size): expected a whole number" in plain(page.error[0].value)
+
+    page.button(key="launch").click().run()
+
+    assert not page.exception
+    assert "Batch size (--batch-size)" in plain(page.toast[0].value)
+    assert store.find_searches() == []
 
 
 @pytest.mark.parametrize(
@@ -172,7 +246,7 @@ def test_a_clone_is_the_same_search(store, specification):
     page.button(key="search-clone").click().run()
     assert not page.exception
     page = page_at("train", **page.query_params).run()
-    page.button(key="search-start").click().run()
+    launch(page)
 
     assert not page.exception
     newest, oldest = store.find_searches()

@@ -92,6 +92,30 @@ def test_what_is_not_said_follows_from_what_is_varied():
     assert specify(RunConfig(), ["batch-size=1..8192", "momentum=0..0.9"], sampler="grid").size == 25
 
 
+def test_a_sample_is_from_all_over_the_space_but_for_the_layers():
+    search = specify(RunConfig(), ["units=16,32", "epochs=1,2,3", "batch-size=32,64"], pairs=True)
+
+    sampled = search.sample(3)
+
+    assert [[config.framework for config in pair] for pair in sampled] == [["pytorch", "keras"]] * 3
+    assert [(pair[0].epochs, pair[0].batch_size) for pair in sampled] == [(1, 32), (2, 32), (3, 64)]
+    assert {pair[0].architecture for pair in sampled} == {RunConfig().architecture}
+    assert len(specify(RunConfig(), ["units=16,32"]).sample(3)) == 1
+
+
+@pytest.mark.parametrize(
+    ("vary", "budget", "trials"),
+    [
+        ("batch-size=32,64,128", {}, 3),
+        ("batch-size=32,64,128", {"trials": 2}, 2),
+        ("learning-rate=0.1..1", {"trials": 7}, 7),
+        ("learning-rate=0.1..1", {"minutes": 5}, None),
+    ],
+)
+def test_the_most_trials_are_those_of_the_space_or_the_budget(vary, budget, trials):
+    assert specify(RunConfig(), [vary], **budget).most_trials == trials
+
+
 def test_the_test_images_never_choose():
     with pytest.raises(ValueError, match="must not be measured on the test images"):
         specify(configure(validation_part="test"), ["batch-size=32,64"])

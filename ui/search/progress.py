@@ -72,7 +72,7 @@ def _watch(search_id: str, unsettled: bool) -> None:
 
 def _show_head(search: Search, specification: Specification, trials: list[Trial]) -> None:
     ended = sum(trial.state != "running" for trial in trials)
-    limit = min((each for each in (specification.trials, specification.size) if each is not None), default=None)
+    limit = specification.most_trials
     with st.container(horizontal=True, vertical_alignment="center"):
         icon, colour = _BADGES[search.state]
         st.badge(search.state, icon=icon, color=colour)

@@ -1,4 +1,4 @@
-"""Launching from a page: a double click makes one run."""
+"""Launching from a page: a double click makes one run, or one search."""
 
 import time
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from core.config import FRAMEWORK_TITLES, Framework, RunConfig
 from core.engines import available_cores
 from core.jobs.scheduler import submit
 from core.runs import Store, new_id, open_store
+from core.studies.search.control import start_search
+from core.studies.search.specification import Specification
 
 _DOUBLE_CLICK_S = 2.0
 
@@ -37,6 +39,17 @@ def launch_each(together: Sequence[Sequence[RunConfig]], seeds: int) -> list[str
     return run_ids
 
 
+def launch_search(specification: Specification) -> str:
+    """Begin a search and return its id; asked again for the same within two seconds, it gives that one."""
+    before = st.session_state.get("launched-search")
+    clicked_at = time.monotonic()
+    if before is None or before.specification != specification or clicked_at - before.clicked_at >= _DOUBLE_CLICK_S:
+        before = _SearchLaunch(specification, submission=new_id(), clicked_at=clicked_at)
+    search_id = start_search(open_store(), specification, submission=before.submission, submitter=submitter())
+    st.session_state["launched-search"] = before
+    return search_id
+
+
 def submitter() -> str:
     """Return an opaque word for this browser session; the queue is fair between sessions."""
     return st.session_state.setdefault("submitter", new_id())
@@ -48,6 +61,12 @@ class _Launch(NamedTuple):
     submission: str
     clicked_at: float
     run_ids: Sequence[str] = ()
+
+
+class _SearchLaunch(NamedTuple):
+    specification: Specification
+    submission: str
+    clicked_at: float
 
 
 def _has_begun(store: Store, before: _Launch) -> bool:

@@ -1,10 +1,11 @@
-"""What a launch will do and how long it will take, how the learning rate will change, and the button that launches.
+"""What a launch of a run or search will do and how long it will take, the learning rate drawn, and its button.
 
 show_plan(config, ("pytorch", "keras"))
 """
 
 import math
 import time
+from statistics import fmean
 
 import numpy as np
 import streamlit as st
@@ -19,19 +20,24 @@ from core.networks.layers import check_network
 from core.networks.pretrained import check_pretrained, recommend_pretrained
 from core.networks.registry import get_architecture
 from core.runs import open_store
+from core.studies.search.specification import Specification
 from core.system.text import duration
 from core.training.loop import split_of, validation_of
 from core.training.schedules import preview
 from ui.shared.dialogs import refresh_page
-from ui.shared.formatting import escape_markdown
-from ui.shared.launching import configs_for, launch
+from ui.shared.formatting import counted, escape_markdown
+from ui.shared.launching import configs_for, launch, launch_search
 from ui.shared.settings import settings_to_launch
 from ui.train.recipe_picker import chosen_frameworks
+from ui.train.search_form import chosen_search, search_in_words, show_search_options
 
 _SEEDS_HELP = (
     "How many times it is trained, each time with the next seed. The spread of the results tells whether a "
     f"difference is more than luck; 5 say a good deal. A whole number from 1 to {MOST_SEEDS}."
 )
+
+_SAMPLED = 3
+"""By so many trials the time of a search is estimated."""
 
 _REFRESH_S = 1.0
 _REST_S = 3.0
@@ -45,7 +51,7 @@ _BASES: dict[Basis, str] = {
 
 
 def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
-    """Show the plan of a run, or of one for each of several frameworks and seeds.
+    """Show the plan of a run, of one for each of several frameworks and seeds, or of a search where settings vary.
 
     Raises:
         ValueError: if the network does not fit the data, or there are too many or too few seeds or images.
@@ -57,8 +63,26 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seeds = _choose_seeds()
         with_seeds(config, seeds)
-        st.button("Launch", type="primary", icon=":material/play_arrow:", key="launch", on_click=_launch)
-    _show_estimate(configs, seeds)
+        button = st.container(width="content")
+    estimate = st.container()
+    show_search_options()
+    specification, refusal = None, ""
+    try:
+        specification = chosen_search(config, frameworks, seeds)
+    except ValueError as error:
+        refusal = str(error)
+    with button:  # also where values are refused: they may be typed anew, and it pressed at once
+        title = _launch_title(specification)
+        st.button(title, type="primary", icon=":material/play_arrow:", key="launch", on_click=_launch)
+    with estimate:
+        if refusal:
+            st.error(escape_markdown(refusal), icon=":material/error:")
+        elif specification is None:
+            _show_estimate([configs], seeds)
+        else:
+            if trials := specification.most_trials:
+                _show_estimate(specification.sample(_SAMPLED) or [configs], seeds * trials)
+            st.caption(search_in_words(specification))
     st.markdown(
         f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
         f"{'each train' if len(frameworks) > 1 else 'trains'} on a training set of {len(training_rows):,} images, with "
@@ -72,6 +96,18 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
         st.altair_chart(
             schedule_curve(*preview(config, math.ceil(len(training_rows) / config.batch_size))), key="schedule"
         )
+
+
+def set_seeds(seeds: int) -> None:
+    """Have the plan begin with so many seeds."""
+    st.session_state["chosen-seeds"] = seeds
+
+
+def _launch_title(specification: Specification | None) -> str:
+    if specification is None:
+        return "Launch"
+    trials = specification.most_trials
+    return f"Launch {counted(trials, 'trial')}" if trials else "Launch search"
 
 
 def _splits(config: RunConfig) -> tuple[Dataset, np.ndarray, np.ndarray]:
@@ -90,11 +126,14 @@ def _launch() -> None:
     try:
         config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
         _splits(config)
-        run_ids = launch(configs_for(config, frameworks), seeds)
+        if specification := chosen_search(config, frameworks, seeds):
+            page, query = "search", {"search": launch_search(specification)}
+        else:
+            page, query = "results", {"run": launch(configs_for(config, frameworks), seeds)[0]}
     except ValueError as error:
         st.toast(escape_markdown(str(error)), icon=":material/error:")
     else:
-        st.switch_page("../pages/results.py", query_params={"run": run_ids[0]})
+        st.switch_page(f"../pages/{page}.py", query_params=query)
 
 
 def _choose_seeds() -> int:
@@ -105,22 +144,28 @@ def _choose_seeds() -> int:
     return chosen
 
 
-def _show_estimate(configs: list[RunConfig], seeds: int) -> None:
-    """Say how long it will take; as long as that is a guess, time some steps when nothing else is to be done."""
+def _show_estimate(launches: list[list[RunConfig]], times: int) -> None:
+    """Say how long it will take; as long as that is a guess, time some steps when nothing else is to be done.
+
+    Args:
+        launches: the runs, or pairs that train side by side; of a search, those of some of its trials.
+        times: how many like them are made, one after the other.
+    """
     st.session_state["planned-at"] = time.monotonic()
     store = open_store()
-    unknown = [each for each in configs if estimate_time(store, each).basis == "guess"]
+    unknown = [each for configs in launches for each in configs if estimate_time(store, each).basis == "guess"]
     still_to_time = any(calibration_progress(each) in ("never", "running") for each in unknown)
-    st.fragment(_watch_estimate, run_every=_REFRESH_S if still_to_time else None)(configs, seeds, still_to_time)
+    st.fragment(_watch_estimate, run_every=_REFRESH_S if still_to_time else None)(launches, times, still_to_time)
 
 
-def _watch_estimate(configs: list[RunConfig], seeds: int, still_to_time: bool) -> None:
+def _watch_estimate(launches: list[list[RunConfig]], times: int, still_to_time: bool) -> None:
     try:
-        estimates = [estimate_time(open_store(), each) for each in configs]
+        estimated = [[(each, estimate_time(open_store(), each)) for each in configs] for configs in launches]
     except ValueError:  # its data set or network has gone, as the page says when it runs anew
         refresh_page()
         return
-    guessed = [config for config, each in zip(configs, estimates, strict=True) if each.basis == "guess"]
+    estimates = [estimate for made in estimated for _, estimate in made]
+    guessed = [config for made in estimated for config, each in made if each.basis == "guess"]
     if still_to_time and not guessed:
         refresh_page()  # so that it is not looked at any more
     if time.monotonic() - st.session_state["planned-at"] >= _REST_S:  # it does not while settings still change
@@ -129,4 +174,5 @@ def _watch_estimate(configs: list[RunConfig], seeds: int, still_to_time: bool) -
     basis = min((each.basis for each in estimates), key=list(_BASES).index)
     timing = any(calibration_progress(config) == "running" for config in guessed)
     words = "a guess; some steps are being timed" if timing else _BASES[basis]
-    st.markdown(f"**About {duration(seeds * max(each.seconds for each in estimates))}** ({words})")
+    seconds = times * fmean(max(each.seconds for _, each in made) for made in estimated)
+    st.markdown(f"**About {duration(seconds)}** ({words})")

@@ -1,24 +1,26 @@
-"""Starting a search from the Train page: which settings vary, how they are chosen, and when it ends.
+"""A search on the Train page: which settings vary, over which values, and how and how long these are searched.
 
-show_search_form(config, frameworks)
+for name in choose_varied():
+    show_values(name)               # in place of the setting's own field
+show_search_options()
+specification = chosen_search(config, frameworks, seeds)                # None where nothing varies
 st.switch_page("../pages/train.py", query_params=search_address(specification))    # a copy of a search
 
-What is entered stands in the page's address.
+What is entered stands in the page's address. A list of values is a grid at once; all else begins as is usual.
 """
+
+from typing import Any
 
 import streamlit as st
 
-from core.config import FRAMEWORK_TITLES, MOST_SEEDS, RunConfig, configure
+from core.config import FRAMEWORK_TITLES, RunConfig
 from core.networks.editing import places
 from core.networks.layers import CLASSES
 from core.networks.registry import get_architecture
-from core.runs import new_id, open_store
-from core.studies.search.control import start_search
-from core.studies.search.space import LAYER_SETTINGS, NOT_VARIED, title_of
+from core.studies.search.space import LAYER_SETTINGS, NOT_VARIED, title_of, value_in_words
 from core.studies.search.specification import PRUNERS, SAMPLERS, USUAL_TRIALS, Specification, specify
-from ui.shared.formatting import counted, escape_markdown
-from ui.shared.launching import submitter
-from ui.shared.presses import pressed
+from ui.shared.formatting import counted
+from ui.shared.settings import settings
 from ui.train.recipe_picker import BOTH
 
 _EXAMPLES = {
@@ -29,38 +31,66 @@ _EXAMPLES = {
 }
 _VALUES_HELP = "A list such as 32, 64, 128, or a range such as 0.001..1, or 0.001..1:log, which is divided by ratios."
 
+_AUTOMATIC = "automatic"
+_SAMPLERS = {_AUTOMATIC: "Automatic"} | {str(name): title for name, title in SAMPLERS.items()}
+_LIMITS = ("trials", "minutes", "images")
+
 _TRIALS_HELP = (
     "How many settings to try. By default all of a grid; otherwise "
     f"{USUAL_TRIALS}, unless minutes or images limit the search."
 )
 
 
-def show_search_form(config: RunConfig, frameworks: tuple[str, ...]) -> None:
-    """Offer to vary some settings, those above staying the same, and begin the search."""
-    # Open where the address says what to vary, or the first look would not show it.
-    with st.expander(
-        "Search over settings",
+def choose_varied() -> list[str]:
+    """Let the user pick the settings that vary, and return them."""
+    return st.multiselect(
+        "Vary",
+        _names(settings()["architecture"]),
+        format_func=title_of,
+        key="vary",
+        bind="query-params",
+        select_all=False,  # nobody searches over everything
+        placeholder="Settings to try several values of",
+        help="Each takes a list of values or a range, and the launch becomes a search over them; all other settings "
+        "stay as they are.",
+    )
+
+
+def show_values(name: str) -> None:
+    """Show the field for the values of a setting that varies; it begins with the one that is set."""
+    st.text_input(
+        title_of(name),
+        value=_present(name),
+        key=f"values-{name}",
+        bind="query-params",
         icon=":material/manage_search:",
-        key="search-form",
-        expanded="vary" in st.query_params,
-    ):
-        vary = _choose_values(config)
+        placeholder=_EXAMPLES.get(name, "32, 64, 128"),
+        help=_VALUES_HELP,
+    )
+
+
+def show_search_options() -> None:
+    """Show how a search is done and what limits it, where settings vary."""
+    if not st.session_state["vary"]:
+        return
+    # Open where the address says one of them, or the first look would not show it.
+    expanded = any(name in st.query_params for name in ("sampler", "pruner", *_LIMITS))
+    with st.expander("Search options", icon=":material/manage_search:", key="search-options", expanded=expanded):
         first, second = st.columns(2)
         with first:
-            sampler = st.selectbox(
+            st.selectbox(
                 "Sampler",
-                list(SAMPLERS),
-                index=list(SAMPLERS).index("tpe"),
-                format_func=SAMPLERS.__getitem__,
+                list(_SAMPLERS),
+                format_func=_SAMPLERS.__getitem__,
                 key="sampler",
                 bind="query-params",
                 help="A grid tries all combinations, a range at five places. TPE learns from earlier trials which "
-                "values do well.",
+                "values do well. Automatic is a grid over lists, and TPE where there is a range.",
             )
-            trials = _choose_limit("Trials", _TRIALS_HELP, "Automatic")
-            images = _choose_limit("Images", "Ends the search when its runs have trained on so many images in all.")
+            _choose_limit("Trials", _TRIALS_HELP, "Automatic")
+            _choose_limit("Images", "Ends the search when its runs have trained on so many images in all.")
         with second:
-            pruner = st.selectbox(
+            st.selectbox(
                 "Pruning",
                 list(PRUNERS),
                 format_func=PRUNERS.__getitem__,
@@ -68,39 +98,47 @@ def show_search_form(config: RunConfig, frameworks: tuple[str, ...]) -> None:
                 bind="query-params",
                 help="Stops a trial early that falls behind earlier ones in validation accuracy.",
             )
-            minutes = _choose_limit("Minutes", "Ends the search after so many minutes of work; pauses do not count.")
-            seeds = st.number_input(
-                "Seeds for each trial",
-                value=1,
-                step=1,
-                key="search-seeds",
-                bind="query-params",
-                help=f"A whole number from 1 to {MOST_SEEDS}.",
-            )
-        if not vary:
-            st.caption("Choose the settings to vary.")
-            return
-        try:
-            if seeds is None:
-                raise ValueError(f"Seeds: expected a whole number from 1 to {MOST_SEEDS}, received none.")
-            specification = specify(
-                configure(**config.model_dump()),
-                [f"{name}={values}" for name, values in vary.items()],
-                sampler=sampler,
-                pruner=pruner,
-                pairs=len(frameworks) > 1 and "framework" not in vary,
-                seeds=seeds,
-                trials=trials,
-                minutes=minutes,
-                images=images,
-            )
-        except ValueError as error:
-            st.caption(escape_markdown(str(error)))
-            return
-        st.caption(_in_words(specification))
-        if pressed("Search", type="primary", icon=":material/manage_search:", key="search-start"):
-            search_id = start_search(open_store(), specification, submission=new_id(), submitter=submitter())
-            st.switch_page("../pages/search.py", query_params={"search": search_id})
+            _choose_limit("Minutes", "Ends the search after so many minutes of work; pauses do not count.")
+
+
+def chosen_search(config: RunConfig, frameworks: tuple[str, ...], seeds: int) -> Specification | None:
+    """Return the search that the widgets say by now, in a callback too; None where no setting varies.
+
+    Args:
+        config: what does not vary.
+        seeds: so many runs or pairs for each trial.
+
+    Raises:
+        ValueError: if values or options are refused.
+    """
+    varied: list[str] = st.session_state.get("vary", [])
+    if not varied:
+        return None
+    values = {name: st.session_state.get(f"values-{name}", _present(name)) for name in varied}
+    options: dict[str, Any] = {name: st.session_state.get(name) for name in ("sampler", "pruner", *_LIMITS)}
+    if options["sampler"] == _AUTOMATIC:
+        options["sampler"] = None
+    return specify(
+        config,
+        [f"{name}={text}" for name, text in values.items()],
+        pairs=len(frameworks) > 1 and "framework" not in varied,
+        seeds=seeds,
+        **{**options, "pruner": options["pruner"] or "none"},
+    )
+
+
+def search_in_words(specification: Specification) -> str:
+    """Return how a search goes about, and what ends it."""
+    trials, minutes, images = specification.most_trials, specification.minutes, specification.images
+    limits = [
+        *([] if trials is None else [counted(trials, "trial")]),
+        *([] if minutes is None else [f"{minutes:g} minutes of work"]),
+        *([] if images is None else [f"{images:,} images"]),
+    ]
+    return (
+        f"{SAMPLERS[specification.sampler]} search. At most {', '.join(limits)}; "
+        f"{counted(specification.seeds, 'seed')} for each trial."
+    )
 
 
 def search_address(specification: Specification) -> dict[str, str | list[str]]:
@@ -112,53 +150,28 @@ def search_address(specification: Specification) -> dict[str, str | list[str]]:
         **{f"values-{dimension.name}": dimension.in_words() for dimension in specification.space},
         "sampler": SAMPLERS[specification.sampler],
         "pruner": PRUNERS[specification.pruner],
-        "search-seeds": str(specification.seeds),
         **{name: f"{limit:g}" for name, limit in limits.items() if limit is not None},
     }
 
 
-def _choose_values(config: RunConfig) -> dict[str, str]:
-    """Return the settings to vary, each with what was typed of its values."""
-    names = st.multiselect(
-        "Vary",
-        _names(config),
-        format_func=title_of,
-        key="vary",
-        bind="query-params",
-        help="The settings that a search tries several values of; all others stay as they are.",
-    )
-    return {
-        name: st.text_input(
-            title_of(name),
-            key=f"values-{name}",
-            bind="query-params",
-            placeholder=_EXAMPLES.get(name, "32, 64, 128"),
-            help=_VALUES_HELP,
-        )
-        for name in names
-    }
-
-
-def _choose_limit(title: str, explanation: str, otherwise: str = "No limit") -> int | None:
-    return st.number_input(
+def _choose_limit(title: str, explanation: str, otherwise: str = "No limit") -> None:
+    st.number_input(
         title, value=None, step=1, placeholder=otherwise, key=title.lower(), bind="query-params", help=explanation
     )
 
 
-def _in_words(specification: Specification) -> str:
-    trials = min((each for each in (specification.trials, specification.size) if each is not None), default=None)
-    limits = [
-        *([] if trials is None else [counted(trials, "trial")]),
-        *([] if specification.minutes is None else [f"{specification.minutes:g} minutes of work"]),
-        *([] if specification.images is None else [f"{specification.images:,} images"]),
-    ]
-    return f"At most {', '.join(limits)}; {counted(specification.seeds, 'seed')} for each trial."
+def _present(name: str) -> str:
+    """Return the value that a setting has, as a user would type it; none of settings of layers, which have many."""
+    return value_in_words(settings()[name]) if name in settings() else ""
 
 
-def _names(config: RunConfig) -> list[str]:
-    """Return what can be varied, the usual ones first, and those of single layers last."""
+def _names(network: str) -> list[str]:
+    """Return what can be varied, the usual ones first, and those of single layers last, where the network is here."""
     usual = ["learning_rate", "batch_size", "optimizer"]
-    layers = [(name, layer) for _, name, layer in places(get_architecture(config.architecture).layers)]
+    try:
+        layers = [(name, layer) for _, name, layer in places(get_architecture(network).layers)]
+    except ValueError:  # deleted or damaged, as the launch is told
+        layers = []
     kinds = [layer.kind for _, layer in layers]
     # The last dense layer has one unit a class.
     of_all = [name for name, (kind, _) in LAYER_SETTINGS.items() if kinds.count(kind) > (kind == "dense")]

@@ -71,6 +71,26 @@ class Specification(BaseModel):
             size *= dimension.count
         return size
 
+    @property
+    def most_trials(self) -> int | None:
+        """How many trials it makes at the most; None where only minutes or images end it."""
+        return min((each for each in (self.trials, self.size) if each is not None), default=None)
+
+    def sample(self, count: int) -> list[list[RunConfig]]:
+        """Return the runs of at most so many trials from all over the space, by which to estimate the time of all.
+
+        The settings of layers stay as they are: a network would be kept for each.
+        """
+        space = [dimension for dimension in self.space if dimension.name in RunConfig.model_fields]
+        last = grid_size(space) - 1
+        sampled = []
+        for number in sorted({round(last * place / max(count - 1, 1)) for place in range(count)}):
+            try:
+                sampled.append(self.configs(grid_point(space, number), seed=0))
+            except ValueError:  # these do not fit together: a trial that fails takes no time
+                continue
+        return sampled
+
     def configs(self, settings: Mapping[str, Value], seed: int) -> list[RunConfig]:
         """Return the runs of a trial for one seed, counted from 0: one, or a pair.
 
