@@ -397,8 +397,8 @@ def _unrecognised(files: Files) -> str:
     received = f"{', '.join(told)}. {fixes[max(kinds, key=lambda what: len(kinds[what]))]}" if told else "none."
     reason = f" {files.skipped[0].file}: {files.skipped[0].reason} {files.skipped[0].fix}" if files.skipped else ""
     return (
-        f"{files.name}: expected folders of images by class, tables of pixels, Parquet tables, NumPy arrays or IDX "
-        f"files, alone or in an archive, received {received}{reason}"
+        f"{files.name}: expected folders of images by class, tables of pixels, Parquet tables, NumPy arrays, MATLAB "
+        f"or IDX files, alone or in an archive, received {received}{reason}"
     )
 
 

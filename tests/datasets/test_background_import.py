@@ -90,9 +90,9 @@ def test_what_is_not_ours_is_not_discarded(tmp_path):
 def test_a_refusal_reaches_the_dashboard_as_one_sentence(tmp_path, duet_home):
     path = sources.written(tmp_path, {"notes.txt": "Buy milk."}) / "notes.txt"
     sentence = (
-        "notes.txt: expected folders of images by class, tables of pixels, Parquet tables, NumPy arrays or IDX files, "
-        "alone or in an archive, received a text (notes.txt). Nothing needs to be done, if it is a note; a table "
-        "needs labels and pixels."
+        "notes.txt: expected folders of images by class, tables of pixels, Parquet tables, NumPy arrays, MATLAB or IDX "
+        "files, alone or in an archive, received a text (notes.txt). Nothing needs to be done, if it is a note; a "
+        "table needs labels and pixels."
     )
     with sources.refused(sentence):
         background_import.inspect_apart(path)

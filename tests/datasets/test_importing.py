@@ -347,8 +347,8 @@ class TestRefusals:
     )
     def test_something_else(self, files, reason, tmp_path):
         sentence = (
-            "expected folders of images by class, tables of pixels, Parquet tables, NumPy arrays or IDX files, "
-            "alone or in an archive, " + reason
+            "expected folders of images by class, tables of pixels, Parquet tables, NumPy arrays, MATLAB or IDX "
+            "files, alone or in an archive, " + reason
         )
         with pytest.raises(ValueError, match=re.escape(sentence)):
             inspect(sources.written(tmp_path, files))

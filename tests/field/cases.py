@@ -23,6 +23,7 @@ from tests.field.inputs import (
     npz,
     parquet,
     pictures,
+    svhn_mat,
     table,
     tar_gz,
     zip_bytes,
@@ -543,6 +544,17 @@ CASES = (
         ("dogs", "cats"),
         10,
         4,
+    ),
+    Case(
+        "MATLAB of SVHN",
+        folder({f"{part}_32x32.mat": svhn_mat([10, *range(1, 10)] * 2) for part in ("train", "test")}),
+        tuple("0123456789"),
+        20,
+        20,
+        ("The label 10 stands for the digit 0",),
+    ),
+    Case(
+        "MATLAB 7.3", file("a.mat", b"MATLAB 7.3 MAT-file".ljust(600)), refused="save it in MATLAB with save(…, '-v7')"
     ),
     Case("PPM", folder(pictures({"a": 5, "b": 5}, "ppm")), ("a", "b"), 8, 2),
     Case("tall images", folder(pictures({"a": 5, "b": 5}, shape=(128, 16, 3))), ("a", "b"), 8, 2, ("padded",)),

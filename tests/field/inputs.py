@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+import scipy.io
 
 from core.datasets import mnist
 from core.datasets.formats.idx import read_idx
@@ -97,6 +98,14 @@ def parquet(files: Mapping[str, bytes], names: list[str]) -> bytes:
     content = io.BytesIO()
     schema = {"huggingface": json.dumps({"info": {"features": features}})}
     pyarrow.parquet.write_table(pyarrow.table(columns).replace_schema_metadata(schema), content)
+    return content.getvalue()
+
+
+def svhn_mat(labels: list[int]) -> bytes:
+    """Return a MATLAB file of SVHN's form with an image for each label."""
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3, len(labels)), dtype=np.uint8)
+    content = io.BytesIO()
+    scipy.io.savemat(content, {"X": pixels, "y": np.array(labels, np.uint8)[:, np.newaxis]}, do_compression=True)
     return content.getvalue()
 
 

@@ -22,7 +22,7 @@ from ui.shared.presses import forget_presses, pressed
 _FORMATS = (
     "A zip, tar archive or folder with one sub-folder of images a class (also below `train` and `test`) or a table of "
     "labels, CSV tables of pixels such as Sign Language MNIST, Parquet tables of images as Hugging Face has them, "
-    "NumPy's `.npz` and `.npy`, or IDX files as of MNIST."
+    "NumPy's `.npz` and `.npy`, MATLAB files of SVHN's or EMNIST's form, or IDX files as of MNIST."
 )
 
 

@@ -31,7 +31,7 @@ _BY_BEGINNING: tuple[tuple[bytes, Unread], ...] = (
     (b"\x89HDF", Unread("an HDF5 file (.h5, .hdf5 or MATLAB 7.3)", _ARRAYS)),
     (b"PAR1", Unread("a Parquet table", "Give it the ending .parquet.")),
     (b"SQLite format 3", Unread("an SQLite database", "Export its table as CSV UTF-8.")),
-    (b"MATLAB 5.0 MAT-file", Unread("a MATLAB file", _ARRAYS)),
+    (b"MATLAB 5.0 MAT-file", Unread("a MATLAB file", "Give it the ending .mat.")),
     (b"ARROW1", Unread("an Arrow file", "Save it as Parquet or CSV.")),
     (b"\x93NUMPY", Unread("a single NumPy array", "Put the array of labels beside it, as X.npy and y.npy.")),
     (b"\xff\xfe", Unread("a text in UTF-16", _CSV)),
