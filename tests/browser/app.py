@@ -148,9 +148,19 @@ def failures_of(page: "Page") -> list[str]:
     return told.all_inner_texts()
 
 
+def open_list(page: "Page", label: str) -> None:
+    """Open a list of choices once its field stands still: one that opens while it moves is closed by that."""
+    box = page.get_by_role("combobox", name=label).first
+    box.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "() => document.getAnimations().every(each => each.effect.getComputedTiming().iterations === Infinity)"
+    )
+    box.click()
+
+
 def choose(page: "Page", label: str, option: str) -> None:
     """Choose from a list."""
-    page.get_by_role("combobox", name=label).click()
+    open_list(page, label)
     page.get_by_role("option", name=option, exact=True).click()
     settled(page)
 

@@ -25,7 +25,7 @@ from core.datasets.background_import import start_import
 from core.networks.layers import Architecture, Dense, Flatten
 from core.runs import Results, Store, new_id
 from tests import processes
-from tests.browser.app import Server, screenshot, settled
+from tests.browser.app import Server, open_list, screenshot, settled
 from tests.browser.slow import PRESS_MS, REPETITIONS, SlowPage, press, type_into
 from tests.browser.waiting import PATIENCE_MS, wait_until
 from tests.datasets import sources
@@ -145,7 +145,7 @@ def test_a_reload_keeps_what_was_set(slow_page: SlowPage, store: Store):
         # Not the 3 from before the recipe: until the browser has shown what that says, this is taken for a late echo.
         epochs = 4 + number
         page = slow_page.open("train")
-        page.get_by_role("combobox", name="Start from").click()
+        open_list(page, "Start from")
         page.get_by_role("option", name="quick", exact=True).click()
         expect(page.get_by_text("Everything is as the recipe says.")).to_be_visible()
         type_into(page.locator(".st-key-setting-epochs input"), epochs, "enter")

@@ -167,8 +167,6 @@ def _change(page: Page, field: str, value: str) -> None:
     guesses = page.get_by_text("What was guessed, to be changed")
     if not page.get_by_label(field, exact=True).first.is_visible():
         guesses.click()
-        # A list that opens while its field still moves is closed by that.
-        page.wait_for_function("() => !document.getAnimations().length")
     if page.get_by_role("combobox", name=field).count():
         choose(page, field, value)
     else:

@@ -29,7 +29,7 @@ from core.runs import Store
 from core.studies.search.specification import specify
 from core.system.paths import PROJECT
 from core.system.text import is_like_a_formula
-from tests.browser.app import Server, failures_of, open_page, screenshot, settled
+from tests.browser.app import Server, failures_of, open_list, open_page, screenshot, settled
 from tests.browser.names_shown import (
     are_written,
     assert_inert,
@@ -151,7 +151,7 @@ def check(server: Server, page: Page, complaints: list[str]) -> Iterator[Callabl
 
 def options(page: Page, label: str) -> list[str]:
     """Open a list of choices, and return what it offers."""
-    page.get_by_role("combobox", name=label).first.click()
+    open_list(page, label)
     expect(page.get_by_role("option").first).to_be_visible()
     offered = page.get_by_role("option").all_inner_texts()
     page.keyboard.press("Escape")

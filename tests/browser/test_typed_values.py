@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 from core.config import RunConfig
 from core.networks.layers import Activation, Architecture, BatchNorm, Convolution, Dense, Dropout, Flatten, MaxPool
 from core.runs import Run, Store
-from tests.browser.app import Server, open_page, settled
+from tests.browser.app import Server, open_list, open_page, settled
 from tests.browser.slow import REPETITIONS, SlowPage, press, type_into
 from tests.browser.waiting import wait_until
 
@@ -136,7 +136,7 @@ def editor(slow_page: SlowPage, own_server: Server) -> Editor:
 def test_a_network_before_changing_a_copy(slow_page: SlowPage, network: str, check: Callable[..., None]):
     for _ in range(REPETITIONS):
         page = slow_page.open("train")
-        page.get_by_role("combobox", name="Network").click()
+        open_list(page, "Network")
         page.get_by_role("option", name=network, exact=True).click()
         press(page.get_by_role("button", name="Change a copy"))
         name = page.get_by_role("dialog").get_by_role("textbox", name="Name")
@@ -255,7 +255,7 @@ def test_a_setting_after_a_recipe(slow_page: SlowPage, store: Store, way: str, c
     for _ in range(REPETITIONS):
         page = slow_page.open("train", frameworks="PyTorch")
         page.get_by_text("Advanced").click()
-        page.get_by_role("combobox", name="Start from").click()
+        open_list(page, "Start from")
         page.get_by_role("option", name="quick", exact=True).click()
         before = store.count()
         type_into(page.locator(".st-key-setting-train_limit input"), 1200, way)
