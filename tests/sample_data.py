@@ -21,12 +21,15 @@ def make_dataset(
     test_labels: Sequence[int],
     class_names: Sequence[str] = ("cat", "dog"),
     name: str = "tiny",
+    validation_images: int = 0,
 ) -> Dataset:
     """Return a data set that lies in memory only, with the fingerprint of its images and labels."""
     labels = [np.asarray(values, np.int64) for values in (train_labels, test_labels)]
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in (train_images, test_images, *labels)))
     return Dataset(
-        Specification(name, "Tiny", tuple(class_names), "photo", "made here", "free"),
+        Specification(
+            name, "Tiny", tuple(class_names), "photo", "made here", "free", validation_images=validation_images
+        ),
         Split(train_images, labels[0]),
         Split(test_images, labels[1]),
         digest.hexdigest(),

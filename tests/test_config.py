@@ -66,7 +66,7 @@ BOUNDS = {
     "shift_y": ([0, 0.5], [-0.1, 0.51]),
     "flip_horizontal": ([True, False], ["maybe", None]),
     "flip_vertical": ([True, False], ["maybe", None]),
-    "validation_part": (["stratified", "grouped", "last", "test"], ["first"]),
+    "validation_part": (["stratified", "grouped", "last", "given", "test"], ["first"]),
     "architecture": (list(ARCHITECTURES), [5, None]),
     "dataset": (["mnist"], [5, None]),
 }
@@ -201,6 +201,7 @@ def test_every_schedule_has_its_fields():
         ("decay_epochs", {"schedule": "step"}, {"schedule": "constant"}),
         ("monitor", {"checkpoint_policy": "last", "patience": 2}, {"checkpoint_policy": "last"}),
         ("validation_share", {"validation_part": "last"}, {"validation_part": "test"}),
+        ("validation_share", {"validation_part": "grouped"}, {"validation_part": "given"}),
         ("initialisation", {}, {"initial_weights": "3f9c0a1b2c3d"}),
         ("threads", {}, {"device": "gpu:0"}),
     ],

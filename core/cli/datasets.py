@@ -27,7 +27,7 @@ from core.cli.parsing import Parser, command_parser, exit_with_error, show
 from core.datasets import background_import, importing
 from core.datasets.catalogue import CATALOGUE
 from core.datasets.choices import NAMES as CHOICES
-from core.datasets.choices import Choices, HeldOut, Orientation, option_of
+from core.datasets.choices import Choices, HeldOut, Orientation, ValidationUse, option_of
 from core.datasets.deriving import derivation_of
 from core.datasets.grouping import groups_of
 from core.datasets.importing import Plan, Report, report_as_json
@@ -109,6 +109,12 @@ def _add_choices(command: Parser) -> None:
     add("--preparation", choices=get_args(Preparation), help="what images from outside are taken for")
     add("--fit", choices=get_args(Fit), help="how images of other proportions are brought into those chosen")
     add(
+        "--validation-as",
+        choices=get_args(ValidationUse),
+        help="what validation images become that came beside training images: kept as given for runs to validate on, "
+        "the test images, where no others came, or training images like the others",
+    )
+    add(
         "--test-part",
         choices=get_args(HeldOut),
         help="how test images are held out where none came; grouped: images that are variations of one another stay "
@@ -151,6 +157,7 @@ def _list(options: argparse.Namespace) -> None:
                 "name": name,
                 "title": dataset.specification.title,
                 "images": {"train": len(dataset.train.labels), "test": len(dataset.test.labels)},
+                "validation_images": dataset.specification.validation_images,
                 "shape": dataset.image_shape,
                 "classes": len(dataset.class_names),
                 "bundled": dataset.specification.bundled,
@@ -167,8 +174,9 @@ def _list(options: argparse.Namespace) -> None:
         return
     for row in rows:
         size = "×".join(map(str, row["shape"]))
+        given = f", {row['validation_images']:,} of them to validate on" if row["validation_images"] else ""
         show(
-            f"{row['name']:<24} {row['title']}: {row['images']['train']:,} + {row['images']['test']:,} images, "
+            f"{row['name']:<24} {row['title']}: {row['images']['train']:,}{given} + {row['images']['test']:,} images, "
             f"{size}, {row['classes']} classes"
         )
 
@@ -281,7 +289,8 @@ def _print_report(report: Report, as_json: bool) -> None:
         return
     height, width, channels = report.shape
     show(f"{report.title} ({report.name}) is here: {report.format}, {len(report.class_names)} classes")
-    show(f"  {report.images['train']:,} images to train on, {report.images['test']:,} to test on")
+    given = f", {report.validation_images:,} of them to validate on" if report.validation_images else ""
+    show(f"  {report.images['train']:,} images to train on{given}, {report.images['test']:,} to test on")
     show(f"  {height}×{width}×{channels}, SHA-256 {report.fingerprint}")
     _print_skipped(report.skipped, report.notes)
 

@@ -21,7 +21,8 @@ from collections.abc import Callable, Sequence
 from typing import get_args
 
 from core.cli.parsing import Parser, command_parser, exit_with_error, program, show
-from core.config import MOST_SEEDS, RunConfig, configure, expected, option
+from core.cli.settings import configure_chosen
+from core.config import MOST_SEEDS, RunConfig, expected, option
 from core.jobs.deaths import note_deaths
 from core.recipes import get_recipe
 from core.runs import Search, Store, Trial, new_id, open_store
@@ -63,7 +64,7 @@ def _search(arguments: Sequence[str]) -> int:
     as_json, recipe = options.pop("json"), options.pop("recipe")
     chosen = {name: value for name, value in options.items() if value is not None}
     try:
-        config = configure(**{**(get_recipe(recipe).settings if recipe else {}), **chosen})
+        config = configure_chosen({**(get_recipe(recipe).settings if recipe else {}), **chosen})
         specification = specify(config, **own)
         store = open_store()
         search_id = start_search(store, specification, submission=new_id())

@@ -25,7 +25,8 @@ from typing import Any
 
 from core import datasets
 from core.cli.parsing import Parser, command_parser, exit_with_error, show
-from core.config import FRAMEWORK_TITLES, MOST_SEEDS, RunConfig, configure, expected, option, with_seeds
+from core.cli.settings import configure_chosen
+from core.config import FRAMEWORK_TITLES, MOST_SEEDS, RunConfig, expected, option, with_seeds
 from core.engines import get_engine
 from core.jobs.worker import execute, starting_weights
 from core.networks.layers import check_network
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     as_json, recipe, source, seeds = (options.pop(name) for name in ("json", "recipe", "source", "seeds"))
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        config = configure(**{**_settings_to_start_from(recipe, source), **given})
+        config = configure_chosen({**_settings_to_start_from(recipe, source), **given})
         configs = with_seeds(config, seeds)
         dataset = datasets.load(config.dataset)
         check_network(

@@ -23,7 +23,7 @@ Normalization = Literal["unit", "symmetric", "standard"]
 Initialisation = Literal["shared", "he", "framework"]
 Precision = Literal["float32", "bfloat16", "float64"]
 Defaults = Literal["framework", "aligned"]
-ValidationPart = Literal["stratified", "grouped", "last", "test"]
+ValidationPart = Literal["stratified", "grouped", "last", "given", "test"]
 Monitor = Literal["val_loss", "val_accuracy"]
 CheckpointPolicy = Literal["best", "last"]
 ClassWeights = Literal["none", "balanced"]
@@ -49,7 +49,13 @@ CHOICE_TITLES: dict[str, Mapping[Any, str]] = {
         "one_cycle": "One-cycle",
     },
     "class_weights": {"none": "None", "balanced": "Balanced"},
-    "validation_part": {"stratified": "Stratified", "grouped": "Grouped", "last": "Last", "test": "Test"},
+    "validation_part": {
+        "stratified": "Stratified",
+        "grouped": "Grouped",
+        "last": "Last",
+        "given": "As given",
+        "test": "Test",
+    },
     "monitor": {"val_loss": "Lowest validation loss", "val_accuracy": "Highest validation accuracy"},
     "checkpoint_policy": {"best": "Best epoch", "last": "Last epoch"},
     "normalization": {"unit": "Unit, 0 to 1", "symmetric": "Symmetric, -1 to 1", "standard": "Standard"},
@@ -298,8 +304,9 @@ class RunConfig(BaseModel):
         title="Validation images",
         description="Stratified: drawn at random with the seed, each class in proportion. Grouped: so too, but "
         "near-duplicates stay together, as nothing is proved by recognising a variation of a training image. Last: the "
-        "end of the training images, as Keras does it. Test: all training images are learnt from and the test images "
-        "choose the epoch, as some publications do; the test accuracy is then a little too good.",
+        "end of the training images, as Keras does it. As given: those that came with the data, where some did; the "
+        "default there. Test: all training images are learnt from and the test images choose the epoch, as some "
+        "publications do; the test accuracy is then a little too good.",
         json_schema_extra={"group": "Validation"},
     )
     validation_every: int = Field(
@@ -441,7 +448,8 @@ class RunConfig(BaseModel):
         default=None,
         ge=20,
         title="Training limit",
-        description="Use only so many training images (validation included), drawn with the seed. Empty uses them all.",
+        description="Use only so many training images (validation included, unless it is as given), drawn with the "
+        "seed. Empty uses them all.",
         json_schema_extra={"group": "Data"},
     )
     threads: int = Field(
@@ -531,7 +539,7 @@ def is_used(name: str, settings: Mapping[str, Any]) -> bool:
         case "monitor":
             return settings["checkpoint_policy"] == "best" or bool(settings["patience"])
         case "validation_share":
-            return settings["validation_part"] != "test"
+            return settings["validation_part"] not in ("given", "test")
         case "initialisation":
             return not settings["initial_weights"]
         case "normalization":

@@ -21,10 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core.config import RunConfig, ValidationPart
 from core.datasets import mnist, storage
 from core.datasets.dataset import Dataset, Split
 from core.datasets.specification import FORMER_PREPARATIONS, Specification
-from core.datasets.splitting import TrainSplit, split_train
+from core.datasets.splitting import TrainSplit, split_train, usual_part
 from core.system.files import explain_refusal, write_json
 from core.system.text import quoted, shortened
 
@@ -41,6 +42,7 @@ __all__ = [
     "rename",
     "restore",
     "split_train",
+    "usual_validation_part",
 ]
 
 _BUNDLED = {source.SPECIFICATION.name: source for source in (mnist,)}
@@ -63,6 +65,14 @@ def get_specification(name: str) -> Specification:
         raise ValueError(f"Data set (--dataset): expected one of {', '.join(names())}, received {quoted(name)}.")
     folder = storage.place() / name
     return _specification(folder, _version(folder))
+
+
+def usual_validation_part(name: str) -> ValidationPart:
+    """Return how runs take validation images from the data set `name` where nothing is chosen.
+
+    Where there is none of that name, whoever loads it says so; till then it is as for any other.
+    """
+    return usual_part(get_specification(name)) if name in names() else RunConfig().validation_part
 
 
 def load(name: str) -> Dataset:

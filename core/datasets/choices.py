@@ -16,6 +16,8 @@ Orientation = Literal["as-is", "transposed"]
 
 HeldOut = Literal["stratified", "grouped"]
 
+ValidationUse = Literal["given", "test", "train"]
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -33,6 +35,8 @@ class Choices:
         orientation: `transposed` exchanges rows and columns of every image.
         preparation: how an image from outside is brought into the data set's form.
         fit: how images of other proportions are brought into those of the data set.
+        validation_as: what validation images that came beside training images become: `given`, those that runs validate
+            on; `test`, the test images, where no others came; `train`, training images like the others.
         test_part: how test images are held out where none came: at random, each class in proportion, or in whole
             groups of near-duplicates, see `core.datasets.grouping`.
     """
@@ -50,6 +54,7 @@ class Choices:
     orientation: Orientation | None = None
     preparation: Preparation | None = None
     fit: Fit | None = None
+    validation_as: ValidationUse | None = None
     test_part: HeldOut | None = None
 
     def as_values(self) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def derive(
                 title=title,
                 source=f"{source.source}. Made of {source.title} on {derivation.made_at[:10]}: {derivation.summary}",
                 bundled=False,
+                validation_images=_count_validation(source.validation_images, kept_of["train"]),
             ),
         )
         write_json(folder / "derivation.json", vars(derivation))
@@ -144,6 +145,11 @@ def _write_split(folder: Path, dataset: Dataset, split: str, changes: Sequence[D
             rows = slice(start, start + size)
             file.append(images[rows][kept[rows]])
     return kept
+
+
+def _count_validation(before: int, kept: np.ndarray) -> int:
+    """Return how many are left of the validation images that came with the data, the last of the training images."""
+    return int(kept[len(kept) - before :].sum())
 
 
 def _split_of(dataset: Dataset, split: str) -> Split:

@@ -6,9 +6,10 @@
 
 What lies at a path is recognised by itself; see `FORMATS`. The plan says all that was guessed, and each guess
 can be decided otherwise; see `core.datasets.choices`. An import streams into a staging folder and appears whole
-or not at all. Without a test split, the validation split that came with the data is taken for it, or a fifth of
-the images is held out, each class in proportion, always the same ones; if that is chosen, in whole groups of images
-that are variations of one another.
+or not at all. A validation split that came with the data is kept: it is the end of the training images, and
+the specification says how many it has. Without a test split, it is taken for that, or a fifth of the images is held
+out, each class in proportion, always the same ones; if that is chosen, in whole groups of images that are variations of
+one another.
 
 Bytes from strangers are best read in a process that can be killed; `core.datasets.background_import` does so.
 """
@@ -17,7 +18,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -28,7 +29,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from core.datasets import check_free_title, name_of, names, storage
-from core.datasets.choices import Choices, HeldOut
+from core.datasets.choices import Choices, HeldOut, ValidationUse
 from core.datasets.conversion import fit, is_grey, lost_by_cropping, preparation_of
 from core.datasets.files import DAMAGE, File, Files, Skipped, open_files
 from core.datasets.formats import find_formats, image_folders
@@ -146,7 +147,8 @@ class Plan:
 class Report:
     """What an import did; stored as `report.json` beside the data set's manifest.
 
-    `images` counts the train and the test split, `sizes` the images that had each height and width.
+    `images` counts the train and the test split, `sizes` the images that had each height and width;
+    `validation_images` of the train split were kept as those that came to validate on.
     """
 
     name: str
@@ -161,6 +163,7 @@ class Report:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     seconds: float
+    validation_images: int = 0
 
 
 def inspect(path: Path, choices: Choices | None = None) -> Plan:
@@ -211,9 +214,16 @@ def import_dataset(
             )
         shape = (*check_size(size or plan.size), CHANNELS[colour or plan.colour])
         written = _write(recognised.format.read(found), found, folder, shape, plan.fit, on_progress)
-        labels, class_names, joined = _number_classes(written, found)
-        notes = [*recognised.notes, *joined, *_divide(folder, labels, shape, choices.test_part)]
-        counts = _counts_by_class(folder, class_names)
+        use = _use_of_validation({part for part, row in written.classes.items() if row}, choices.validation_as)
+        if use is None and choices.validation_as is not None:
+            raise ValueError(
+                "Validation images (--validation-as): expected training images and a validation split beside them, "
+                "received data without one of both: leave this choice out."
+            )
+        labels, class_names, joined = _number_classes(written, found, use)
+        validation_images = len(labels["validation"]) if use == "given" else 0
+        notes = [*recognised.notes, *joined, *_divide(folder, labels, shape, choices.test_part, use)]
+        counts = _counts_by_class(folder, class_names, validation_images)
         notes += [note for note in doubts(counts) if note not in notes]
         on_progress(1.0, "Checking what was written.")
         title = title or _proposed(plan.title)
@@ -225,12 +235,16 @@ def import_dataset(
             source=f"{found.source or found.format}, imported from {files.name} on {date.today().isoformat()}",
             licence=found.licence or "not stated",
             fit=plan.fit,
+            validation_images=validation_images,
         )
         report = Report(
             name=specification.name,
             title=title,
             format=found.format,
-            images={part: sum(row.values()) for part, row in counts.items()},
+            images={
+                "train": sum(counts["train"].values()) + validation_images,
+                "test": sum(counts["test"].values()),
+            },
             shape=shape,
             class_names=class_names,
             preparation=specification.preparation,
@@ -239,6 +253,7 @@ def import_dataset(
             skipped=(*files.skipped, *found.skipped, *written.skipped),
             notes=tuple(dict.fromkeys(notes)),
             seconds=round(time.monotonic() - began, 3),
+            validation_images=validation_images,
         )
         write_json(folder / "report.json", report_as_json(report))
         storage.publish(folder, specification.name)
@@ -284,15 +299,18 @@ class _Recognised:
         self.format, self.source = _detect(files, choices)
         blocks, unreadable = _look(self.format, self.source)
         counts = _named_counts(self.source)
+        parts = set(self.source.images or {}) | set(self.source.splits)
+        use = _use_of_validation(parts, choices.validation_as)
+        division = tuple(_guess_division(parts, use, choices))
         self.notes = [*files.notes, *self.source.notes]
         if counts is not None:
-            check_classes(_after_division(counts))
-            doubtful = doubts(_after_division(counts))
+            check_classes(_after_division(counts, use))
+            doubtful = doubts(_after_division(counts, use))
         else:
             doubtful = []
-        if note := _note_on_validation(self.source):
-            self.notes.append(note)
-        self.plan = self._plan(path, files, choices, blocks, unreadable, counts, doubtful)
+        if use is not None:
+            self.notes.append(_note_on_validation(use, (self.source.images or {}).get("validation"), parts))
+        self.plan = self._plan(path, files, choices, blocks, unreadable, counts, doubtful, division)
 
     def _plan(
         self,
@@ -303,6 +321,7 @@ class _Recognised:
         unreadable: list[Skipped],
         counts: dict[str, dict[str, int]] | None,
         doubtful: list[str],
+        division: tuple[Guess, ...],
     ) -> Plan:
         source = self.source
         sizes: Counter[tuple[int, int]] = Counter()
@@ -347,7 +366,7 @@ class _Recognised:
                 *source.guesses,
                 Guess("preparation", preparation, get_args(Preparation)),
                 Guess("fit", how, get_args(Fit)),
-                *_guess_test_part(source, choices),
+                *division,
             ),
             datasets=source.datasets,
             samples=tuple(_samples(blocks)),
@@ -448,31 +467,54 @@ def _check_label(label: str, found: Source) -> None:
         raise ValueError(f"{found.format}, class {quoted(label[:40])}: expected {error}.") from None
 
 
-def _after_division(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
-    """Return the counts of training and test images after validation images have found their place."""
-    if "validation" not in counts:
+def _use_of_validation(parts: Collection[str], chosen: ValidationUse | None) -> ValidationUse | None:
+    """Return what validation images become in data of these splits; None without them or without training images.
+
+    Raises:
+        ValueError: if they are chosen to be the test images where others came.
+    """
+    if not {"train", "validation"} <= set(parts):
+        return None
+    if chosen == "test" and "test" in parts:
+        raise ValueError(
+            "Validation images (--validation-as): expected given or train, as test images came with the data, received "
+            "test."
+        )
+    return chosen or ("given" if "test" in parts else "test")
+
+
+def _after_division(counts: Mapping[str, Mapping[str, int]], use: ValidationUse | None) -> dict[str, Mapping[str, int]]:
+    """Return the counts of the splits after validation images have found their place."""
+    if "validation" not in counts or use == "given":
         return dict(counts)
-    if "test" not in counts and "train" in counts:
+    if use == "test":
         return {"train": counts["train"], "test": counts["validation"]}
     train = Counter(counts.get("train", {}))
     train.update(counts["validation"])
     return {"train": train} | ({"test": counts["test"]} if "test" in counts else {})
 
 
-def _guess_test_part(found: Source, choices: Choices) -> list[Guess]:
-    """Return how test images will be held out, if the import has to as far as is known beforehand."""
-    parts = set(found.images or {}) | set(found.splits)
-    return [] if len(parts) > 1 else [Guess("test_part", choices.test_part or "stratified", get_args(HeldOut))]
+def _guess_division(parts: Collection[str], use: ValidationUse | None, choices: Choices) -> Iterator[Guess]:
+    """Yield what validation images become, and how test images are held out, as far as is known beforehand."""
+    if use is not None:
+        uses = tuple(each for each in get_args(ValidationUse) if each != "test" or "test" not in parts)
+        yield Guess("validation_as", use, uses)
+    if len(parts) <= 1 or (use in ("given", "train") and "test" not in parts):
+        yield Guess("test_part", choices.test_part or "stratified", get_args(HeldOut))
 
 
-def _note_on_validation(found: Source) -> str | None:
+def _note_on_validation(use: ValidationUse, count: int | None, parts: Collection[str]) -> str:
     """Say what becomes of the validation images that came with the data."""
-    parts = set(found.images or {}) | set(found.splits)
-    if "validation" not in parts or "train" not in parts:
-        return None
-    if "test" not in parts:
-        return "There is no test split, so the validation images that came with the data are the test images."
-    return "The validation images are used for training: every run draws validation images of its own from there."
+    if use == "train":
+        return "The validation images are used for training: every run draws validation images of its own from there."
+    if use == "test":
+        return (
+            "There is no test split, so the validation images that came with the data are the test images. They can be "
+            "kept to validate on instead (--validation-as=given); test images are then held out of the training images."
+        )
+    images = "Validation images" if count is None else f"{count:,} validation images"
+    tested = "" if "test" in parts else " There is no test split, so test images are held out of the training images."
+    return f"{images}, kept as given: runs validate on them, unless they choose otherwise.{tested}"
 
 
 def _proposed_size(
@@ -573,11 +615,13 @@ def _write(
     return written
 
 
-def _number_classes(written: _Written, found: Source) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
+def _number_classes(
+    written: _Written, found: Source, use: ValidationUse | None
+) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
     """Return the labels of each split, int64, the name of each label, and a sentence for each joining."""
     naming = name_classes(set().union(*written.classes.values()))
     classes = {part: [naming.names[label] for label in labels] for part, labels in written.classes.items()}
-    check_classes(_after_division({part: Counter(row) for part, row in classes.items() if row}))
+    check_classes(_after_division({part: Counter(row) for part, row in classes.items() if row}, use))
     seen = set(naming.names.values())
     if len(seen) > MAX_CLASSES:
         raise ValueError(f"Expected at most {MAX_CLASSES:,} classes, received {len(seen):,}.")
@@ -588,11 +632,18 @@ def _number_classes(written: _Written, found: Source) -> tuple[dict[str, np.ndar
 
 
 def _divide(
-    folder: Path, labels: dict[str, np.ndarray], shape: tuple[int, int, int], held: HeldOut | None
+    folder: Path,
+    labels: dict[str, np.ndarray],
+    shape: tuple[int, int, int],
+    held: HeldOut | None,
+    use: ValidationUse | None,
 ) -> Iterator[str]:
     """See to it that both splits have images, write the labels, and yield a sentence about each thing done."""
     kinds = (("images", shape, np.uint8), ("sizes", (2,), np.int32))
-    labels = _place_validation(folder, labels, kinds)
+    given = labels["validation"]
+    if use != "given":
+        labels = _add_validation(folder, labels, kinds, "test" if use == "test" else "train")
+    labels = {part: labels[part] for part in ("train", "test")}
     if held is not None and all(map(len, labels.values())):
         raise ValueError(
             "Test images (--test-part): expected data of one split, received a test split or validation images that "
@@ -609,6 +660,8 @@ def _divide(
             f"There was no test split, so {held_out.mean():.0%} of the images are held out for it, each class in "
             f"proportion{how}."
         )
+    if use == "given":  # after test images were held out, so that none of these is among them
+        labels = _add_validation(folder, labels | {"validation": given}, kinds, "train")
     for part, values in labels.items():
         np.save(folder / f"{part}_labels.npy", values)
     paths = [folder / f"{part}_sizes.npy" for part in labels]
@@ -639,11 +692,13 @@ def _hold_out(images: Path, labels: np.ndarray, how: HeldOut | None) -> np.ndarr
     return held_out
 
 
-def _place_validation(
-    folder: Path, labels: dict[str, np.ndarray], kinds: Sequence[tuple[str, tuple[int, ...], type]]
+def _add_validation(
+    folder: Path,
+    labels: dict[str, np.ndarray],
+    kinds: Sequence[tuple[str, tuple[int, ...], type]],
+    target: Literal["train", "test"],
 ) -> dict[str, np.ndarray]:
-    """Let validation images be the test images where there are none, else training images; return the labels."""
-    target = "test" if len(labels["train"]) and not len(labels["test"]) else "train"
+    """Let validation images be the end of another split, and return the labels of both that there are then."""
     for kind, row, dtype in kinds:
         added = folder / f"validation_{kind}.npy"
         if len(labels["validation"]):
@@ -669,11 +724,14 @@ def _stored_rows(path: Path, row: tuple[int, ...], dtype: type) -> Iterator[np.n
             yield values.reshape(-1, *row)
 
 
-def _counts_by_class(folder: Path, class_names: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the number of images of each class that has some, by split."""
+def _counts_by_class(folder: Path, class_names: Sequence[str], validation_images: int) -> dict[str, dict[str, int]]:
+    """Return the number of images of each class that has some, by split; "validation" only where some were kept."""
+    train, test = (np.load(folder / f"{part}_labels.npy") for part in ("train", "test"))
+    learnt = len(train) - validation_images
+    labels = {"train": train[:learnt], "test": test} | ({"validation": train[learnt:]} if validation_images else {})
     counts = {}
-    for part in ("train", "test"):
-        of_labels = np.bincount(np.load(folder / f"{part}_labels.npy"), minlength=len(class_names))
+    for part, of_part in labels.items():
+        of_labels = np.bincount(of_part, minlength=len(class_names))
         counts[part] = {name: count for name, count in zip(class_names, of_labels.tolist(), strict=True) if count}
     return counts
 

@@ -25,6 +25,8 @@ class Specification:
 
     `fit` says how an image of other proportions is brought into those of the data set, unless it is handwriting.
 
+    `validation_images` is how many of the training images, the last ones, came with the data to validate on.
+
     What is not `bundled` was imported or fetched, and can be renamed and deleted.
     """
 
@@ -36,3 +38,4 @@ class Specification:
     licence: str
     bundled: bool = False
     fit: Fit = "crop"
+    validation_images: int = 0

@@ -10,6 +10,7 @@ import numpy as np
 from core.config import ValidationPart
 from core.datasets.dataset import Dataset
 from core.datasets.grouping import groups_of, hold_out_groups
+from core.datasets.specification import Specification
 
 
 class TrainSplit(NamedTuple):
@@ -20,6 +21,11 @@ class TrainSplit(NamedTuple):
 
     train: np.ndarray
     validation: np.ndarray
+
+
+def usual_part(specification: Specification) -> ValidationPart:
+    """Return how validation images are taken where nothing is chosen: as given, if some came with the data."""
+    return "given" if specification.validation_images else "stratified"
 
 
 def split_train(
@@ -34,13 +40,22 @@ def split_train(
 
     With `limit`, only so many images of the train split are used, each class in proportion.
     `stratified` draws the validation part at random, each class in proportion; `grouped` does so with whole groups of
-    near-duplicates, so that it may be some images larger or smaller; `last` takes the end; `test` takes nothing, and
-    all are learnt from.
+    near-duplicates, so that it may be some images larger or smaller; `last` takes the end; `given` takes those that
+    came with the data, all of them, and limits the others; `test` takes nothing, and all are learnt from.
 
     Raises:
-        ValueError: if `limit` is more than there are images, or no class has two groups to divide.
+        ValueError: if `limit` is more than there are images, no class has two groups to divide, or no validation images
+            came with the data that are to be as given.
     """
-    labels = dataset.train.labels
+    labels, given = dataset.train.labels, np.arange(0)
+    if part == "given":
+        learnt = len(labels) - dataset.specification.validation_images
+        if learnt == len(labels):
+            raise ValueError(
+                "Validation images (--validation-part): expected a data set that validation images came with, received "
+                f"{dataset.specification.title}, which has none of its own: choose stratified."
+            )
+        labels, given = labels[:learnt], np.arange(learnt, len(labels))
     if limit is not None and limit > len(labels):
         raise ValueError(
             f"Training limit (--train-limit): expected at most the {len(labels):,} images of "
@@ -49,8 +64,8 @@ def split_train(
     chosen = np.arange(len(labels))
     if limit is not None and limit < len(labels):
         chosen = np.sort(_stratified(labels, limit, np.random.default_rng([seed, 0])))
-    if part == "test":
-        return TrainSplit(chosen, chosen[:0])
+    if part in ("given", "test"):
+        return TrainSplit(chosen, given)
     count = max(1, round(len(chosen) * share))
     if part == "last":
         return TrainSplit(chosen[:-count], chosen[-count:])

@@ -113,9 +113,12 @@ class GrowingArray:
         self.close()
 
 
-def fingerprint(folder: Path) -> str:
-    """Return the SHA-256 of a folder's four arrays with their names, types and shapes, in hexadecimal."""
-    digest = hashlib.sha256()
+def fingerprint(folder: Path, validation_images: int = 0) -> str:
+    """Return the SHA-256 of a folder's four arrays with their names, types and shapes, in hexadecimal.
+
+    The same images are other data where some of them came to validate on: `validation_images` counts, too.
+    """
+    digest = hashlib.sha256(f"validation {validation_images}".encode() if validation_images else b"")
     for key in ARRAYS:
         with (folder / f"{key}.npy").open("rb") as file:
             np.lib.format.read_magic(file)
@@ -128,7 +131,7 @@ def fingerprint(folder: Path) -> str:
 
 def complete(folder: Path, specification: Specification) -> str:
     """Write the manifest of a folder whose arrays are there, and return their fingerprint."""
-    value = fingerprint(folder)
+    value = fingerprint(folder, specification.validation_images)
     write_json(folder / "manifest.json", asdict(specification) | {"fingerprint": value})
     return value
 

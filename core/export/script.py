@@ -27,11 +27,12 @@ def values(run_id: str, checkpoint: Checkpoint, framework: Framework) -> dict[st
     file = f"{config.checkpoint_policy}.{_SUFFIXES[framework]}"
     network = checkpoint.description.architecture.name.encode("unicode_escape").decode().replace('"', "'")
     grouped = config.validation_part == "grouped"
+    data = _DATA[config.validation_part == "given"]
     kept = _KEPT[config.monitor] if config.checkpoint_policy == "best" else "the last epoch"
     return {
         "header": Template(_HEADER).substitute(
             title=f"Train {network} in plain {FRAMEWORK_TITLES[framework]}, as run {run_id} of Duet did.",
-            usage=textwrap.fill(f"{_DATA} {_NEEDS[framework]} of {kept} in {file}, and tests with it at the end.", 100),
+            usage=textwrap.fill(f"{data} {_NEEDS[framework]} of {kept} in {file}, and tests with it at the end.", 100),
             notes="".join(f"\n{note}" for note in _notes(config, framework)),
         ),
         "settings": Template(_SETTINGS).substitute(dict(config)),
@@ -104,10 +105,13 @@ _NEEDS: dict[Framework, str] = {
     "keras": "Needs tensorflow. Keeps the model",
 }
 
-_DATA = (
-    "FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train, y_train, "
-    "x_test and y_test."
-)
+_DATA = {
+    False: "FOLDER holds MNIST's four IDX files, gzipped or not; other images come as an .npz file with x_train, "
+    "y_train, x_test and y_test.",
+    True: "FOLDER is an .npz file with x_train, y_train, x_val, y_val, x_test and y_test: the run validated on "
+    "images that came with the data.",
+}
+"""What is to be given to a script, by whether validation images are those that came with the data."""
 
 _HEADER = '''"""$title
 
@@ -181,6 +185,11 @@ _HOLD_BACK = {
     count = max(1, round(len(order) * VALIDATION_SHARE))
     validation = images[order[-count:]], labels[order[-count:]]
     images, labels = images[order[:-count]], labels[order[:-count]]""",
+    "given": """
+    order = np.random.default_rng(SEED).permutation(len(images))[: options.train_limit]
+    with np.load(options.data) as file:
+        validation = file["x_val"].reshape(-1, *IMAGE_SHAPE), file["y_val"].astype(np.int64)
+    images, labels = images[order], labels[order]""",
     "test": """
     order = np.random.default_rng(SEED).permutation(len(images))[: options.train_limit]
     validation = test_images, test_labels

@@ -8,7 +8,7 @@ import math
 from typing import Literal, NamedTuple
 
 from core import datasets
-from core.config import PRETRAINED_NETWORKS, Framework, RunConfig
+from core.config import PRETRAINED_NETWORKS, Framework, RunConfig, is_used
 from core.engines.frozen import trained_network
 from core.jobs import calibration
 from core.networks.layers import Architecture, Shape, layer_rows
@@ -34,8 +34,9 @@ class Estimate(NamedTuple):
 def estimate_time(store: Store, config: RunConfig) -> Estimate:
     """Estimate a run's time, from the speed of earlier ones of the same network, framework and device if there are."""
     dataset = datasets.load(config.dataset)
-    held_out = 0 if config.validation_part == "test" else config.validation_share
-    images = min(len(dataset.train.images), config.train_limit or math.inf) * (1 - held_out)
+    held_out = config.validation_share if is_used("validation_share", dict(config)) else 0
+    given = dataset.specification.validation_images if config.validation_part == "given" else 0
+    images = min(len(dataset.train.images) - given, config.train_limit or math.inf) * (1 - held_out)
     # How fast a pretrained network learns depends on what of it does.
     speeds = {} if config.architecture in PRETRAINED_NETWORKS else store.speeds(config)
     basis: Basis

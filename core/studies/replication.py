@@ -132,7 +132,8 @@ def measure(store: Store, run: FinishedRun, reported: Reported) -> float:
 
 def train(config: RunConfig) -> int:
     """Train a run in a process of its own, whose memory is free afterwards; return its exit code."""
-    settings = config.model_dump(exclude_defaults=True)
+    # How validation images are taken is always said: left out, it would be as is usual for the data set.
+    settings = config.model_dump(exclude_defaults=True) | {"validation_part": config.validation_part}
     options = [text for name, value in settings.items() for text in (option(name), str(value))]
     return subprocess.run(
         [sys.executable, "-m", "core", "train", *options], cwd=PROJECT, check=False, stdout=subprocess.DEVNULL

@@ -9,6 +9,7 @@ import pytest
 from core import datasets
 from core.cli import datasets as cli
 from core.cli.datasets import main
+from core.cli.settings import configure_chosen
 from core.config import configure
 from core.datasets.grouping import known_groups
 from core.runs import open_store
@@ -134,3 +135,42 @@ def test_nothing_printed_commands_the_terminal(name, tmp_path, capsys):
     assert printable(name) in printed.err
     assert not any(is_no_text(letter) for letter in (printed.out + printed.err).replace("\n", ""))
     assert len(printed.err.splitlines()) == 1
+
+
+@pytest.fixture
+def with_validation(tmp_path):
+    parts = {"train": [0, 1] * 5, "val": [0, 1] * 3, "test": [0, 1] * 2}
+    tables = {f"{part}.csv": sources.csv(labels, sources.pixels(len(labels), 8, 8)) for part, labels in parts.items()}
+    return str(sources.written(tmp_path / "digits", tables))
+
+
+def test_validation_images_that_came_are_kept_as_the_plan_says(with_validation, capsys):
+    main(["inspect", with_validation])
+    planned = capsys.readouterr().out
+    assert "6 validation images, kept as given" in planned
+    assert "validation as: given (otherwise: --validation-as)" in planned
+
+    main(["import", with_validation, "--name", "Kept"])
+    assert "16 images to train on, 6 of them to validate on, 4 to test on" in capsys.readouterr().out
+    main([])
+    assert "Kept: 16, 6 of them to validate on + 4 images" in capsys.readouterr().out
+    main(["--json"])
+    assert [row["validation_images"] for row in json.loads(capsys.readouterr().out)] == [0, 6]
+
+
+def test_validation_images_that_came_are_what_is_chosen(with_validation, capsys):
+    main(["import", with_validation, "--name", "Poured", "--validation-as", "train"])
+
+    assert "16 images to train on, 4 to test on" in capsys.readouterr().out
+    assert datasets.usual_validation_part("poured") == "stratified"
+    with pytest.raises(SystemExit):
+        main(["import", with_validation, "--validation-as", "test"])
+    assert "expected given or train, as test images came with the data" in capsys.readouterr().err
+
+
+def test_runs_validate_on_images_that_came_unless_something_else_is_chosen(with_validation):
+    main(["import", with_validation, "--name", "Kept"])
+
+    assert configure_chosen({"dataset": "kept"}).validation_part == "given"
+    assert configure_chosen({"dataset": "kept", "validation_part": "last"}).validation_part == "last"
+    assert configure_chosen({}) == configure()

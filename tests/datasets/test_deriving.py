@@ -109,3 +109,12 @@ def test_the_same_labels_twice_are_refused(source):
 
 def test_nothing_decided_is_said():
     assert describe_decisions([]) == "none"
+
+
+def test_validation_images_that_came_with_the_data_stay_those():
+    source = store(make_dataset(noise(8), [0, 1] * 4, noise(2, seed=1), [0, 1], validation_images=3))
+
+    made = datasets.load(derive(source, [*CHANGES[:2], Decision("train", 6, "leave out", 0)], name="Better", by="ada"))
+
+    assert made.specification.validation_images == 2
+    np.testing.assert_array_equal(made.train.images[-2:], source.train.images[[5, 7]])

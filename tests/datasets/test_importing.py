@@ -213,6 +213,115 @@ def test_a_choice_for_test_images_is_refused_where_these_came(tmp_path):
         import_dataset(path, choices=Choices(test_part="grouped"))
 
 
+def splits(place: Path, **counts: int) -> tuple[Path, dict[str, np.ndarray]]:
+    """Write a table of as many images of two classes for each split; return the folder and the images by split."""
+    drawn = sources.pixels(sum(counts.values()), 8, 8)
+    arrays = dict(zip(counts, np.split(drawn, np.cumsum(list(counts.values()))[:-1]), strict=True))
+    tables = {f"{part}.csv": sources.csv([0, 1] * (len(rows) // 2), rows) for part, rows in arrays.items()}
+    return sources.written(place, tables), arrays
+
+
+def in_any_order(images: np.ndarray) -> list[bytes]:
+    return sorted(image.tobytes() for image in images)
+
+
+class TestValidationImagesThatCame:
+    def test_are_kept_as_given_beside_a_test_split(self, tmp_path):
+        path, arrays = splits(tmp_path, train=10, val=6, test=4)
+        plan = inspect(path)
+        assert "6 validation images, kept as given: runs validate on them, unless they choose otherwise." in plan.notes
+        (guess,) = (guess for guess in plan.guesses if guess.name == "validation_as")
+        assert (guess.value, guess.options) == ("given", ("given", "train"))
+
+        report = import_dataset(path, name="Kept")
+
+        dataset = datasets.load("kept")
+        assert (report.images, report.validation_images) == ({"train": 16, "test": 4}, 6)
+        assert dataset.specification.validation_images == 6
+        assert datasets.usual_validation_part("kept") == "given"
+        train, validation = datasets.split_train(dataset, share=0.1, seed=1, part="given", limit=None)
+        for part, rows in (("train", train), ("val", validation)):
+            np.testing.assert_array_equal(dataset.train.images[rows, :, :, 0], arrays[part])
+        np.testing.assert_array_equal(dataset.test.images[..., 0], arrays["test"])
+
+    def test_are_training_images_where_that_is_chosen(self, tmp_path):
+        path, _ = splits(tmp_path, train=10, val=6, test=4)
+
+        report = import_dataset(path, name="Poured", choices=Choices(validation_as="train"))
+
+        assert (report.images, report.validation_images) == ({"train": 16, "test": 4}, 0)
+        assert datasets.get_specification("poured").validation_images == 0
+        assert datasets.usual_validation_part("poured") == "stratified"
+        # The same images are other data with and without a validation split.
+        assert import_dataset(path, name="Kept").fingerprint != report.fingerprint
+
+    def test_are_the_test_images_where_none_came(self, tmp_path):
+        path, arrays = splits(tmp_path, train=10, val=6)
+        plan = inspect(path)
+        assert any("validation images that came with the data are the test images" in note for note in plan.notes)
+        (guess,) = (guess for guess in plan.guesses if guess.name == "validation_as")
+        assert (guess.value, guess.options) == ("test", ("given", "test", "train"))
+        assert "test_part" not in [guess.name for guess in plan.guesses]
+
+        assert import_dataset(path, name="Tested").images == {"train": 10, "test": 6}
+        np.testing.assert_array_equal(datasets.load("tested").test.images[..., 0], arrays["val"])
+
+    @pytest.mark.parametrize("held", ["stratified", "grouped"])
+    def test_are_kept_and_test_images_held_out_of_the_others_where_that_is_chosen(self, tmp_path, held):
+        path, arrays = splits(tmp_path, train=20, val=6)
+        choices = Choices(validation_as="given", test_part=held)
+        assert "test_part" in [guess.name for guess in inspect(path, choices).guesses]
+
+        report = import_dataset(path, name="Kept", choices=choices)
+
+        dataset = datasets.load("kept")
+        assert (report.images, report.validation_images) == ({"train": 22, "test": 4}, 6)
+        np.testing.assert_array_equal(dataset.train.images[16:, :, :, 0], arrays["val"])
+        others = np.concatenate([dataset.train.images[:16], dataset.test.images])
+        assert in_any_order(others) == in_any_order(arrays["train"])
+
+    def test_keep_their_old_sizes(self, tmp_path):
+        path = sources.written(
+            tmp_path,
+            {
+                f"{part}/{name}/{number}.png": sources.encoded(sources.pixels(1, side, side, 3)[0])
+                for part, side in (("train", 20), ("val", 24), ("test", 28))
+                for name in "ab"
+                for number in range(3)
+            },
+        )
+
+        import_dataset(path, name="Kept")
+
+        train, test = datasets.original_sizes("kept")
+        assert train[:, 0].tolist() == [20] * 6 + [24] * 6
+        assert test[:, 0].tolist() == [28] * 6
+
+    @pytest.mark.parametrize(
+        ("counts", "choice", "sentence"),
+        [
+            ({"train": 10, "val": 6, "test": 4}, "test", "expected given or train, as test images came with the data"),
+            ({"train": 10, "test": 4}, "given", "expected training images and a validation split beside them"),
+            ({"train": 10}, "train", "expected training images and a validation split beside them"),
+        ],
+    )
+    def test_choices_that_cannot_be_met_are_refused(self, tmp_path, counts, choice, sentence):
+        path, _ = splits(tmp_path, **counts)
+
+        with pytest.raises(ValueError, match=rf"^Validation images \(--validation-as\): {sentence}"):
+            import_dataset(path, choices=Choices(validation_as=choice))
+
+    def test_that_alone_have_a_class_are_told(self, tmp_path):
+        tables = {"train.csv": [0, 1] * 5, "val.csv": [0, 1, 2] * 2, "test.csv": [0, 1]}
+        path = sources.written(
+            tmp_path,
+            {name: sources.csv(labels, sources.pixels(len(labels), 8, 8)) for name, labels in tables.items()},
+        )
+
+        told = "Without training images, so that no network can learn them: 2."
+        assert told in import_dataset(path).notes
+
+
 def test_a_class_of_one_image_is_trained_on(tmp_path):
     path = sources.written(tmp_path, {"t.csv": sources.csv([0] * 9 + [1], sources.pixels(10, 8, 8))}) / "t.csv"
 

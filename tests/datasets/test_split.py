@@ -1,6 +1,7 @@
 """Which images are learnt from and which are held back: exact sizes, in proportion, the same each time."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,3 +101,41 @@ def test_limit_above_the_number_of_images_is_refused(dataset):
     sentence = "Training limit (--train-limit): expected at most the 60,000 images of MNIST, received 60,001."
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         split(dataset, limit=60_001)
+
+
+@pytest.fixture
+def given(dataset):
+    return replace(dataset, specification=replace(dataset.specification, validation_images=7_000))
+
+
+def test_validation_images_that_came_with_the_data_are_those_whatever_the_seed_and_the_share(given):
+    for seed, share in ((1, 0.1), (2, 0.5)):
+        train, validation = split(given, part="given", seed=seed, share=share)
+
+        np.testing.assert_array_equal(train, np.arange(53_000))
+        np.testing.assert_array_equal(validation, np.arange(53_000, 60_000))
+
+
+def test_a_limit_leaves_validation_images_that_came_with_the_data_whole(given):
+    train, validation = split(given, part="given", limit=1_000)
+
+    assert len(train) == 1_000
+    assert train.max() < 53_000
+    np.testing.assert_array_equal(validation, np.arange(53_000, 60_000))
+    with pytest.raises(ValueError, match="expected at most the 53,000 images"):
+        split(given, part="given", limit=53_001)
+
+
+def test_other_ways_draw_as_they_do_where_no_validation_images_came(dataset, given):
+    for part in ("stratified", "last", "test"):
+        for drawn, usual in zip(split(given, part=part), split(dataset, part=part), strict=True):
+            np.testing.assert_array_equal(drawn, usual)
+
+
+def test_validation_images_as_given_are_refused_where_none_came(dataset):
+    sentence = (
+        "Validation images (--validation-part): expected a data set that validation images came with, received MNIST, "
+        "which has none of its own: choose stratified."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        split(dataset, part="given")

@@ -456,3 +456,27 @@ def test_data_come_as_the_scripts_read_them(tmp_path, monkeypatch):
         for name, values in (("x_train", images[:5]), ("y_train", labels[:5]), ("x_test", images[5:])):
             np.testing.assert_array_equal(file[name], values, strict=True)
         np.testing.assert_array_equal(file["y_test"], labels[5:], strict=True)
+
+
+@each_script
+def test_validation_images_that_came_with_the_data_are_those_of_the_script(script, tmp_path, monkeypatch):
+    images, labels = draw_data((7, 7, 1), len(NAMES), 90)
+    dataset = make_dataset(images[:70], labels[:70], images[70:], labels[70:], NAMES, validation_images=20)
+    split = split_train(dataset, share=0.1, seed=42, part="given", limit=None)
+    monkeypatch.setattr(data, "load", {"mnist": dataset}.get)
+    save(NETWORKS["batch norm after dense"][0], (7, 7, 1), class_names=NAMES, epochs=1, validation_part="given")
+    (tmp_path / "images.npz").write_bytes(build(RUN, "data"))
+
+    path = tmp_path / "module.py"
+    path.write_bytes(build(RUN, script))
+    names = vars(load_module(path))
+    options = SimpleNamespace(train_limit=None, data=tmp_path / "images.npz")
+    names |= {"options": options, "images": names["read_data"](options.data)[0], "labels": labels[:50]}
+    exec(textwrap.dedent(_HOLD_BACK["given"]), names)
+
+    np.testing.assert_array_equal(names["validation"][0], images[split.validation])
+    np.testing.assert_array_equal(names["validation"][1], labels[split.validation])
+    learnt = {image.tobytes() for image in names["images"]}
+    assert learnt == {image.tobytes() for image in images[split.train]}
+    assert 0 <= run(script, tmp_path, "--data", "images.npz") <= 1
+    assert_tidy(path.read_text())

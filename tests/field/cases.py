@@ -300,6 +300,23 @@ CASES = (
         ("the validation images that came with the data are the test images",),
     ),
     Case(
+        "validation kept beside a test",
+        folder(images(train__a=6, train__b=6, val__a=3, val__b=3, test__a=2, test__b=2)),
+        ("a", "b"),
+        18,
+        4,
+        ("6 validation images, kept as given",),
+    ),
+    Case(
+        "validation kept without test",
+        folder(images(train__a=10, train__b=10, val__a=3, val__b=3)),
+        ("a", "b"),
+        22,
+        4,
+        ("6 validation images, kept as given", "test images are held out of the training images"),
+        choices=Choices(validation_as="given"),
+    ),
+    Case(
         "no validation images, no note",
         folder(images(train__a=6, train__b=6, test=2)),
         ("a", "b"),

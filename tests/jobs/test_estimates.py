@@ -7,6 +7,7 @@ import pytest
 from core.config import configure
 from core.jobs.estimates import estimate_time
 from core.runs import Results, open_store
+from tests.sample_data import make_dataset, noise, store
 
 LITE0 = {"architecture": "efficientnet-lite0"}
 
@@ -31,6 +32,12 @@ class TestMeasured:
         config = configure(epochs=1, validation_share=0.5, train_limit=1000)
 
         assert estimate_time(trained(b64=100), config).seconds == pytest.approx(500 / 100 + 3)
+
+    def test_does_not_count_validation_images_that_came_with_the_data(self):
+        store(make_dataset(noise(80), [0, 1] * 40, noise(4, seed=1), [0, 1] * 2, validation_images=30))
+        config = configure(dataset="tiny", epochs=1, validation_part="given", framework="pytorch")
+
+        assert estimate_time(trained(b64=10), config).seconds == pytest.approx(50 / 10 + 3)
 
     @pytest.mark.parametrize(("batch_size", "speed"), [(1, 10), (20, 10), (100, 1000), (8192, 1000)])
     def test_takes_the_batch_size_that_is_the_fewest_doublings_away(self, batch_size, speed):

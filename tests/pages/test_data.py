@@ -18,7 +18,7 @@ from core.datasets.inspection.cache import write_cached
 from core.datasets.inspection.image_map import principal_components
 from core.runs import new_id, open_store
 from tests.page import page_at, plain
-from tests.sample_data import plant_faults, store
+from tests.sample_data import make_dataset, noise, plant_faults, store
 from ui.data import VIEWS
 
 
@@ -104,6 +104,16 @@ def test_the_overview_sums_up_and_draws_the_classes(page: AppTest) -> None:
     assert page.dataframe[0].value.set_index("Class").loc["7", "All"] == 7293
     assert not page.warning
     assert len(page.get("vega_lite_chart")) == 1
+
+
+def test_validation_images_that_came_with_the_data_are_those_of_the_overview(page: AppTest) -> None:
+    store(make_dataset(noise(20), [0, 1] * 10, noise(4, seed=1), [0, 1] * 2, validation_images=6))
+    page.query_params["dataset"] = "Tiny"
+    page.run()
+    assert not page.exception
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert (shown["Training"], shown["Validation"], shown["Test"]) == ("14", "6", "4")
+    assert any("Validation images are those that came with the data" in text.value for text in page.markdown)
 
 
 def test_splits_that_differ_are_warned_of(page: AppTest) -> None:

@@ -98,6 +98,36 @@ def test_another_test_folder_leaves_the_training_images(page: AppTest, tmp_path:
     assert (len(dataset.train.images), len(dataset.test.images)) == (12, 6)
 
 
+@pytest.mark.usefixtures("ends_processes")
+def test_what_validation_images_become_is_shown_changed_and_imported_as_changed(page: AppTest, tmp_path: Path) -> None:
+    path = sources.written(tmp_path, images(train__a=10, train__b=10, val__a=3, val__b=3))
+
+    page.text_input(key="import-path").set_value(str(path)).run()
+    assert "the validation images that came with the data are the test images" in page.info[0].value
+    use = page.selectbox(key="import-validation_as")
+    assert (use.value, use.options) == ("test", ["as given", "taken for the test", "training images, too"])
+    use.select("given").run()
+
+    assert not page.exception
+    assert "6 validation images, kept as given" in page.info[0].value.replace("\\", "")
+    page.selectbox(key="import-test_part").select("grouped").run()
+    dataset = datasets.load(_import(page))
+    assert dataset.specification.validation_images == 6
+    assert (len(dataset.train.images), len(dataset.test.images)) == (22, 4)
+
+
+def test_a_choice_that_other_splits_make_idle_is_forgotten(page: AppTest, tmp_path: Path) -> None:
+    path = sources.written(tmp_path, images(train__a=6, train__b=6, val__a=3, val__b=3, test__a=2, test__b=2))
+
+    page.text_input(key="import-path").set_value(str(path)).run()
+    page.selectbox(key="import-validation_as").select("train").run()
+    page.text_input(key="import-validation").set_value("").run()
+
+    assert not page.exception
+    assert not page.error
+    assert "validation_as" not in page.session_state["look"].choices.as_values()
+
+
 def test_a_choice_that_cannot_be_met_is_a_sentence(page: AppTest, tmp_path: Path) -> None:
     path = sources.written(tmp_path, images(train__a=5, train__b=5, test__a=2, test__b=2))
 

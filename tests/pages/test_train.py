@@ -258,6 +258,44 @@ def test_data_set_that_another_tab_deletes_is_not_replaced_by_another(page: AppT
     assert "launch" not in {button.key for button in page.button}
 
 
+def test_validation_images_follow_the_data_set_that_is_chosen(page: AppTest, store: Store) -> None:
+    given = make_dataset(noise(40, (28, 28, 1)), [0, 1] * 20, noise(4, (28, 28, 1), 1), [0, 1] * 2, validation_images=8)
+    keep_dataset(given)
+    page.run()
+    assert "As given" not in page.selectbox(key="setting-validation_part").options
+
+    page.selectbox(key="setting-dataset").set_value("tiny").run()
+    assert page.selectbox(key="setting-validation_part").value == "given"
+    assert "validation_share" not in widgets(page)
+    assert any(
+        "training set of 32 images, with a validation set of 8, as given," in text.value for text in page.markdown
+    )
+    opened = page_at("train", dataset="tiny").run()
+    assert opened.selectbox(key="setting-validation_part").value == "given"
+    assert address_of(page) == address_of(opened) == {"dataset": "tiny"}
+
+    opened.selectbox(key="setting-validation_part").set_value("stratified").run()
+    assert address_of(opened) == {"dataset": "tiny", "validation_part": "stratified"}
+    reloaded = page_at("train", **address_of(opened)).run()
+    assert reloaded.selectbox(key="setting-validation_part").value == "stratified"
+
+    page.button(key="launch").click().run()
+    assert {run.config.validation_part for run in store.find()} == {"given"}
+
+
+@pytest.mark.usefixtures("page")
+def test_validation_images_are_drawn_again_for_a_data_set_that_none_came_with() -> None:
+    given = make_dataset(noise(40, (28, 28, 1)), [0, 1] * 20, noise(4, (28, 28, 1), 1), [0, 1] * 2, validation_images=8)
+    keep_dataset(given)
+    opened = page_at("train", dataset="tiny").run()
+
+    opened.selectbox(key="setting-dataset").set_value("mnist").run()
+
+    assert opened.selectbox(key="setting-validation_part").value == "stratified"
+    assert "As given" not in opened.selectbox(key="setting-validation_part").options
+    assert not opened.exception
+
+
 @pytest.mark.usefixtures("store")
 def test_a_data_set_that_goes_while_it_is_chosen_keeps_its_name():
     dataset = make_dataset(noise(20, (28, 28, 1)), np.arange(20) % 2, noise(4, (28, 28, 1)), [0, 1, 0, 1], name="tiny")

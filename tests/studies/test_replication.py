@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.cli.replicate import main
-from core.config import FRAMEWORK_TITLES, RunConfig
+from core.config import FRAMEWORK_TITLES, RunConfig, configure
 from core.recipes import RECIPES, Reported
 from core.runs import Run, Store, new_id, open_store
 from core.studies import replication
@@ -232,3 +232,14 @@ def test_training_is_that_of_the_train_command(store):
     (run,) = finished_runs(store, config)
     assert run.config == config
     assert run.title.startswith(f"ann-100 · {FRAMEWORK_TITLES['pytorch']}")
+
+
+def test_a_training_draws_validation_images_also_where_some_came_with_the_data(monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        replication.subprocess, "run", lambda command, **_: given.extend(command) or SimpleNamespace(returncode=0)
+    )
+
+    replication.train(configure(dataset="tiny"))
+
+    assert given[given.index("--validation-part") + 1] == "stratified"

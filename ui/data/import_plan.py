@@ -5,6 +5,7 @@ if choice := choose_import(plan):
     start_import(path, choices=choices, **choice)
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,20 +34,25 @@ _TITLES = {
     "scale": "Value of white",
     "preparation": "Images from outside",
     "fit": "Other proportions",
+    "validation_as": "Validation images",
     "test_part": "Test images, as none came",
 }
 """What guesses are called, where that is not the name of their field."""
 
-_WORDS = {
-    True: "yes",
-    False: "no",
-    "as-is": "as they are",
-    "outer": "the outer ones",
-    "inner": "the inner ones",
-    "stratified": "drawn one by one",
-    "grouped": "near-duplicates together",
+_YES_NO = {True: "yes", False: "no"}
+
+_WORDS: Mapping[str, Mapping[Any, str]] = {
+    "splits": _YES_NO,
+    "header": _YES_NO,
+    "orientation": {"as-is": "as they are"},
+    "classes": {"outer": "the outer ones", "inner": "the inner ones"},
+    "validation_as": {"given": "as given", "test": "taken for the test", "train": "training images, too"},
+    "test_part": {"stratified": "drawn one by one", "grouped": "near-duplicates together"},
 }
-"""What values of guesses are called."""
+"""What values of guesses are called, where that is not the value."""
+
+_OF_DIVISION = ("validation_as", "test_part")
+"""Guesses that other splits may make idle. A choice that does nothing any more is forgotten: an import refuses it."""
 
 _FITTED = {"crop": "the middle", "pad": "all of it, padded", "squeeze": "all of it, squeezed"}
 
@@ -57,7 +63,10 @@ def change_guesses(plan: Plan, choices: Choices, datasets: tuple[str, ...]) -> C
     Args:
         datasets: where several data sets lie side by side, the folder of each; `choices` has the one that was chosen.
     """
-    changed = choices.as_values()
+    offered = {guess.name for guess in plan.guesses}
+    changed = {
+        name: value for name, value in choices.as_values().items() if name in offered or name not in _OF_DIVISION
+    }
     with st.expander("What was guessed, to be changed", icon=":material/tune:", expanded=bool(plan.datasets)):
         if datasets:
             folder = st.selectbox(
@@ -85,7 +94,11 @@ def _change(guess: Guess) -> Any:
     if guess.options:
         _begin_with(key, guess.value if guess.value in guess.options else None)
         return st.selectbox(
-            title, guess.options, format_func=lambda value: _WORDS.get(value, str(value)), width=180, key=key
+            title,
+            guess.options,
+            format_func=lambda value: _WORDS.get(guess.name, {}).get(value, str(value)),
+            width=180,
+            key=key,
         )
     if isinstance(guess.value, int | float):
         _begin_with(key, float(guess.value))

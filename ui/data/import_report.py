@@ -23,8 +23,9 @@ def show_report(report: Report) -> None:
     told = ", ".join(f"{count:,} of {size}" for size, count in sizes[:_SIZES])
     more = f" and {len(sizes) - _SIZES:,} other sizes" if len(sizes) > _SIZES else ""
     height, width, channels = report.shape
+    given = f", {report.validation_images:,} of them to validate on" if report.validation_images else ""
     st.markdown(
-        f"**{escape_markdown(report.format)}**: {report.images['train']:,} images to train on, "
+        f"**{escape_markdown(report.format)}**: {report.images['train']:,} images to train on{given}, "
         f"{report.images['test']:,} to test on, {len(report.class_names)} classes. They came as {told}"
         f"{more} pixels and are kept as {height}×{width}×{channels}."
     )

@@ -30,7 +30,7 @@ from ui.shared.data_table import show_data_table
 from ui.shared.formatting import counted, escape_markdown
 from ui.shared.image_detail import pick_image, show_image_detail
 from ui.shared.presses import pressed
-from ui.shared.settings import choose
+from ui.shared.settings import choose_dataset
 
 _COLUMNS, _SIZE = 10, 60
 _NEIGHBOURS = 12
@@ -304,7 +304,7 @@ def _offer_making(dataset: Dataset, notebook: Notebook, decisions: tuple[Decisio
             if st.button("See it", key="see-made", on_click=_see, args=(made,)):
                 st.rerun()  # the whole page, of which this is a part that runs alone
             if pressed("Train on it", key="train-on-made", icon=":material/model_training:"):
-                choose("dataset", made)
+                choose_dataset(made)
                 st.switch_page("../pages/train.py")
 
 

@@ -63,8 +63,13 @@ def _show_distribution(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
     counts = class_counts(dataset, rows)
     st.subheader("Class distribution")
     st.write(
-        f"{escape_markdown(describe_balance(counts, names))} Validation is the {USUAL.validation_share:.0%} of the "
-        "training images that a run with the usual settings holds back."
+        f"{escape_markdown(describe_balance(counts, names))} "
+        + (
+            "Validation images are those that came with the data, on which runs with the usual settings validate."
+            if dataset.specification.validation_images
+            else f"Validation is the {USUAL.validation_share:.0%} of the training images that a run with the usual "
+            "settings holds back."
+        )
     )
     differences = compare_shares(counts["train"] + counts["validation"], counts["test"])
     if differences:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from core.config import CHOICE_TITLES, LEARNING_RATES, OPTIMIZER_TITLES, RunConfig, is_used
-from core.datasets import get_specification, names
+from core.datasets import get_specification, names, usual_validation_part
 from core.networks.registry import names as network_names
 from core.recipes import get_recipe
 from ui.shared.assigned_values import assign, hold, is_entered
@@ -72,6 +72,12 @@ def choose(name: str, value: Any) -> None:
     """Set one setting."""
     settings()[name] = value
     assign(_key(name), value)
+
+
+def choose_dataset(name: str) -> None:
+    """Set the data set, and what follows it."""
+    choose("dataset", name)
+    _follow_dataset()
 
 
 def filled_by() -> str | None:
@@ -165,6 +171,10 @@ def _options(name: str) -> Mapping[str, str]:
             # One that was deleted stays chosen until another is; a launch is refused meanwhile.
             gone = {} if chosen in known else {chosen: f"{chosen} (deleted)"}
             return {**{each: each for each in known}, **gone}
+        case "validation_part":
+            # What is chosen stays chosen; a launch is refused where no validation images came with the data.
+            have = {usual_validation_part(settings()["dataset"]), settings()[name]}
+            return {part: title for part, title in CHOICE_TITLES[name].items() if part != "given" or part in have}
     return CHOICE_TITLES.get(name, {})
 
 
@@ -184,6 +194,12 @@ def _note(name: str, options: Collection[str]) -> None:
     settings()[name] = None if value == "" else value
     if name in _REACTIONS:
         _REACTIONS[name]()
+
+
+def _follow_dataset() -> None:
+    """Validate on the images that came with the data set just chosen, if some did and nothing particular was chosen."""
+    if settings()["validation_part"] in ("given", RunConfig().validation_part):
+        choose("validation_part", usual_validation_part(settings()["dataset"]))
 
 
 def _follow_optimizer() -> None:
@@ -210,7 +226,7 @@ def _forget_rate_note() -> None:
     st.session_state["rate-note"] = None
 
 
-_REACTIONS = {"optimizer": _follow_optimizer, "learning_rate": _forget_rate_note}
+_REACTIONS = {"dataset": _follow_dataset, "optimizer": _follow_optimizer, "learning_rate": _forget_rate_note}
 
 
 def _key(name: str) -> str:

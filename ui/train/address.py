@@ -5,7 +5,8 @@
     restore_choice()          # before the first widget
     keep_choice()             # after the last one
 
-Of the settings those are told that differ from their recipe, or from the defaults where there is none.
+Of the settings those are told that differ from their recipe, or from the defaults where there is none; how validation
+images are taken, from what is usual for the data set.
 """
 
 from typing import Any, get_args
@@ -14,7 +15,7 @@ import streamlit as st
 from pydantic import TypeAdapter
 
 from core.config import RunConfig
-from core.datasets import names
+from core.datasets import names, usual_validation_part
 from core.recipes import RECIPES, get_recipe
 from ui.shared.formatting import escape_markdown
 from ui.shared.settings import begin_with, filled_by, settings
@@ -42,7 +43,7 @@ def restore_choice() -> None:
 
 def keep_choice() -> None:
     """Write what is chosen by now into the address."""
-    base = _base(filled_by())
+    base = _base(filled_by(), settings()["dataset"])
     told = {name: _as_text(value) for name, value in settings().items() if name in _FIELDS and value != base[name]}
     if recipe := filled_by():
         told["recipe"] = recipe
@@ -77,12 +78,15 @@ def _restore() -> list[str]:
             refused.append(f"seeds={text}")
     # One whose data set has gone is not offered: what it says stays, and is not called by its name.
     is_offered = recipe is not None and get_recipe(recipe).settings["dataset"] in names()
-    begin_with(_base(recipe) | values, recipe if is_offered else None)
+    begin_with(_base(recipe, values.get("dataset")) | values, recipe if is_offered else None)
     return refused
 
 
-def _base(recipe: str | None) -> dict[str, Any]:
-    return RunConfig().model_dump() | (dict(get_recipe(recipe).settings) if recipe else {})
+def _base(recipe: str | None, dataset: str | None) -> dict[str, Any]:
+    """Return what the settings are where the address says nothing of them, but perhaps a data set."""
+    own = dict(get_recipe(recipe).settings) if recipe else {}
+    usual = usual_validation_part(dataset or own.get("dataset", RunConfig().dataset))
+    return RunConfig().model_dump() | {"validation_part": usual} | own
 
 
 def _as_text(value: Any) -> str:

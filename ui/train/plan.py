@@ -83,10 +83,11 @@ def show_plan(config: RunConfig, frameworks: tuple[Framework, ...]) -> None:
             if trials := specification.most_trials:
                 _show_estimate(specification.sample(_SAMPLED) or [configs], seeds * trials)
             st.caption(search_in_words(specification))
+    given = ", as given," if config.validation_part == "given" else ""
     st.markdown(
         f"{' and '.join(FRAMEWORK_TITLES[framework] for framework in frameworks)} "
         f"{'each train' if len(frameworks) > 1 else 'trains'} on a training set of {len(training_rows):,} images, with "
-        f"a validation set of {len(validation_labels):,} and a test set of {len(dataset.test.images):,}."
+        f"a validation set of {len(validation_labels):,}{given} and a test set of {len(dataset.test.images):,}."
     )
     if dataset.specification.preparation == "photo" and (
         advice := recommend_pretrained(config.architecture, len(training_rows), dataset.image_shape)

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from core.datasets import Dataset, Split, split_train
+from core.datasets.splitting import usual_part
 
 SPLIT_TITLES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
@@ -25,9 +26,10 @@ SPLIT_TITLES = {"train": "Training", "validation": "Validation", "test": "Test"}
 def split_rows(dataset: Dataset, *, share: float, seed: int) -> dict[str, np.ndarray]:
     """Return the row numbers of the three splits, int64, as a run with this `share` and `seed` sees them.
 
+    Where validation images came with the data, they are the validation split.
     Training and validation count rows of `dataset.train`, test counts rows of `dataset.test`.
     """
-    train, validation = split_train(dataset, share=share, seed=seed, part="stratified", limit=None)
+    train, validation = split_train(dataset, share=share, seed=seed, part=usual_part(dataset.specification), limit=None)
     return {"train": train, "validation": validation, "test": np.arange(len(dataset.test.labels))}
 
 

@@ -38,11 +38,11 @@ def doubts(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Return a sentence for each way in which classes cannot be learnt or scored.
 
     Args:
-        counts: the number of images of each class, by split.
+        counts: the number of images of each class, by split; with the split "validation" only where that is kept.
     """
     train, test = counts.get("train", {}), counts.get("test", {})
     found = []
-    if train and (unlearnt := set(test) - set(train)):
+    if train and (unlearnt := {*test, *counts.get("validation", {})} - set(train)):
         found.append(f"Without training images, so that no network can learn them: {_listed(unlearnt)}.")
     if test and (unscored := set(train) - set(test)):
         found.append(f"Without test images, so that they are not scored: {_listed(unscored)}.")

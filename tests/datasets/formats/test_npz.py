@@ -42,12 +42,12 @@ class TestNpz:
     def test_rows_of_pixels_are_square_images(self, tmp_path):
         assert inspect(saved(tmp_path, X=sources.pixels(6, 784), y=LABELS)).size == (28, 28)
 
-    def test_validation_images_are_trained_on(self, tmp_path):
+    def test_validation_images_are_kept(self, tmp_path):
         arrays = {f"{part}_{kind}": value for part in ("train", "val") for kind, value in (("labels", LABELS),)}
         arrays |= {f"{part}_images": sources.pixels(6, 8, 8) for part in ("train", "val", "test")}
         report = import_dataset(saved(tmp_path, test_labels=LABELS, **arrays))
 
-        assert report.images == {"train": 12, "test": 6}
+        assert (report.images, report.validation_images) == ({"train": 12, "test": 6}, 6)
 
     @pytest.mark.parametrize(
         ("arrays", "sentence"),

@@ -1,6 +1,7 @@
 """Which images a page shows, and how they become one picture."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,3 +125,9 @@ def test_enlarging_repeats_whole_pixels() -> None:
     assert large.shape == (6, 6, 1)
     assert (large[:3, 3:] == 2).all()
     assert enlarge(np.zeros((96, 96, 3), np.uint8), 50).shape == (96, 96, 3)
+
+
+def test_validation_images_that_came_with_the_data_are_the_validation_split(dataset: Dataset) -> None:
+    given = replace(dataset, specification=replace(dataset.specification, validation_images=7))
+
+    assert split_rows(given, share=0.1, seed=1)["validation"].tolist() == list(range(33, 40))
