@@ -480,7 +480,7 @@ def _use_of_validation(parts: Collection[str], chosen: ValidationUse | None) -> 
             "Validation images (--validation-as): expected given or train, as test images came with the data, received "
             "test."
         )
-    return chosen or ("given" if "test" in parts else "test")
+    return chosen or "given"
 
 
 def _after_division(counts: Mapping[str, Mapping[str, int]], use: ValidationUse | None) -> dict[str, Mapping[str, int]]:
@@ -509,11 +509,16 @@ def _note_on_validation(use: ValidationUse, count: int | None, parts: Collection
         return "The validation images are used for training: every run draws validation images of its own from there."
     if use == "test":
         return (
-            "There is no test split, so the validation images that came with the data are the test images. They can be "
-            "kept to validate on instead (--validation-as=given); test images are then held out of the training images."
+            "The validation images that came with the data are the test images; every run draws validation images of "
+            "its own from the training images."
         )
     images = "Validation images" if count is None else f"{count:,} validation images"
-    tested = "" if "test" in parts else " There is no test split, so test images are held out of the training images."
+    tested = (
+        ""
+        if "test" in parts
+        else " There is no test split, so test images are held out of the training images; the validation images can "
+        "be the test images instead (--validation-as=test)."
+    )
     return f"{images}, kept as given: runs validate on them, unless they choose otherwise.{tested}"
 
 

@@ -39,13 +39,14 @@ def split_train(
     """Choose the images to learn from and to validate on, the same for every framework.
 
     With `limit`, only so many images of the train split are used, each class in proportion.
-    `stratified` draws the validation part at random, each class in proportion; `grouped` does so with whole groups of
-    near-duplicates, so that it may be some images larger or smaller; `last` takes the end; `given` takes those that
-    came with the data, all of them, and limits the others; `test` takes nothing, and all are learnt from.
+    `stratified` draws the validation part at random, each class in proportion but never all of one; `grouped` does so
+    with whole groups of near-duplicates, so that it may be some images larger or smaller; `last` takes the end; `given`
+    takes those that came with the data, all of them, and limits the others; `test` takes nothing, and all are learnt
+    from.
 
     Raises:
-        ValueError: if `limit` is more than there are images, no class has two groups to divide, or no validation images
-            came with the data that are to be as given.
+        ValueError: if `limit` is more than there are images, no class has two images or groups to divide, or no
+            validation images came with the data that are to be as given.
     """
     labels, given = dataset.train.labels, np.arange(0)
     if part == "given":
@@ -73,7 +74,20 @@ def split_train(
         return _split_groups(dataset, chosen, count, seed)
     held_out = np.zeros(len(chosen), dtype=bool)
     held_out[_stratified(labels[chosen], count, np.random.default_rng([seed, 1]))] = True
+    _keep_one_of_each(labels[chosen], held_out)
+    if not held_out.any():
+        raise ValueError(
+            "Validation images (--validation-part): expected two training images of a class, to hold one back, "
+            f"received a single one of each in {dataset.specification.title}: add images, or validate on the test "
+            "images."
+        )
     return TrainSplit(chosen[~held_out], chosen[held_out])
+
+
+def _keep_one_of_each(labels: np.ndarray, held_out: np.ndarray) -> None:
+    """Give back an image of each class of which nothing would be left to learn from."""
+    for label in np.setdiff1d(labels[held_out], labels[~held_out]):
+        held_out[np.flatnonzero(labels == label)[0]] = False
 
 
 def _split_groups(dataset: Dataset, chosen: np.ndarray, count: int, seed: int) -> TrainSplit:

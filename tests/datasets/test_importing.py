@@ -255,22 +255,28 @@ class TestValidationImagesThatCame:
         # The same images are other data with and without a validation split.
         assert import_dataset(path, name="Kept").fingerprint != report.fingerprint
 
-    def test_are_the_test_images_where_none_came(self, tmp_path):
+    def test_are_the_test_images_where_none_came_and_that_is_chosen(self, tmp_path):
         path, arrays = splits(tmp_path, train=10, val=6)
-        plan = inspect(path)
+        choices = Choices(validation_as="test")
+        plan = inspect(path, choices)
         assert any("validation images that came with the data are the test images" in note for note in plan.notes)
-        (guess,) = (guess for guess in plan.guesses if guess.name == "validation_as")
-        assert (guess.value, guess.options) == ("test", ("given", "test", "train"))
         assert "test_part" not in [guess.name for guess in plan.guesses]
 
-        assert import_dataset(path, name="Tested").images == {"train": 10, "test": 6}
+        assert import_dataset(path, name="Tested", choices=choices).images == {"train": 10, "test": 6}
         np.testing.assert_array_equal(datasets.load("tested").test.images[..., 0], arrays["val"])
 
     @pytest.mark.parametrize("held", ["stratified", "grouped"])
-    def test_are_kept_and_test_images_held_out_of_the_others_where_that_is_chosen(self, tmp_path, held):
+    def test_are_kept_and_test_images_held_out_of_the_others_where_none_came(self, tmp_path, held):
         path, arrays = splits(tmp_path, train=20, val=6)
-        choices = Choices(validation_as="given", test_part=held)
-        assert "test_part" in [guess.name for guess in inspect(path, choices).guesses]
+        choices = Choices(test_part=held)
+        plan = inspect(path, choices)
+        assert any("can be the test images instead (--validation-as=test)" in note for note in plan.notes)
+        guesses = {guess.name: guess for guess in plan.guesses}
+        assert (guesses["validation_as"].value, guesses["validation_as"].options) == (
+            "given",
+            ("given", "test", "train"),
+        )
+        assert "test_part" in guesses
 
         report = import_dataset(path, name="Kept", choices=choices)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from core import datasets
-from core.datasets import split_train
+from core.datasets import Dataset, split_train
+from tests.sample_data import make_dataset, noise
 
 SETTINGS = {"share": 0.1, "seed": 42, "part": "stratified", "limit": None}
 
@@ -139,3 +140,25 @@ def test_validation_images_as_given_are_refused_where_none_came(dataset):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         split(dataset, part="given")
+
+
+def few(*counts: int) -> Dataset:
+    """Return a data set with so many training images of each class."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    return make_dataset(noise(len(labels)), labels, noise(2), [0, 1])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_only_image_of_a_class_is_learnt_from(seed):
+    dataset = few(1, 6, 1, 1)
+
+    train, validation = split_train(dataset, share=0.4, seed=seed, part="stratified", limit=None)
+
+    assert set(dataset.train.labels[train]) == {0, 1, 2, 3}
+    assert len(validation) >= 1
+    assert sorted([*train, *validation]) == list(range(9))
+
+
+def test_nothing_to_hold_back_is_refused():
+    with pytest.raises(ValueError, match=r"expected two training images of a class, to hold one back"):
+        split_train(few(1, 1), share=0.1, seed=0, part="stratified", limit=None)

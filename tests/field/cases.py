@@ -229,11 +229,18 @@ CASES = (
         for train, test in (
             ("trainingSet", "testSet"),
             ("TrainImages", "TestImages"),
-            ("train2017", "val2017"),
             ("seg_train/seg_train", "seg_test/seg_test"),
             ("mnisttrain", "mnisttest"),
             ("Training", "Testing"),
         )
+    ),
+    Case(
+        "splits called train2017 and val2017",
+        folder(_splits("train2017", "val2017")),
+        ("a", "b"),
+        16,
+        2,
+        ("6 validation images, kept as given",),
     ),
     Case(
         "tables called by splits",
@@ -292,12 +299,13 @@ CASES = (
         choices=Choices(splits=False),
     ),
     Case(
-        "validation without test",
+        "validation as the test",
         folder(images(train__a=6, train__b=6, val__a=3, val__b=3)),
         ("a", "b"),
         12,
         6,
-        ("the validation images that came with the data are the test images",),
+        ("The validation images that came with the data are the test images",),
+        choices=Choices(validation_as="test"),
     ),
     Case(
         "validation kept beside a test",
@@ -308,13 +316,12 @@ CASES = (
         ("6 validation images, kept as given",),
     ),
     Case(
-        "validation kept without test",
+        "validation without test",
         folder(images(train__a=10, train__b=10, val__a=3, val__b=3)),
         ("a", "b"),
         22,
         4,
         ("6 validation images, kept as given", "test images are held out of the training images"),
-        choices=Choices(validation_as="given"),
     ),
     Case(
         "no validation images, no note",

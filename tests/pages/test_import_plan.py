@@ -103,10 +103,11 @@ def test_what_validation_images_become_is_shown_changed_and_imported_as_changed(
     path = sources.written(tmp_path, images(train__a=10, train__b=10, val__a=3, val__b=3))
 
     page.text_input(key="import-path").set_value(str(path)).run()
-    assert "the validation images that came with the data are the test images" in page.info[0].value
     use = page.selectbox(key="import-validation_as")
-    assert (use.value, use.options) == ("test", ["as given", "taken for the test", "training images, too"])
-    use.select("given").run()
+    assert (use.value, use.options) == ("given", ["as given", "taken for the test", "training images, too"])
+    use.select("test").run()
+    assert "The validation images that came with the data are the test images" in page.info[0].value
+    page.selectbox(key="import-validation_as").select("given").run()
 
     assert not page.exception
     assert "6 validation images, kept as given" in page.info[0].value.replace("\\", "")
