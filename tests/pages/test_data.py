@@ -122,7 +122,14 @@ def test_splits_that_differ_are_warned_of(page: AppTest) -> None:
     store(dataset)
     page.query_params["dataset"] = "Tiny"
     page.run()
-    assert "Training and test images are spread differently" in page.warning[0].value
+    assert any("Training and test images are spread differently" in warning.value for warning in page.warning)
+
+
+def test_a_class_that_is_not_scored_is_named(page: AppTest) -> None:
+    store(make_dataset(noise(20), [0, 1] * 10, noise(4, seed=1), [1] * 4))
+    page.query_params["dataset"] = "Tiny"
+    page.run()
+    assert plain(page.warning[0].value) == "Without test images, so that they are not scored: cat."
 
 
 def test_the_first_images(images: AppTest) -> None:

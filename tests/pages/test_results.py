@@ -1,5 +1,6 @@
 """The results page, without a browser: the list of runs, a finished one, a failed one, a wrong address."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
 from core.config import RunConfig, configure
-from core.datasets import load
+from core.datasets import Split, load
 from core.datasets.inspection.cache import write_cached
 from core.export import FORMATS
 from core.runs import Results, Run, Store, new_id, open_store
@@ -147,6 +148,19 @@ def test_a_finished_run_is_shown_with_its_figures(finished: Run) -> None:
     assert scores["Images"].sum() == 10_000
     matrix = np.array(finished.results.confusion)
     np.testing.assert_allclose(scores["Recall"], matrix.diagonal() / matrix.sum(axis=1))
+
+
+def test_classes_without_test_images_are_named(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    mnist = load("mnist")
+    scored = mnist.test.labels != 9
+    dataset = replace(mnist, test=Split(mnist.test.images[scored], mnist.test.labels[scored]))
+    monkeypatch.setattr("ui.shared.open_dataset.load", lambda _name: dataset)
+
+    page = results_page(run=finished.id, view="Classes")
+
+    assert [plain(warning.value) for warning in page.warning] == [
+        "Without test images, so that they are not scored: 9."
+    ]
 
 
 def test_without_its_data_set_a_run_still_shows_its_figures(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from core.datasets.inspection.gallery import SPLIT_TITLES, class_counts
 from core.datasets.inspection.health import compare_shares
 from ui.data.import_report import show_report
 from ui.data.splits import USUAL, rows_of
+from ui.shared.class_doubts import show_class_doubts
 from ui.shared.data_table import show_data_table
 from ui.shared.formatting import escape_markdown
 
@@ -71,6 +72,7 @@ def _show_distribution(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
             "settings holds back."
         )
     )
+    show_class_doubts(dataset)
     differences = compare_shares(counts["train"] + counts["validation"], counts["test"])
     if differences:
         st.warning(escape_markdown(describe_differences(differences, names)), icon=":material/balance:")

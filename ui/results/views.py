@@ -15,6 +15,7 @@ from ui.results.evaluation import show_class_scores, show_confidence
 from ui.results.exports import show_exports, show_report
 from ui.results.near_duplicates import show_grouped_accuracies
 from ui.results.run_settings import show_settings
+from ui.shared.class_doubts import show_class_doubts
 from ui.shared.error_explorer import show_errors
 from ui.shared.live import watch
 from ui.shared.logs import show_log
@@ -65,6 +66,8 @@ def _show_finished(view: str, chosen: FinishedRun, done: Sequence[FinishedRun]) 
     dataset = open_dataset_of(chosen)
     if dataset is None:
         return
+    if view in ("Classes", "Errors"):
+        show_class_doubts(dataset)
     if view == "Classes":
         show_class_scores(per_class(np.array(chosen.results.confusion)), dataset.class_names)
         return

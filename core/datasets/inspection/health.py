@@ -9,6 +9,7 @@ that 70,000 of them are compared within a fifth of a second; the result is kept 
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from core.datasets import Dataset, original_sizes
 from core.datasets.inspection.cache import Arrays, get_or_compute
 from core.datasets.inspection.gallery import describe_place, labels_of_all
 from core.datasets.inspection.statistics import blocks
+from core.datasets.recognition.counts import doubts
 
 MOST_CROPPED = 1 / 3
 """An image that loses more of its area than this on import has an odd size."""
@@ -64,6 +66,20 @@ def check_health(dataset: Dataset) -> list[Finding]:
     twins = _Twins(found["twins"], labels_of_all(dataset), len(dataset.train.labels))
     findings = [_leaks(dataset, twins), _contradictions(dataset, twins), _copies(dataset, twins)]
     return [*findings, _blanks(found["blank"]), *_odd_sizes(dataset)]
+
+
+def class_doubts(dataset: Dataset) -> list[str]:
+    """Return a sentence for each way in which classes cannot be learnt or scored, as an import does."""
+    learnt = len(dataset.train.labels) - dataset.specification.validation_images
+    splits = {"train": dataset.train.labels[:learnt], "test": dataset.test.labels}
+    if learnt < len(dataset.train.labels):
+        splits["validation"] = dataset.train.labels[learnt:]
+    return doubts(
+        {
+            split: {dataset.class_names[label]: count for label, count in Counter(labels.tolist()).items()}
+            for split, labels in splits.items()
+        }
+    )
 
 
 def compare_shares(train: np.ndarray, test: np.ndarray) -> list[ShareDifference]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.datasets import storage
-from core.datasets.inspection.health import check_health, compare_shares
+from core.datasets.inspection.health import check_health, class_doubts, compare_shares
 from tests.sample_data import make_dataset, noise, plant_faults, store
 
 SIGNS_TRAIN = [1126, 1010, 1144, 1196, 957, 1204, 1090, 1013, 1162, 1114, 1241, 1055]
@@ -45,6 +45,18 @@ def test_all_duplicates_lie_side_by_side(found: dict) -> None:
 def test_a_blank_image_is_found(found: dict) -> None:
     assert found["blank"].positions.tolist() == [47]
     assert found["blank"].sentence.startswith("1 image is of one colour throughout")
+
+
+def test_classes_that_cannot_be_learnt_or_scored_are_named() -> None:
+    names = ("ant", "bee", "cow", "dog")
+    labels = [0] * 10 + [1] * 10 + [2]
+    given = make_dataset(noise(23), [*labels, 0, 3], noise(6), [0] * 5 + [2], class_names=names, validation_images=2)
+    assert class_doubts(given) == [
+        "Without training images, so that no network can learn them: dog.",
+        "Without test images, so that they are not scored: bee.",
+        "Rare, so that they are hardly learnt, with few training images: cow (1).",
+    ]
+    assert class_doubts(make_dataset(noise(8), [0, 1] * 4, noise(2), [0, 1])) == []
 
 
 def test_sound_images_have_no_findings() -> None:
