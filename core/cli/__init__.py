@@ -6,6 +6,7 @@ progress goes to stderr, what was asked for to stdout, with `--json` as one valu
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,9 @@ COMMANDS: dict[str, str] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A console of few letters shows the others as "?", rather than refuse what is done already.
+        sys.stdout.reconfigure(errors="replace")
     if given and given[0] in COMMANDS:
         return _run(given[0], given[1:])
     parser = Parser(

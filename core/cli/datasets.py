@@ -51,6 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
         options.do(options)
     except ValueError as error:
         exit_with_error(str(error))
+    except BrokenPipeError:  # no fault of the data: whoever reads has read enough
+        raise
     except OSError as error:
         exit_with_error(f"It could not be written or read: {explain_refusal(error) or f'{error.strerror or error}.'}")
 

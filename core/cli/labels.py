@@ -23,14 +23,13 @@ of the data set, which is checked then: such are the files that the dashboard ke
 """
 
 import argparse
-import getpass
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from core.cli.parsing import Parser, command_parser, exit_with_error, show
+from core.cli.parsing import Parser, command_parser, exit_with_error, show, submitter
 from core.config import Framework
 from core.datasets import Dataset, load
 from core.datasets.decisions import read_decisions
@@ -143,7 +142,7 @@ def _apply(options: argparse.Namespace) -> None:
         dataset,
         decided.decisions,
         name=options.name,
-        by=f"command line of {getpass.getuser()}",
+        by=submitter(),
         check=check if isinstance(check, Mapping) else None,
     )
     made = load(name)

@@ -1,6 +1,7 @@
 """What the commands share: the parser, its one-sentence errors, and the name of the program."""
 
 import argparse
+import getpass
 import sys
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -25,6 +26,14 @@ def command_parser(name: str, documentation: str | None) -> Parser:
 def program() -> str:
     """Return how this program was called: `duet` where it is installed, else `python -m core`."""
     return "duet" if Path(sys.argv[0]).stem == "duet" else "python -m core"
+
+
+def submitter() -> str:
+    """Return whose command this is, "command line of ada"; some users of servers and containers have no name."""
+    try:
+        return f"command line of {getpass.getuser()}"[:64]
+    except (KeyError, OSError, ImportError):  # the last on Windows, which has no list of users to ask
+        return "command line"
 
 
 def show(line: str, file: TextIO | None = None) -> None:

@@ -12,13 +12,12 @@ Wrong input, and a change that a run's state does not allow, is refused with a s
 """
 
 import argparse
-import getpass
 import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-from core.cli.parsing import Parser, command_parser, exit_with_error, show
+from core.cli.parsing import Parser, command_parser, exit_with_error, show, submitter
 from core.jobs.deaths import note_deaths
 from core.jobs.scheduler import ensure_running
 from core.runs.integrity import find_damage
@@ -162,8 +161,7 @@ def _each(change: Callable[[Store, str], None]) -> _Verb:
 
 def _clone(store: Store, options: argparse.Namespace) -> list[str]:
     changes = dict(_assignment(text) for text in options.set or ())
-    submitter = f"command line of {getpass.getuser()}"[:64]
-    return [store.clone(options.run_id, submission=new_id(), submitter=submitter, **changes)]
+    return [store.clone(options.run_id, submission=new_id(), submitter=submitter(), **changes)]
 
 
 def _rename(store: Store, options: argparse.Namespace) -> list[str]:

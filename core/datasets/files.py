@@ -562,7 +562,7 @@ def _check_directory(path: Path) -> None:
 
 def _reject_too_many(name: str, count: int) -> None:
     if count > MAX_FILES:
-        raise ValueError(f"{name}: expected at most {MAX_FILES:,} files, received more: import them in parts.")
+        raise ValueError(f"{name or '/'}: expected at most {MAX_FILES:,} files, received more: import them in parts.")
 
 
 def _reject_bomb(path: Path, archive: zipfile.ZipFile) -> None:

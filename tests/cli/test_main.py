@@ -2,14 +2,18 @@
 
 import errno
 import importlib
+import os
 import subprocess
 import sys
 
 import pytest
 
 from core.cli import COMMANDS, main
+from core.datasets.inspection.gallery import png
 from core.runs.database import StoreError
 from core.system.paths import PROJECT
+from tests.datasets import sources
+from tests.sample_data import noise
 
 
 def _fail_with(monkeypatch: pytest.MonkeyPatch, command: str, error: Exception) -> None:
@@ -47,8 +51,9 @@ def test_other_errors_stay_what_they_are(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Pipes are closed differently there")
-def test_a_reader_that_has_read_enough_is_no_error():
-    command = [sys.executable, "-m", "core", "recipes", "--json"]
+@pytest.mark.parametrize("arguments", [["recipes", "--json"], ["datasets"]], ids=" ".join)
+def test_a_reader_that_has_read_enough_is_no_error(arguments):
+    command = [sys.executable, "-m", "core", *arguments]
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()  # before anything is written
 
@@ -56,3 +61,23 @@ def test_a_reader_that_has_read_enough_is_no_error():
     process.stderr.close()
 
     assert (process.wait(), complaint) == (1, b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_console_of_few_letters_shows_the_others_as_question_marks(encoding, tmp_path):
+    folder = sources.written(
+        tmp_path / "手写", {f"{name}/{n}.png": png(noise(1, seed=n)[0]) for n, name in enumerate("甲乙" * 4)}
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *arguments], cwd=PROJECT, env=environment, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout.decode(encoding)
+
+    assert "2 classes: ?, ?" in run("datasets", "inspect", str(folder))
+    assert "?? (" in run("datasets", "import", str(folder), "--name", "手写")
+    assert "28" in run("datasets")
+    assert "usage" in run("train", "--help")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.cli.parsing import Parser, exit_with_error
+from core.cli.parsing import Parser, exit_with_error, submitter
 from core.system.text import duration
 
 
@@ -25,6 +25,15 @@ from core.system.text import duration
 )
 def test_duration_in_words(seconds, words):
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 12345"), OSError("No username set")])
+def test_a_user_without_a_name_is_the_command_line(monkeypatch, error):
+    def refuse() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", refuse)
+    assert submitter() == "command line"
 
 
 def refusal(capsys, action) -> str:

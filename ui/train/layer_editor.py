@@ -86,6 +86,12 @@ def begin() -> None:
     st.session_state["draft-shown"] = {}
 
 
+def _name() -> str:
+    """Return the name as it is typed; a run of the page that could not show the editor has forgotten its field."""
+    name: str = st.session_state.setdefault("draft-name", free_name(st.session_state["draft"].base))
+    return name
+
+
 def _take_numbers(layers: Layers) -> int:
     """Return the first of so many numbers that no layer of this visit has had."""
     first = st.session_state.get("draft-numbers", 0)
@@ -165,7 +171,7 @@ def _row_key(number: int) -> str:
 
 def _follow(layers: Layers, input_shape: Shape, classes: int) -> tuple[dict[str, LayerRow], LayerError | None]:
     """Return the rows up to the first layer that does not fit, by name, and what is wrong with that one."""
-    tried = Architecture(name=st.session_state["draft-name"], description="", layers=layers)
+    tried = Architecture(name=_name(), description="", layers=layers)
     rows = {}
     try:
         for row in iter_layer_rows(tried, input_shape, classes):
@@ -371,7 +377,7 @@ def _save(input_shape: Shape, classes: int) -> None:
     if "draft" not in st.session_state:  # a second click
         return
     _take_fields(st.session_state["draft"])
-    draft, name = st.session_state["draft"], st.session_state["draft-name"].strip()
+    draft, name = st.session_state["draft"], _name().strip()
     try:
         for reason in draft.refusals().values():
             raise ValueError(reason)

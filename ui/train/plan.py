@@ -123,7 +123,8 @@ def _splits(config: RunConfig) -> tuple[Dataset, np.ndarray, np.ndarray]:
 
 def _launch() -> None:
     """Launch what the widgets say by now, which the page below the button may not show yet."""
-    frameworks, seeds = chosen_frameworks(), st.session_state["seeds"]
+    # A run of the page that had no plan to show, and which the browser has not seen yet, has forgotten its fields.
+    frameworks, seeds = chosen_frameworks(), st.session_state.get("seeds", st.session_state.get("chosen-seeds", 1))
     try:
         config = configure(**{**settings_to_launch(), "framework": frameworks[0]})
         _splits(config)
