@@ -144,6 +144,11 @@ class Prediction(NamedTuple):
     def warnings(self) -> tuple[str, ...]:
         """What should be known before this is believed, a sentence each."""
         told = [self.damage] if self.damage else []
+        if 0 < max(self.size) < max(self.pixels.shape[:2]) / 2:
+            told.append(
+                f"It has only {self.size[0]} × {self.size[1]} pixels, where the network sees {self.pixels.shape[1]} × "
+                f"{self.pixels.shape[0]}: a larger image is read more surely."
+            )
         if self.unfamiliar:
             told.append(
                 "Unlike anything that the network was trained on."

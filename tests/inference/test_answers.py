@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.config import configure
 from core.datasets import load
+from core.datasets.inspection.gallery import png
 from core.inference.answers import answer, reads_characters
 from core.inference.preprocessing import Adjustments
 from core.networks.zoo import ARCHITECTURES
@@ -69,6 +71,18 @@ def test_whoever_wants_one_gets_one(network):
     assert len(answer(line, "line.jpg", network).found) == 3
     (only,) = answer(line, "line.jpg", network, Adjustments(single=True)).found
     assert only.box == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(("side", "is_told"), [(8, True), (13, True), (14, False), (28, False), (56, False)])
+def test_a_very_small_image_is_told(network, side, is_told):
+    digit = Image.fromarray(load("mnist").test.images[0][..., 0]).resize((side, side), Image.Resampling.LANCZOS)
+
+    warnings = answer(png(np.asarray(digit)), "small.png", network, Adjustments(single=True)).warnings
+
+    sentence = (
+        f"It has only {side} × {side} pixels, where the network sees 28 × 28: a larger image is read more surely."
+    )
+    assert (sentence in warnings) == is_told
 
 
 def test_only_letters_and_digits_make_lines():
