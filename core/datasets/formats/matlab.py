@@ -338,7 +338,9 @@ def _tried(file: File, reader: Any, **options: Any) -> Any:
         # SciPy's reader meets hostile bytes with nearly any built-in error, MemoryError included.
         except Exception as error:
             reason = (str(error) or type(error).__name__)[:100]
-            raise ValueError(f"{file.path}: expected a whole MATLAB file, but it is damaged ({reason}).") from error
+            raise ValueError(
+                f"{file.path}: expected a whole MATLAB file, but it is damaged ({reason}): get it anew."
+            ) from error
 
 
 def _check_unpacked(files: Sequence[File]) -> None:
@@ -377,7 +379,7 @@ def _unpacked(file: File) -> int:
                     inner = zlib.decompressobj().decompress(packed, 8)
                 except zlib.error as error:
                     raise ValueError(
-                        f"{file.path}: expected a whole MATLAB file, but it is damaged ({error})."
+                        f"{file.path}: expected a whole MATLAB file, but it is damaged ({error}): get it anew."
                     ) from error
                 length = int.from_bytes(inner[4:8], order)  # type: ignore[arg-type]
             total += length

@@ -356,7 +356,9 @@ def _opened(file: File) -> Iterator[Any]:
             )
     except (pa.ArrowException, *DAMAGE) as error:
         reason = str(error).partition("\n")[0][:100]
-        raise ValueError(f"{file.path}: expected a whole Parquet table, but it is damaged ({reason}).") from error
+        raise ValueError(
+            f"{file.path}: expected a whole Parquet table, but it is damaged ({reason}): get it anew."
+        ) from error
 
 
 def _batches(
