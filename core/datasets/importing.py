@@ -6,10 +6,7 @@
 
 What lies at a path is recognised by itself; see `FORMATS`. The plan says all that was guessed, and each guess
 can be decided otherwise; see `core.datasets.choices`. An import streams into a staging folder and appears whole
-or not at all. A validation split that came with the data is kept: it is the end of the training images, and
-the specification says how many it has. Without a test split, it is taken for that, or a fifth of the images is held
-out, each class in proportion, always the same ones; if that is chosen, in whole groups of images that are variations of
-one another.
+or not at all. What becomes of the splits is said in `core.datasets.division`.
 
 Bytes from strangers are best read in a process that can be killed; `core.datasets.background_import` does so.
 """
@@ -18,7 +15,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -29,17 +26,16 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from core.datasets import check_free_title, name_of, names, storage
-from core.datasets.choices import Choices, HeldOut, ValidationUse
+from core.datasets.choices import Choices, ValidationUse
 from core.datasets.conversion import fit, is_grey, lost_by_cropping, preparation_of
+from core.datasets.division import count_divided, divide, guess_division, note_on_validation, use_of_validation
 from core.datasets.files import DAMAGE, File, Files, Skipped, open_files
 from core.datasets.formats import find_formats, image_folders
 from core.datasets.formats.source import MAX_IMAGES, Block, Guess, Part, Source
-from core.datasets.grouping import hold_out_groups, near_duplicate_groups
 from core.datasets.recognition.counts import check_classes, doubts
 from core.datasets.recognition.labels import check_label, in_order, name_classes
 from core.datasets.recognition.unread import BEGINNING, describe
 from core.datasets.specification import Fit, Preparation, Specification
-from core.datasets.splitting import hold_out_test
 from core.system.files import write_json
 from core.system.text import quoted
 
@@ -73,9 +69,6 @@ _MAX_LABELS = 100_000
 
 MAX_STORED = 8 * 2**30
 """The most bytes that a data set's images may take."""
-
-TEST_SHARE = 0.2
-_SPLIT_SEED = 42
 
 _MOST_LOST = 0.5
 """Where cropping would take more than this share of most images, they are padded instead."""
@@ -214,7 +207,7 @@ def import_dataset(
             )
         shape = (*check_size(size or plan.size), CHANNELS[colour or plan.colour])
         written = _write(recognised.format.read(found), found, folder, shape, plan.fit, on_progress)
-        use = _use_of_validation({part for part, row in written.classes.items() if row}, choices.validation_as)
+        use = use_of_validation({part for part, row in written.classes.items() if row}, choices.validation_as)
         if use is None and choices.validation_as is not None:
             raise ValueError(
                 "Validation images (--validation-as): expected training images and a validation split beside them, "
@@ -222,7 +215,7 @@ def import_dataset(
             )
         labels, class_names, joined = _number_classes(written, found, use)
         validation_images = len(labels["validation"]) if use == "given" else 0
-        notes = [*recognised.notes, *joined, *_divide(folder, labels, shape, choices.test_part, use)]
+        notes = [*recognised.notes, *joined, *divide(folder, labels, shape, choices.test_part, use)]
         counts = _counts_by_class(folder, class_names, validation_images)
         notes += [note for note in doubts(counts) if note not in notes]
         on_progress(1.0, "Checking what was written.")
@@ -300,16 +293,16 @@ class _Recognised:
         blocks, unreadable = _look(self.format, self.source)
         counts = _named_counts(self.source)
         parts = set(self.source.images or {}) | set(self.source.splits)
-        use = _use_of_validation(parts, choices.validation_as)
-        division = tuple(_guess_division(parts, use, choices))
+        use = use_of_validation(parts, choices.validation_as)
+        division = tuple(guess_division(parts, use, choices))
         self.notes = [*files.notes, *self.source.notes]
         if counts is not None:
-            check_classes(_after_division(counts, use))
-            doubtful = doubts(_after_division(counts, use))
+            check_classes(count_divided(counts, use))
+            doubtful = doubts(count_divided(counts, use))
         else:
             doubtful = []
         if use is not None:
-            self.notes.append(_note_on_validation(use, (self.source.images or {}).get("validation"), parts))
+            self.notes.append(note_on_validation(use, (self.source.images or {}).get("validation"), parts))
         self.plan = self._plan(path, files, choices, blocks, unreadable, counts, doubtful, division)
 
     def _plan(
@@ -467,61 +460,6 @@ def _check_label(label: str, found: Source) -> None:
         raise ValueError(f"{found.format}, class {quoted(label[:40])}: expected {error}.") from None
 
 
-def _use_of_validation(parts: Collection[str], chosen: ValidationUse | None) -> ValidationUse | None:
-    """Return what validation images become in data of these splits; None without them or without training images.
-
-    Raises:
-        ValueError: if they are chosen to be the test images where others came.
-    """
-    if not {"train", "validation"} <= set(parts):
-        return None
-    if chosen == "test" and "test" in parts:
-        raise ValueError(
-            "Validation images (--validation-as): expected given or train, as test images came with the data, received "
-            "test."
-        )
-    return chosen or "given"
-
-
-def _after_division(counts: Mapping[str, Mapping[str, int]], use: ValidationUse | None) -> dict[str, Mapping[str, int]]:
-    """Return the counts of the splits after validation images have found their place."""
-    if "validation" not in counts or use == "given":
-        return dict(counts)
-    if use == "test":
-        return {"train": counts["train"], "test": counts["validation"]}
-    train = Counter(counts.get("train", {}))
-    train.update(counts["validation"])
-    return {"train": train} | ({"test": counts["test"]} if "test" in counts else {})
-
-
-def _guess_division(parts: Collection[str], use: ValidationUse | None, choices: Choices) -> Iterator[Guess]:
-    """Yield what validation images become, and how test images are held out, as far as is known beforehand."""
-    if use is not None:
-        uses = tuple(each for each in get_args(ValidationUse) if each != "test" or "test" not in parts)
-        yield Guess("validation_as", use, uses)
-    if len(parts) <= 1 or (use in ("given", "train") and "test" not in parts):
-        yield Guess("test_part", choices.test_part or "stratified", get_args(HeldOut))
-
-
-def _note_on_validation(use: ValidationUse, count: int | None, parts: Collection[str]) -> str:
-    """Say what becomes of the validation images that came with the data."""
-    if use == "train":
-        return "The validation images are used for training: every run draws validation images of its own from there."
-    if use == "test":
-        return (
-            "The validation images that came with the data are the test images; every run draws validation images of "
-            "its own from the training images."
-        )
-    images = "Validation images" if count is None else f"{count:,} validation images"
-    tested = (
-        ""
-        if "test" in parts
-        else " There is no test split, so test images are held out of the training images; the validation images can "
-        "be the test images instead (--validation-as=test)."
-    )
-    return f"{images}, kept as given: runs validate on them, unless they choose otherwise.{tested}"
-
-
 def _proposed_size(
     sizes: Counter[tuple[int, int]], colour: Colour, images: Mapping[Part, int] | None
 ) -> tuple[int, int]:
@@ -626,7 +564,7 @@ def _number_classes(
     """Return the labels of each split, int64, the name of each label, and a sentence for each joining."""
     naming = name_classes(set().union(*written.classes.values()))
     classes = {part: [naming.names[label] for label in labels] for part, labels in written.classes.items()}
-    check_classes(_after_division({part: Counter(row) for part, row in classes.items() if row}, use))
+    check_classes(count_divided({part: Counter(row) for part, row in classes.items() if row}, use))
     seen = set(naming.names.values())
     if len(seen) > MAX_CLASSES:
         raise ValueError(f"Expected at most {MAX_CLASSES:,} classes, received {len(seen):,}.")
@@ -634,99 +572,6 @@ def _number_classes(
     number = {name: label for label, name in enumerate(class_names)}
     labels = {part: np.array([number[name] for name in row], np.int64) for part, row in classes.items()}
     return labels, class_names, naming.notes
-
-
-def _divide(
-    folder: Path,
-    labels: dict[str, np.ndarray],
-    shape: tuple[int, int, int],
-    held: HeldOut | None,
-    use: ValidationUse | None,
-) -> Iterator[str]:
-    """See to it that both splits have images, write the labels, and yield a sentence about each thing done."""
-    kinds = (("images", shape, np.uint8), ("sizes", (2,), np.int32))
-    given = labels["validation"]
-    if use != "given":
-        labels = _add_validation(folder, labels, kinds, "test" if use == "test" else "train")
-    labels = {part: labels[part] for part in ("train", "test")}
-    if held is not None and all(map(len, labels.values())):
-        raise ValueError(
-            "Test images (--test-part): expected data of one split, received a test split or validation images that "
-            "are taken for it: leave this choice out."
-        )
-    if not all(map(len, labels.values())):
-        (only,) = (part for part, values in labels.items() if len(values))
-        held_out = _hold_out(folder / f"{only}_images.npy", labels[only], held)
-        for kind, row, dtype in kinds:
-            _distribute(folder, only, kind, row, dtype, held_out)
-        labels = {"train": labels[only][~held_out], "test": labels[only][held_out]}
-        how = ", in whole groups of images that are variations of one another" if held == "grouped" else ""
-        yield (
-            f"There was no test split, so {held_out.mean():.0%} of the images are held out for it, each class in "
-            f"proportion{how}."
-        )
-    if use == "given":  # after test images were held out, so that none of these is among them
-        labels = _add_validation(folder, labels | {"validation": given}, kinds, "train")
-    for part, values in labels.items():
-        np.save(folder / f"{part}_labels.npy", values)
-    paths = [folder / f"{part}_sizes.npy" for part in labels]
-    if all((np.load(path, mmap_mode="r") == shape[:2]).all() for path in paths):
-        for path in paths:
-            path.unlink()
-
-
-def _hold_out(images: Path, labels: np.ndarray, how: HeldOut | None) -> np.ndarray:
-    """Choose the images to test on, bool `(N,)`, always the same ones.
-
-    Raises:
-        ValueError: if every class has one image or, in groups, all of them alike.
-    """
-    if how != "grouped":
-        held_out = hold_out_test(labels, share=TEST_SHARE, seed=_SPLIT_SEED)
-        if not held_out.any():
-            raise ValueError("Expected a class of at least two images, received only one of each.")
-        return held_out
-    groups = near_duplicate_groups(np.load(images, mmap_mode="r"))
-    count = max(1, round(TEST_SHARE * len(labels)))
-    held_out = hold_out_groups(groups, labels, count, np.random.default_rng([_SPLIT_SEED, 2]))
-    if not held_out.any():
-        raise ValueError(
-            "Test images (--test-part): expected a class with two groups of near-duplicates to divide, but here each "
-            "class is one group: choose stratified."
-        )
-    return held_out
-
-
-def _add_validation(
-    folder: Path,
-    labels: dict[str, np.ndarray],
-    kinds: Sequence[tuple[str, tuple[int, ...], type]],
-    target: Literal["train", "test"],
-) -> dict[str, np.ndarray]:
-    """Let validation images be the end of another split, and return the labels of both that there are then."""
-    for kind, row, dtype in kinds:
-        added = folder / f"validation_{kind}.npy"
-        if len(labels["validation"]):
-            whole = (folder / f"{target}_{kind}.npy").rename(folder / f"all_{kind}.npy")
-            with storage.GrowingArray(folder / f"{target}_{kind}.npy", row, dtype) as array:
-                for path in (whole, added):
-                    for rows in _stored_rows(path, row, dtype):
-                        array.append(rows)
-            whole.unlink()
-        added.unlink()
-    moved = np.concatenate([labels[target], labels["validation"]])
-    return {part: labels[part] for part in ("train", "test")} | {target: moved}
-
-
-def _stored_rows(path: Path, row: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
-    """Yield the rows of an array file, some at a time."""
-    at_once = max(1, 2**22 // int(np.prod(row)))
-    values: np.ndarray
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-        while len(values := np.fromfile(file, dtype, at_once * int(np.prod(row)))):
-            yield values.reshape(-1, *row)
 
 
 def _counts_by_class(folder: Path, class_names: Sequence[str], validation_images: int) -> dict[str, dict[str, int]]:
@@ -739,23 +584,6 @@ def _counts_by_class(folder: Path, class_names: Sequence[str], validation_images
         of_labels = np.bincount(of_part, minlength=len(class_names))
         counts[part] = {name: count for name, count in zip(class_names, of_labels.tolist(), strict=True) if count}
     return counts
-
-
-def _distribute(folder: Path, only: str, kind: str, row: tuple[int, ...], dtype: type, held_out: np.ndarray) -> None:
-    """Divide the one array that has rows into those of the two splits, in their order, some rows at a time."""
-    whole = (folder / f"{only}_{kind}.npy").rename(folder / f"all_{kind}.npy")
-    start = 0
-    with ExitStack() as opened:
-        parts = {
-            part: opened.enter_context(storage.GrowingArray(folder / f"{part}_{kind}.npy", row, dtype))
-            for part in ("train", "test")
-        }
-        for rows in _stored_rows(whole, row, dtype):
-            tested = held_out[start : start + len(rows)]
-            parts["train"].append(rows[~tested])
-            parts["test"].append(rows[tested])
-            start += len(rows)
-    whole.unlink()
 
 
 def _prepared(folder: Path) -> Preparation:
